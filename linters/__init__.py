@@ -1,0 +1,1 @@
+"""SQL text in, findings out. Never opens a connection."""

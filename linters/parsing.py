@@ -1,0 +1,227 @@
+"""The one module that knows the SQL parser.
+
+Text is rewritten at the positions the parse tree gives, so a column `id` never
+meets a column `paid`, a function, a type or a field of EXTRACT of the same name.
+The parser counts in bytes of UTF-8 from 0, so all splicing is done on bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+SELECT = "SELECT "
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parse(sql: str) -> Any:
+    """Parse SQL with the grammar of PostgreSQL.
+
+    Raises:
+        ValueError: one line that says what is wrong and where.
+    """
+    import postgast
+
+    if "\0" in sql:
+        raise ValueError("there is a NUL character in it")
+    try:
+        return postgast.parse(sql)
+    except postgast.PgQueryError as problem:
+        position = getattr(problem, "cursorpos", 0) or 0
+        raise ValueError(f"{str(problem).splitlines()[0]} (character {position})") from None
+    except Exception as problem:  # protobuf gives up at 100 levels with an error type of its own
+        raise ValueError(f"it is nested too deeply to be read ({type(problem).__name__})") from None
+
+
+def fields(message: Any) -> Iterator[tuple[str, Any]]:
+    """The set fields of a node, lists flattened."""
+    for descriptor, value in message.ListFields():
+        if descriptor.message_type is None:
+            continue
+        if hasattr(value, "ListFields"):
+            yield descriptor.name, value
+        else:
+            for item in value:
+                yield descriptor.name, item
+
+
+def nodes(message: Any) -> Iterator[tuple[str, Any]]:
+    """Every node below a message, each with the name of the field it stands in."""
+    for name, child in fields(message):
+        yield name, child
+        yield from nodes(child)
+
+
+def column_references(tree: Any) -> Iterator[Any]:
+    return (node for name, node in nodes(tree) if name == "column_ref")
+
+
+def names_of(reference: Any) -> list[str]:
+    """The parts of `a.b.c`; empty where a part is `*`."""
+    parts = [field.string.sval for field in reference.fields if field.HasField("string")]
+    return parts if len(parts) == len(reference.fields) else []
+
+
+class PostgresExpressions:
+    """Reads and rewrites expressions and definitions of PostgreSQL."""
+
+    def check(self, expression: str) -> None:
+        """Raise `ValueError` unless the text is exactly one scalar expression."""
+        self._target(expression)
+
+    def _target(self, expression: str) -> Any:
+        for text in (f"{SELECT}{expression}", f"{SELECT}({expression}\n)"):
+            tree = parse(text)
+            if len(tree.stmts) != 1 or not tree.stmts[0].stmt.HasField("select_stmt"):
+                raise ValueError("it is more than one expression")
+            select = tree.stmts[0].stmt.select_stmt
+            plain = {descriptor.name for descriptor, _ in select.ListFields()}
+            if len(select.target_list) != 1 or plain - {"target_list", "limit_option", "op"}:
+                raise ValueError("it is not one expression")
+            target = select.target_list[0].res_target
+            if target.name:
+                raise ValueError(f'it has an alias ("{target.name}")')
+        found = {name for name, _ in nodes(target)}
+        if has_comment(expression):
+            raise ValueError("it has a comment, which could hide what follows")
+        for node, what in (
+            ("sub_link", "a sub-select"),
+            ("param_ref", "a parameter"),
+            ("over", "a window"),
+            ("a_star", "a star"),
+        ):
+            if node in found:
+                raise ValueError(f"it has {what}")
+        return parse(f"{SELECT}{expression}")
+
+    def columns(self, expression: str) -> frozenset[str]:
+        """Names of the columns an expression reads."""
+        references = (names_of(node) for node in column_references(self._target(expression)))
+        return frozenset(parts[-1] for parts in references if parts)
+
+    def functions(self, expression: str) -> frozenset[str]:
+        """Names of the functions an expression calls, without schema; SQL's own (`CURRENT_DATE`) in upper case."""
+        found = set()
+        for name, node in nodes(self._target(expression)):
+            if name == "func_call":
+                found.add(node.funcname[-1].string.sval)
+            elif name == "sqlvalue_function":
+                found.add("CURRENT_TIMESTAMP")
+        return frozenset(found)
+
+    def qualify(self, expression: str, qualifier: str) -> str:
+        """Put `qualifier.` before every column reference that has none."""
+
+        def change(parts: list[str]) -> str | None:
+            return f"{qualifier}.{quoted(parts[0])}" if len(parts) == 1 else None
+
+        return splice(SELECT + expression, self._target(expression), change)[len(SELECT) :]
+
+    def rename(self, expression: str, names: Mapping[str, str]) -> str:
+        """Rename column references."""
+        return splice(SELECT + expression, self._target(expression), renaming(names))[len(SELECT) :]
+
+    def rename_in_constraint(self, definition: str, names: Mapping[str, str]) -> str:
+        """Rename the table's own columns in what `pg_get_constraintdef` writes."""
+        prefix = "ALTER TABLE t ADD "
+        tree = parse(prefix + definition)
+        constraint = tree.stmts[0].stmt.alter_table_stmt.cmds[0].alter_table_cmd
+        node = getattr(constraint, "def").constraint
+        if node.HasField("raw_expr"):
+            return splice(prefix + definition, tree, renaming(names))[len(prefix) :]
+        return rename_in_lists(definition, names)
+
+    def copy_index(
+        self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool
+    ) -> str:
+        """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
+        import postgast
+
+        tree = parse(definition)
+        index = tree.stmts[0].stmt.index_stmt
+        index.idxname, index.concurrent, index.if_not_exists = name, concurrently, False
+        for element in (*index.index_params, *index.index_including_params):
+            plain = element.index_elem
+            if plain.name:
+                plain.name = names.get(plain.name, plain.name)
+        for reference in column_references(index):
+            last = reference.fields[-1]
+            if last.HasField("string"):
+                last.string.sval = names.get(last.string.sval, last.string.sval)
+        written: str = postgast.deparse(tree)
+        return written
+
+    def split(self, script: str) -> tuple[str, ...]:
+        """Split a script into statements, without their semicolons."""
+        import postgast
+
+        parse(script)
+        return tuple(text.strip().rstrip(";").strip() for text in postgast.split(script) if text.strip(" ;\n\t"))
+
+
+def has_comment(sql: str) -> bool:
+    import postgast
+
+    comments = {postgast.pg_query_pb2.SQL_COMMENT, postgast.pg_query_pb2.C_COMMENT}
+    return any(token.token in comments for token in postgast.scan(sql).tokens)
+
+
+def rename_in_lists(definition: str, names: Mapping[str, str]) -> str:
+    """Rename in the column lists of UNIQUE, PRIMARY KEY and FOREIGN KEY.
+
+    Every list in parentheses holds the table's own columns, but for the one that
+    follows REFERENCES. The parser's own deparser leaves the names of
+    `ON DELETE SET NULL (…)` unquoted, hence the walk over tokens.
+    """
+    import postgast
+
+    data, pieces, done = definition.encode(), [], 0
+    inside = foreign = False
+    for token in postgast.scan(definition).tokens:
+        text = data[token.start : token.end].decode()
+        if text.upper() == "REFERENCES":
+            foreign = True
+        elif text == "(":
+            inside = True
+        elif text == ")":
+            foreign, inside = (foreign and not inside), False
+        elif inside and not foreign and unquoted(text) in names:
+            pieces += [data[done : token.start], quoted(names[unquoted(text)]).encode()]
+            done = token.end
+    return b"".join([*pieces, data[done:]]).decode()
+
+
+def unquoted(text: str) -> str:
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text
+
+
+def renaming(names: Mapping[str, str]) -> Callable[[list[str]], str | None]:
+    def change(parts: list[str]) -> str | None:
+        if not parts or parts[-1] not in names:
+            return None
+        return ".".join(quoted(part) for part in (*parts[:-1], names[parts[-1]]))
+
+    return change
+
+
+def splice(sql: str, tree: Any, change: Callable[[list[str]], str | None]) -> str:
+    """Replace column references in the text, at the positions of the parse tree."""
+    import postgast
+
+    data = sql.encode()
+    tokens = [(token.start, token.end) for token in postgast.scan(sql).tokens]
+    pieces, done = [], 0
+    for reference in sorted(column_references(tree), key=lambda node: int(node.location)):
+        parts = names_of(reference)
+        replacement = change(parts)
+        if replacement is None:
+            continue
+        start = reference.location
+        at = next(i for i, token in enumerate(tokens) if token[0] == start)
+        end = tokens[at + 2 * (len(parts) - 1)][1]
+        pieces += [data[done:start], replacement.encode()]
+        done = end
+    return b"".join([*pieces, data[done:]]).decode()

@@ -1,0 +1,46 @@
+"""Change the schema of a live database while two versions of an application use it.
+
+The names a revision file needs are here; the verbs are in `migrator.api`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from migrator.migration import Migration
+    from phases.operations import (
+        AddColumn,
+        Backfill,
+        Column,
+        CreateIndex,
+        CreateTable,
+        DropColumn,
+        DropIndex,
+        RenameColumn,
+        RunSQL,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AddColumn",
+    "Backfill",
+    "Column",
+    "CreateIndex",
+    "CreateTable",
+    "DropColumn",
+    "DropIndex",
+    "Migration",
+    "RenameColumn",
+    "RunSQL",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on demand: `migrator --help` must not wait for any of it.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "migrator.migration" if name == "Migration" else "phases.operations"
+    return getattr(importlib.import_module(home), name)

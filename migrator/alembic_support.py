@@ -1,0 +1,98 @@
+"""Where Alembic and we meet: dev databases, the version table, autogenerate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from migrator.errors import PlanRefused, UsageError
+from phases.errors import Refused
+from phases.names import PREFIX
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migrator.migration import Migration
+    from migrator.revisions import RevisionGraph
+
+
+def stamped(connection: Connection) -> tuple[str, ...]:
+    """Revisions in Alembic's version table; empty where there is none. Writes nothing."""
+    from alembic.runtime.migration import MigrationContext
+
+    return tuple(MigrationContext.configure(connection).get_current_heads())
+
+
+def stamp(connection: Connection, graph: RevisionGraph, revision: str, *, upgrade: bool) -> None:
+    """Move Alembic's version table over one revision, in the caller's transaction."""
+    from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
+
+    context = MigrationContext.configure(connection)
+    context._ensure_version_table()
+    heads = HeadMaintainer(context, context.get_current_heads())
+    step = RevisionStep(graph.directory.revision_map, graph.directory.get_revision(revision), upgrade)
+    heads.update_to_step(step)
+
+
+def include_object(
+    item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
+) -> bool:
+    """For `context.configure(include_object=…)`: hide what a migration in flight has put aside.
+
+    Without it `alembic check` and autogenerate would propose to drop quarantined columns.
+    """
+    del kind, compare_to
+    schema = getattr(item, "schema", None)
+    return not (reflected and ((name or "").startswith(PREFIX) or schema == "migrator"))
+
+
+def run_straight(migration: Migration, *, downgrade: bool) -> None:
+    """Run all phases of a migration at once, inside `alembic upgrade` or `downgrade`.
+
+    Raises:
+        UsageError: the database has a ledger, or Alembic runs offline.
+        PlanRefused: an operation cannot be done on this database.
+    """
+    from alembic import op
+
+    from migrator.introspection import read_catalog, volatility_reader
+    from migrator.ledger import schema
+    from migrator.planning import dialect_for, straight
+
+    if op.get_context().as_sql:
+        raise UsageError(
+            "a migration of operations looks at the database, so it cannot be written offline",
+            next_step="migrator plan --sql",
+        )
+    connection = op.get_bind()
+    if schema.installed(connection) is not None:
+        verb = "abort REVISION" if downgrade else "apply"
+        raise UsageError(
+            "this database is managed: its revisions are run phase by phase, while it is in use",
+            next_step=f"migrator {verb}",
+        )
+    catalog = read_catalog(connection)
+    dialect = dialect_for(catalog.server, volatility_reader(connection))
+    try:
+        operations = inverted(migration) if downgrade else migration.operations
+        statements = straight(operations, catalog, dialect)
+    except Refused as refusal:
+        raise PlanRefused(refusal.reason, next_step=refusal.remedy) from None
+    for statement in statements:
+        connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+
+
+def inverted(migration: Migration) -> list[Any]:
+    """The operations that go back, last first.
+
+    Raises:
+        Refused: one of them has no way back.
+    """
+    found: list[Any] = []
+    for operation in reversed(migration.operations):
+        inverse = operation.inverse()
+        if inverse is None:
+            raise Refused(
+                f"there is no way back from: {operation.describe()}", remedy="build the development database anew"
+            )
+        found += inverse
+    return found

@@ -1,0 +1,345 @@
+"""The verbs of `migrator` as functions that return frozen values.
+
+The command line is a thin caller of this module. Functions that only look open
+no runner lock and write nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
+from migrator.errors import NotYet, UsageError
+from migrator.events import Observer, ignore
+from migrator.execution import Execution, Outcome
+from migrator.performance import LockPolicy, Performer
+from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for
+from phases.backfill import Pacing
+from phases.gate import Verdict
+from phases.model import Phase
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migrator.revisions import RevisionGraph
+    from migrator.settings import Settings
+
+BEFORE_CONTRACT = (Phase.EXPAND, Phase.MIGRATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a run did: its steps in order, and the state each revision is in by now."""
+
+    outcomes: tuple[Outcome, ...]
+    states: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A reason for not waiting for the gate or the retention; kept in the ledger."""
+
+    reason: str
+
+
+def load_graph(settings: Settings) -> RevisionGraph:
+    """Read the revision files.
+
+    Raises:
+        RevisionError: a file or the graph is wrong.
+    """
+    from migrator.revisions import RevisionGraph
+
+    return RevisionGraph.load(settings)
+
+
+@contextmanager
+def looking(settings: Settings, verb: str) -> Iterator[Session]:
+    """A session that only reads."""
+    with connect(settings.require_url(), verb) as session:
+        yield session
+
+
+@contextmanager
+def running(settings: Settings, verb: str) -> Iterator[Session]:
+    """A session that holds the runner lock, with the ledger in place.
+
+    Raises:
+        NotSupportedHere: a replica, a read-only role or a transaction-mode pooler.
+        RunnerBusy: another runner is at work.
+    """
+    from migrator.ledger import schema
+
+    with connect(settings.require_url(), verb) as session:
+        require_writable(session)
+        refuse_shared_backend(settings.require_url(), session)
+        take_runner_lock(session)
+        with session.transaction() as connection:
+            schema.install(connection)
+        yield session
+
+
+def recorded(session: Session) -> Recorded:
+    """What the database remembers. Writes nothing, not even where there is no ledger."""
+    from migrator.alembic_support import stamped
+    from migrator.ledger import schema, store
+
+    with session.transaction() as connection:
+        heads = frozenset(stamped(connection))
+        if schema.installed(connection) is None:
+            return Recorded(heads, {}, {})
+        revisions = store.revisions(connection)
+        steps = store.all_steps(connection)
+        return Recorded(heads, revisions, {name: steps.get(name, ()) for name in revisions})
+
+
+def planned(session: Session, graph: RevisionGraph, to: str | None) -> Plan:
+    from migrator.introspection import read_catalog, volatility_reader
+
+    memory = recorded(session)
+    with session.transaction() as connection:
+        catalog = read_catalog(connection)
+        dialect = dialect_for(session.server, volatility_reader(connection))
+        return build_plan(graph, catalog, dialect, memory, to)
+
+
+def plan(settings: Settings, to: str | None = None) -> Plan:
+    """Say what would be done, in which steps, under which locks.
+
+    Args:
+        to: plan no further than this revision.
+
+    Raises:
+        PlanRefused, RevisionError: naming file and line.
+    """
+    graph = load_graph(settings)
+    with looking(settings, "plan") as session:
+        return planned(session, graph, graph.resolve(to) if to else None)
+
+
+def execution(settings: Settings, session: Session, graph: RevisionGraph, observer: Observer) -> Execution:
+    """An execution as the settings say, stamping Alembic's table where a revision may be released."""
+    policy = LockPolicy(
+        timeout_ms=settings.lock_timeout_ms,
+        attempts=settings.lock_retries,
+        give_up_after=settings.lock_give_up,
+    )
+    pacing = Pacing(target_seconds=settings.batch_target)
+    performer = Performer(session, policy, pacing, observer)
+
+    def on_state(connection: Connection, revision: str, state: str) -> None:
+        from migrator.release import follow
+
+        follow(connection, graph, revision, state)
+
+    return Execution(performer, on_state)
+
+
+def apply(
+    settings: Settings,
+    *,
+    phase: Phase | None = None,
+    to: str | None = None,
+    override: Override | None = None,
+    observer: Observer = ignore,
+) -> Applied:
+    """Run what may run.
+
+    Without `phase`, every pending revision is expanded and migrated. A contract
+    and a purge are only run when asked for by name.
+
+    Args:
+        phase: run only this phase.
+        to: go no further than this revision; for contract and purge: this one alone.
+        override: contract before the gate opens, or purge before the retention is over.
+
+    Raises:
+        NotYet: the gate is closed, or the retention is not over.
+        MigratorError: what stopped the run; the next one continues.
+    """
+    graph = load_graph(settings)
+    target = graph.resolve(to) if to else None
+    with running(settings, "apply") as session:
+        work = execution(settings, session, graph, observer)
+        if phase in (Phase.CONTRACT, Phase.PURGE):
+            _finish(settings, work, graph, phase, target, override)
+        else:
+            _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
+        states = {name: record.state for name, record in recorded(session).revisions.items()}
+        return Applied(tuple(work.outcomes), states)
+
+
+def _advance(work: Execution, graph: RevisionGraph, to: str | None, phases: tuple[Phase, ...]) -> None:
+    """Expand and migrate, one revision after another, each planned on what is really there."""
+    states = {
+        (Phase.EXPAND, None): True,
+        (Phase.EXPAND, "expanding"): True,
+        (Phase.MIGRATE, "expanded"): True,
+        (Phase.MIGRATE, "migrating"): True,
+    }
+    for name in [item.revision for item in planned(work.session, graph, to).revisions]:
+        refuse_half_undone(work, name)
+        for phase in phases:
+            state = state_of(work, name)
+            if not states.get((phase, state)):
+                continue
+            if state is None:
+                item = next(i for i in planned(work.session, graph, name).revisions if i.revision == name)
+                work.begin(graph[name], item)
+            work.run_phase(name, phase)
+
+
+def state_of(work: Execution, revision: str) -> str | None:
+    from migrator.ledger import store
+
+    with work.session.transaction() as connection:
+        record = store.revision(connection, revision)
+    return record.state if record else None
+
+
+def refuse_half_undone(work: Execution, revision: str) -> None:
+    """Refuse to go forward where an undo was interrupted."""
+    state = state_of(work, revision)
+    verbs = {"aborting": "abort", "restoring": "restore"}
+    if state in verbs:
+        raise UsageError(
+            f"revision {revision} is {state}: an interrupted undo has to be finished first",
+            next_step=f"migrator {verbs[state]} {revision}",
+        )
+
+
+def _finish(
+    settings: Settings,
+    work: Execution,
+    graph: RevisionGraph,
+    phase: Phase,
+    to: str | None,
+    override: Override | None,
+) -> None:
+    """Contract or purge: the named revision, or every one whose time has come."""
+    from migrator.contracting import contract_guard, purge_guard
+
+    ready = ("migrated", "contracting") if phase is Phase.CONTRACT else ("contracted", "purging")
+    found = [item for item in planned(work.session, graph, to).revisions if item.state in ready]
+    chosen = [item for item in found if to is None or item.revision == to]
+    if to is not None and not chosen:
+        state = state_of(work, to) or "not started"
+        raise UsageError(f"revision {to} is {state}: there is nothing to {phase}", next_step="migrator status")
+    closed: list[NotYet] = []
+    for item in chosen:
+        refuse_half_undone(work, item.revision)
+        make = contract_guard if phase is Phase.CONTRACT else purge_guard
+        guard = make(settings, graph, item.revision, override)
+        try:
+            work.run_phase(item.revision, phase, guard)
+        except NotYet as not_yet:
+            if to is not None:
+                raise
+            closed.append(not_yet)
+    if closed and len(closed) == len(chosen):
+        raise closed[0]
+
+
+def abort(
+    settings: Settings, revision: str, *, discard: bool = False, observer: Observer = ignore
+) -> Applied:
+    """Take the expand and migrate phases of a revision back.
+
+    Raises:
+        UsageError: a later revision builds on it, its contract has begun, or data would be lost.
+    """
+    graph = load_graph(settings)
+    name = graph.resolve(revision)
+    with running(settings, "abort") as session:
+        work = execution(settings, session, graph, observer)
+        later = [r for r in recorded(session).revisions if r != name and r in graph and name in graph.ancestors(r)]
+        if later:
+            raise UsageError(
+                f"revision {later[-1]} builds on {name}", next_step=f"first: migrator abort {later[-1]}"
+            )
+        work.abort(name, discard=discard)
+        return Applied(tuple(work.outcomes), {})
+
+
+def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -> Applied:
+    """Take the contract of a revision back.
+
+    Raises:
+        UsageError: it has none, or it was purged.
+    """
+    graph = load_graph(settings)
+    name = graph.resolve(revision)
+    with running(settings, "restore") as session:
+        work = execution(settings, session, graph, observer)
+        work.restore(name)
+        return Applied(tuple(work.outcomes), {name: "migrated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Rows compared by a verification that found no difference."""
+
+    revision: str
+    rows: int
+
+
+def verify(settings: Settings, revision: str | None = None, *, observer: Observer = ignore) -> tuple[Verified, ...]:
+    """Compare old and new shape of every migrated revision, or of one.
+
+    Raises:
+        VerificationFailed: rows differ; names some of them.
+    """
+    graph = load_graph(settings)
+    with looking(settings, "verify") as session:
+        work = execution(settings, session, graph, observer)
+        memory = recorded(session).revisions
+        wanted = [graph.resolve(revision)] if revision else list(memory)
+        migrated = [name for name in wanted if name in memory and memory[name].state == "migrated"]
+        if revision and not migrated:
+            raise UsageError(f"revision {wanted[0]} is not between migrate and contract", next_step="migrator status")
+        return tuple(Verified(name, work.verify(name)) for name in migrated)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where every started or pending revision stands."""
+
+    revisions: tuple[RevisionPlan, ...]
+    heads: frozenset[str]
+    runner: str | None
+    clock: datetime
+
+
+def status(settings: Settings) -> Status:
+    """Look at the ledger and the revision files."""
+    from migrator.database import runner_owner
+
+    graph = load_graph(settings)
+    with looking(settings, "status") as session:
+        found = planned(session, graph, None)
+        return Status(found.revisions, recorded(session).heads, runner_owner(session), clock(session))
+
+
+def clock(session: Session) -> datetime:
+    """The database's clock: the only one that decides anything."""
+    rows = session.query("SELECT clock_timestamp()")
+    moment: datetime = rows[0][0]
+    return moment
+
+
+def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:
+    """Judge the contract gate of one revision, or of every migrated one. Writes nothing."""
+    from migrator.contracting import judge_gate
+
+    graph = load_graph(settings)
+    with looking(settings, "gate") as session:
+        memory = recorded(session).revisions
+        names = [graph.resolve(revision)] if revision else [n for n, r in memory.items() if r.state == "migrated"]
+        if revision and names[0] not in memory:
+            raise UsageError(f"revision {names[0]} has not been started", next_step="migrator plan")
+        with session.transaction() as connection:
+            return {name: judge_gate(connection, settings, graph, name) for name in names}

@@ -1,0 +1,91 @@
+"""Questions to a PostgreSQL server about sessions, locks and itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from phases.model import Lock, LockMode
+from phases.sql import literal, qualified
+
+RUNNER_LOCK = 0x6D696772
+"""Key of the advisory lock that a runner holds: the letters "migr"."""
+
+CONFLICTS: dict[LockMode, frozenset[LockMode]] = {
+    LockMode.SHARE_UPDATE_EXCLUSIVE: frozenset(list(LockMode)[3:]),
+    LockMode.SHARE: frozenset(list(LockMode)[2:]) - {LockMode.SHARE},
+    LockMode.SHARE_ROW_EXCLUSIVE: frozenset(list(LockMode)[2:]),
+    LockMode.EXCLUSIVE: frozenset(list(LockMode)[1:]),
+    LockMode.ACCESS_EXCLUSIVE: frozenset(LockMode),
+}
+"""Which held modes keep a wanted one waiting (manual, "Conflicting Lock Modes")."""
+
+SESSION = (
+    # No statement of ours may be cut short by a limit made for the application …
+    "SET statement_timeout = 0",
+    "SET idle_in_transaction_session_timeout = 0",
+    # … and what we send must mean the same whatever the role's settings are.
+    "SET standard_conforming_strings = on",
+    "SET row_security = off",
+)
+
+SINCE_14 = (
+    # Without this the server works on, and keeps the runner lock, long after a killed client is gone.
+    "SET client_connection_check_interval = '1s'",
+)
+
+SINCE_17 = ("SET transaction_timeout = 0",)
+
+FACTS = """
+SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
+       current_setting('transaction_read_only') = 'on', current_user, current_database()
+"""
+
+OWNER = """
+SELECT a.pid, a.application_name, a.usename, a.backend_start
+FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 AND l.objid = {key}
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+"""
+
+BLOCKERS = """
+SELECT DISTINCT ON (a.pid) a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''),
+       coalesce(a.state, ''), coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8,
+       coalesce(a.query, ''), replace(upper(regexp_replace(l.mode, '(?<=[a-z])(?=[A-Z])', ' ', 'g')), ' LOCK', '')
+FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid)
+WHERE l.locktype = 'relation' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()
+  AND l.relation = pg_catalog.to_regclass({table})
+  AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+ORDER BY a.pid, a.xact_start
+"""
+
+
+def session_statements(version: tuple[int, int]) -> tuple[str, ...]:
+    """Statements that prepare a session of ours."""
+    statements: tuple[str, ...] = SESSION
+    if version >= (14, 0):
+        statements += SINCE_14
+    if version >= (17, 0):
+        statements += SINCE_17
+    return statements
+
+
+def lock_timeout(milliseconds: int) -> str:
+    return f"SET LOCAL lock_timeout = {milliseconds}"
+
+
+def lock_statements(locks: Iterable[Lock]) -> tuple[str, ...]:
+    return tuple(f"LOCK TABLE {qualified(lock.table)} IN {lock.mode} MODE" for lock in locks)
+
+
+def blockers_query(lock: Lock) -> str:
+    return BLOCKERS.format(table=literal(qualified(lock.table)))
+
+
+def conflicts(wanted: LockMode, held: str) -> bool:
+    return any(mode.value == held for mode in CONFLICTS.get(wanted, frozenset()))
+
+
+COMMIT_LATER = "SET LOCAL synchronous_commit = off"
+TRY_RUNNER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock({RUNNER_LOCK})"
+RUNNER_OWNER = OWNER.format(key=RUNNER_LOCK)
+BACKEND_PID = "SELECT pg_catalog.pg_backend_pid()"

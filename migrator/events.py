@@ -1,0 +1,75 @@
+"""What happens during a run, as values handed to an observer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phases.effects import Progress
+from phases.model import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseStarted:
+    revision: str
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    revision: str
+    phase: Phase
+    name: str
+    undoing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    revision: str
+    name: str
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class LockRetried:
+    """A lock was not granted in time; another try follows after `wait` seconds."""
+
+    name: str
+    attempt: int
+    wait: float
+    blockers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    name: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """`lock_held_ms` runs from the moment the lock was granted to the end of the commit."""
+
+    revision: str
+    phase: Phase
+    name: str
+    seconds: float
+    lock_held_ms: float
+    lock_waited_ms: float
+    rows: int = 0
+    undoing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    revision: str
+    state: str
+
+
+Event = PhaseStarted | StepStarted | StepProgress | LockRetried | Paused | StepFinished | StateChanged
+Observer = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """An observer that does nothing."""

@@ -1,0 +1,311 @@
+"""Drive revisions through their phases, and back.
+
+Every function picks up where the last run stopped: what is done is in the
+ledger, in the same transaction as the effect itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from migrator.errors import MigratorError, PlanRefused, StepFailed, UsageError
+from migrator.events import PhaseStarted, StateChanged, StepFinished, StepStarted
+from migrator.performance import Performer
+from phases.model import BuildIndex, Phase, RemoveIndex, Verify
+from phases.operations import Precheck
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migrator.ledger.records import StepRecord
+    from migrator.planning import RevisionPlan
+    from migrator.revisions import Revision
+
+ENTRY = {
+    Phase.EXPAND: "expanding",
+    Phase.MIGRATE: "migrating",
+    Phase.CONTRACT: "contracting",
+    Phase.PURGE: "purging",
+}
+EXIT = {
+    Phase.EXPAND: "expanded",
+    Phase.MIGRATE: "migrated",
+    Phase.CONTRACT: "contracted",
+    Phase.PURGE: "purged",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A step that was carried out, and what it cost."""
+
+    revision: str
+    phase: Phase
+    name: str
+    seconds: float
+    lock_held_ms: float
+    lock_waited_ms: float
+    rows: int
+    undoing: bool = False
+
+
+Guard = Callable[["Connection"], None]
+
+
+class Execution:
+    """Runs phases on a session that holds the runner lock.
+
+    Args:
+        performer: carries out single steps.
+        on_state: called in the transaction of every change of state, so that
+            what hangs on it (Alembic's stamp) commits with it.
+    """
+
+    def __init__(self, performer: Performer, on_state: Callable[[Connection, str, str], None]) -> None:
+        self.performer = performer
+        self.session = performer.session
+        self.on_state = on_state
+        self.outcomes: list[Outcome] = []
+
+    def begin(self, revision: Revision, plan: RevisionPlan) -> None:
+        """Record a revision and all its steps, once its data has been looked at.
+
+        Raises:
+            PlanRefused: rows are in the way; the message has keys of some.
+        """
+        from migrator.ledger import store
+
+        self.look(plan.prechecks, revision)
+        with self.session.transaction() as connection:
+            store.begin(
+                connection,
+                id=revision.id,
+                down_revisions=revision.down_revisions,
+                digest=revision.digest,
+                message=revision.message,
+                additive=plan.additive,
+                steps=[(planned.phase, planned.step) for planned in plan.steps],
+            )
+            store.record_event(connection, "begun", revision=revision.id)
+
+    def look(self, prechecks: Iterable[Precheck], revision: Revision) -> None:
+        for check in prechecks:
+            found = self.session.query(check.sql)
+            if found:
+                sample = "; ".join(", ".join(str(value) for value in row) for row in found)
+                raise PlanRefused(
+                    f"{revision.path}:{revision.line}: {check.problem} (for example {sample})",
+                    next_step=check.remedy,
+                    revision=revision.id,
+                    file=str(revision.path),
+                    line=revision.line,
+                )
+
+    def run_phase(self, revision: str, phase: Phase, guard: Guard | None = None) -> None:
+        """Run what is left of a phase.
+
+        Args:
+            guard: asked in the transaction that enters the phase; raises to refuse.
+
+        Raises:
+            MigratorError: the step that failed; the next run starts with it.
+        """
+        from migrator.ledger import store
+
+        self.performer.observer(PhaseStarted(revision, phase))
+        self.enter(revision, ENTRY[phase], guard)
+        with self.session.transaction() as connection:
+            steps = store.steps(connection, revision, phase=phase)
+        for record in steps:
+            if record.state != "done":
+                self.run_step(record)
+        self.enter(revision, EXIT[phase])
+
+    def enter(self, revision: str, state: str, guard: Guard | None = None) -> None:
+        """Change the state of a revision; entering the state it is in is no change."""
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            record = store.revision(connection, revision)
+            if record is not None and record.state == state:
+                return
+            if guard is not None:
+                guard(connection)
+            store.transition(connection, revision, state)
+            store.record_event(connection, state, revision=revision)
+            self.on_state(connection, revision, state)
+        self.performer.observer(StateChanged(revision, state))
+
+    def run_step(self, record: StepRecord, *, undoing: bool = False) -> None:
+        observer = self.performer.observer
+        observer(StepStarted(record.revision, record.phase, record.name, undoing))
+        try:
+            measured = self.performer.perform(record)
+        except MigratorError as problem:
+            problem.facts.setdefault("revision", record.revision)
+            problem.facts.setdefault("phase", record.phase.value)
+            problem.facts.setdefault("step", record.name)
+            if problem.__class__.__name__ == "DatabaseError":
+                raise StepFailed(
+                    f"{record.name}: {problem.message}",
+                    next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
+                    **problem.facts,
+                ) from problem
+            raise
+        finished = StepFinished(
+            record.revision,
+            record.phase,
+            record.name,
+            measured.seconds,
+            measured.held_ms,
+            measured.waited_ms,
+            measured.rows,
+            undoing,
+        )
+        observer(finished)
+        self.outcomes.append(
+            Outcome(
+                record.revision,
+                record.phase,
+                record.name,
+                measured.seconds,
+                measured.held_ms,
+                measured.waited_ms,
+                measured.rows,
+                undoing,
+            )
+        )
+
+    def abort(self, revision: str, *, discard: bool = False) -> None:
+        """Take expand and migrate back; the database is as it was before.
+
+        Args:
+            discard: throw away data that exists nowhere else.
+
+        Raises:
+            UsageError: the contract has begun, or data would be lost and `discard` is not given.
+        """
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            record = store.revision(connection, revision)
+        if record is None:
+            raise UsageError(f"revision {revision} has not been started", next_step="migrator status")
+        if record.state not in ("expanding", "expanded", "migrating", "migrated", "aborting"):
+            raise UsageError(
+                f"revision {revision} is {record.state}: its contract has begun",
+                next_step=f"bring the old shape back first: migrator restore {revision}",
+            )
+        if record.state != "aborting":
+            self._refuse_loss(revision, discard)
+        self._undo(revision, "aborting", (Phase.EXPAND, Phase.MIGRATE), self._forget)
+
+    def restore(self, revision: str) -> None:
+        """Take the contract back: the old shape is there again, equal to the new one.
+
+        Raises:
+            UsageError: there is no contract to take back, or it was purged.
+        """
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            record = store.revision(connection, revision)
+        if record is None or record.state not in ("contracting", "contracted", "restoring"):
+            state = record.state if record else "not started"
+            gone = record is not None and record.state in ("purging", "purged")
+            raise UsageError(
+                f"revision {revision} is {state}: "
+                + ("what it removed is gone for good" if gone else "there is no contract to take back"),
+                next_step="migrator status",
+            )
+        self._undo(revision, "restoring", (Phase.CONTRACT,), self._back_to_migrated)
+
+    def _refuse_loss(self, revision: str, discard: bool) -> None:
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            steps = store.steps(connection, revision)
+        for record in steps:
+            loss = record.step.loses
+            if record.state != "done" or loss is None or discard:
+                continue
+            rows = self.session.query(loss.count)[0][0]
+            if rows:
+                raise UsageError(
+                    f"aborting {revision} would throw away {loss.what} ({rows} rows or more)",
+                    next_step=f"keep them elsewhere first, or say so: migrator abort {revision} --discard-data",
+                    rows=rows,
+                )
+
+    def _undo(
+        self,
+        revision: str,
+        state: str,
+        phases: Sequence[Phase],
+        finish: Callable[[Connection, str, Sequence[StepRecord]], None],
+    ) -> None:
+        """Run what undoes the steps done, last step first, then `finish` in one transaction."""
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            record = store.revision(connection, revision)
+            done = [s for s in store.steps(connection, revision) if s.phase in phases and left_something(s)]
+            done.reverse()
+            if record is not None and record.state != state:
+                store.transition(connection, revision, state)
+                store.record_event(connection, state, revision=revision)
+                undo = [(step, back) for step in done for back in step.step.undo]
+                store.add_undo(connection, revision, undo)
+                self.on_state(connection, revision, state)
+            steps = store.undo_steps(connection, revision)
+        self.performer.observer(StateChanged(revision, state))
+        for step in steps:
+            if step.state != "done":
+                self.run_step(step, undoing=True)
+        with self.session.transaction() as connection:
+            finish(connection, revision, done)
+
+    def _forget(self, connection: Connection, revision: str, done: Sequence[StepRecord]) -> None:
+        from migrator.ledger import store
+
+        store.forget(connection, revision)
+        store.record_event(connection, "aborted", revision=revision, detail={"steps": len(done)})
+        self.on_state(connection, revision, "aborted")
+
+    def _back_to_migrated(self, connection: Connection, revision: str, done: Sequence[StepRecord]) -> None:
+        from migrator.ledger import store
+
+        for step in done:
+            store.reset_step(connection, step.id)
+        store.remove_undo(connection, revision)
+        store.transition(connection, revision, "migrated")
+        store.record_event(connection, "restored", revision=revision)
+
+    def verify(self, revision: str) -> int:
+        """Compare old and new shape again, without a trace in the ledger.
+
+        Returns:
+            The rows compared.
+
+        Raises:
+            VerificationFailed: rows differ.
+        """
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            steps = store.steps(connection, revision, phase=Phase.MIGRATE)
+        compared = 0
+        for record in steps:
+            if isinstance(record.step, Verify):
+                self.performer.observer(StepStarted(revision, record.phase, record.name))
+                compared += self.performer.perform(record, records=False).rows
+        return compared
+
+
+def left_something(record: StepRecord) -> bool:
+    """Whether a step has changed the database: a killed index build has, an unfinished transaction has not."""
+    if record.state == "done":
+        return True
+    return record.state == "running" and isinstance(record.step, BuildIndex | RemoveIndex)

@@ -1,0 +1,71 @@
+"""Rows of the ledger as frozen values. All times are aware and the database's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from phases.model import Phase, Step
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRecord:
+    id: str
+    down_revisions: tuple[str, ...]
+    digest: str
+    message: str
+    additive: bool
+    state: str
+    released_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """`undoes` is the step this one takes back; None for a step of the revision itself."""
+
+    id: int
+    revision: str
+    position: int
+    phase: Phase
+    name: str
+    step: Step
+    undoes: int | None
+    state: str
+    attempts: int
+    seconds: float | None
+    lock_held_ms: float | None
+    lock_waited_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRecord:
+    """`uses`: newest revision whose new shape the build uses. `survives`: newest whose contract it survives."""
+
+    id: int
+    idempotency_key: str | None
+    application: str
+    version: str
+    environment: str
+    strategy: str
+    status: str
+    uses: str | None
+    survives: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    actor: str
+    commit_sha: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    id: int
+    at: datetime
+    kind: str
+    revision: str | None
+    step: str | None
+    actor: str
+    detail: Mapping[str, Any] | None

@@ -1,0 +1,46 @@
+"""Create the ledger, and know its version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from migrator.errors import UsageError
+from migrator.ledger import dialect, tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def installed(connection: Connection) -> int | None:
+    """Version of the ledger in this database; None where there is none. Writes nothing.
+
+    Raises:
+        UsageError: the ledger was written by a newer program.
+    """
+    if not dialect.table_exists(connection, "ledger_version"):
+        return None
+    version = connection.execute(select(tables.ledger_version.c.version)).scalar_one()
+    if version > tables.VERSION:
+        raise UsageError(
+            f"the ledger of this database has version {version}; this program knows {tables.VERSION}",
+            next_step="upgrade the program: pip install --upgrade expand-contract-migrator",
+        )
+    return int(version)
+
+
+def install(connection: Connection) -> None:
+    """Create the ledger where there is none, in the caller's transaction.
+
+    Raises:
+        UsageError: the ledger was written by a newer program.
+    """
+    if installed(connection) is not None:
+        return
+    dialect.create_schema(connection)
+    tables.metadata.create_all(connection)
+    legal = [{"from_state": a, "to_state": b} for a, b in tables.TRANSITIONS]
+    connection.execute(insert(tables.transitions), legal)
+    dialect.make_append_only(connection)
+    connection.execute(insert(tables.ledger_version), {"version": tables.VERSION})

@@ -1,0 +1,246 @@
+"""Read and write revisions, steps, cursors and events."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, insert, select, update
+
+from migrator.errors import UsageError
+from migrator.ledger import dialect, tables
+from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
+from migrator.ledger.tables import NOW, backfills, overrides
+from phases.encoding import decode, encode
+from phases.model import Phase, Step
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+STEP_COLUMNS = [
+    tables.steps.c[name]
+    for name in (
+        "id revision position phase name step undoes state attempts seconds lock_held_ms lock_waited_ms"
+    ).split()
+]
+REVISION_COLUMNS = [
+    tables.revisions.c[name]
+    for name in (
+        "id down_revisions digest message additive state released_at created_at updated_at"
+    ).split()
+]
+
+
+def actor() -> str:
+    """Who is at work, for the audit log: `MIGRATOR_ACTOR`, or user and host."""
+    named = os.environ.get("MIGRATOR_ACTOR")
+    return named or f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def clock(connection: Connection) -> datetime:
+    """The server's clock, which moves inside a transaction."""
+    moment: datetime = connection.execute(select(NOW)).scalar_one()
+    return moment
+
+
+def revision_record(row: Row[Any]) -> RevisionRecord:
+    name, down_revisions, *rest = tuple(row)
+    return RevisionRecord(name, tuple(down_revisions), *rest)
+
+
+def revisions(connection: Connection) -> dict[str, RevisionRecord]:
+    rows = connection.execute(select(*REVISION_COLUMNS).order_by(tables.revisions.c.created_at))
+    return {row[0]: revision_record(row) for row in rows}
+
+
+def revision(connection: Connection, name: str) -> RevisionRecord | None:
+    row = connection.execute(select(*REVISION_COLUMNS).where(tables.revisions.c.id == name)).first()
+    return revision_record(row) if row else None
+
+
+def begin(
+    connection: Connection,
+    *,
+    id: str,
+    down_revisions: Sequence[str],
+    digest: str,
+    message: str,
+    additive: bool,
+    steps: Sequence[tuple[Phase, Step]],
+) -> None:
+    """Record a revision in state `expanding`, with every step of every phase still to do."""
+    connection.execute(
+        insert(tables.revisions),
+        {
+            "id": id,
+            "down_revisions": list(down_revisions),
+            "digest": digest,
+            "message": message,
+            "additive": additive,
+            "previous_state": "none",
+            "state": "expanding",
+        },
+    )
+    add_steps(connection, id, [(phase, step, None) for phase, step in steps])
+
+
+def add_steps(
+    connection: Connection, revision: str, found: Sequence[tuple[Phase, Step, int | None]]
+) -> None:
+    rows = [
+        {
+            "revision": revision,
+            "position": position,
+            "phase": phase.value,
+            "name": step.name,
+            "step": encode(step),
+            "undoes": undoes,
+        }
+        for position, (phase, step, undoes) in enumerate(found)
+    ]
+    if rows:
+        connection.execute(insert(tables.steps), rows)
+
+
+def step_record(row: Row[Any]) -> StepRecord:
+    step_id, revision, position, phase, name, data, *rest = tuple(row)
+    try:
+        step = decode(data)
+    except ValueError as unknown:
+        raise UsageError(
+            f"step {name!r} of revision {revision} was written by a newer program: {unknown}",
+            next_step="upgrade the program: pip install --upgrade expand-contract-migrator",
+        ) from None
+    return StepRecord(step_id, revision, position, Phase(phase), name, step, *rest)
+
+
+def steps(connection: Connection, revision: str, *, phase: Phase | None = None) -> list[StepRecord]:
+    """Steps of a revision in the order they run, without those that undo."""
+    wanted = select(*STEP_COLUMNS).where(tables.steps.c.revision == revision, tables.steps.c.undoes.is_(None))
+    if phase is not None:
+        wanted = wanted.where(tables.steps.c.phase == phase.value)
+    return [step_record(row) for row in connection.execute(wanted.order_by(tables.steps.c.position))]
+
+
+def all_steps(connection: Connection) -> dict[str, list[StepRecord]]:
+    """Steps of every revision that is not finished, without those that undo."""
+    open_ones = select(tables.revisions.c.id).where(tables.revisions.c.state != "purged")
+    wanted = select(*STEP_COLUMNS).where(tables.steps.c.undoes.is_(None), tables.steps.c.revision.in_(open_ones))
+    found: dict[str, list[StepRecord]] = defaultdict(list)
+    for row in connection.execute(wanted.order_by(tables.steps.c.revision, tables.steps.c.position)):
+        found[row[1]].append(step_record(row))
+    return found
+
+
+def undo_steps(connection: Connection, revision: str) -> list[StepRecord]:
+    """Steps that take others back, in the order they run."""
+    wanted = select(*STEP_COLUMNS).where(tables.steps.c.revision == revision, tables.steps.c.undoes.is_not(None))
+    return [step_record(row) for row in connection.execute(wanted.order_by(tables.steps.c.position))]
+
+
+def add_undo(connection: Connection, revision: str, undo: Sequence[tuple[StepRecord, Step]]) -> None:
+    add_steps(connection, revision, [(done.phase, step, done.id) for done, step in undo])
+
+
+def remove_undo(connection: Connection, revision: str) -> None:
+    connection.execute(delete(tables.steps).where(tables.steps.c.revision == revision, tables.steps.c.undoes.is_not(None)))
+
+
+def start_step(connection: Connection, step_id: int) -> None:
+    connection.execute(
+        update(tables.steps)
+        .where(tables.steps.c.id == step_id)
+        .values(state="running", attempts=tables.steps.c.attempts + 1, started_at=NOW)
+    )
+
+
+def finish_step(
+    connection: Connection, step_id: int, *, seconds: float, lock_held_ms: float, lock_waited_ms: float
+) -> None:
+    connection.execute(
+        update(tables.steps)
+        .where(tables.steps.c.id == step_id)
+        .values(
+            state="done",
+            finished_at=NOW,
+            seconds=seconds,
+            lock_held_ms=lock_held_ms,
+            lock_waited_ms=lock_waited_ms,
+        )
+    )
+
+
+def reset_step(connection: Connection, step_id: int) -> None:
+    """Make a step one that is still to do, from its beginning."""
+    connection.execute(delete(backfills).where(backfills.c.step_id == step_id))
+    fresh = {"state": "pending", "started_at": None, "finished_at": None, "seconds": None}
+    connection.execute(update(tables.steps).where(tables.steps.c.id == step_id).values(fresh))
+
+
+def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str, Any] | None:
+    wanted = select(backfills.c.cursor).where(backfills.c.step_id == step_id, backfills.c.worker == worker)
+    return connection.execute(wanted).scalar_one_or_none()
+
+
+def rows_done(connection: Connection) -> dict[int, int]:
+    """Rows that backfills have changed so far, by step."""
+    found = connection.execute(select(backfills.c.step_id, backfills.c.rows_done))
+    totals: dict[int, int] = defaultdict(int)
+    for step_id, rows in found:
+        totals[step_id] += rows
+    return totals
+
+
+def save_cursor(
+    connection: Connection, step_id: int, position: Mapping[str, Any], *, rows: int, worker: int = 0
+) -> None:
+    """Save where a worker stands; `rows` is what this batch adds."""
+    values = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
+    dialect.save_cursor(connection, values)
+
+
+def transition(connection: Connection, revision: str, state: str) -> None:
+    """Change the state of a revision; the database refuses an illegal change."""
+    connection.execute(
+        update(tables.revisions)
+        .where(tables.revisions.c.id == revision)
+        .values(previous_state=tables.revisions.c.state, state=state, updated_at=NOW)
+    )
+
+
+def mark_released(connection: Connection, revision: str) -> None:
+    connection.execute(update(tables.revisions).where(tables.revisions.c.id == revision).values(released_at=NOW))
+
+
+def forget(connection: Connection, revision: str) -> None:
+    """Remove a revision and its steps; its events stay."""
+    connection.execute(delete(tables.revisions).where(tables.revisions.c.id == revision))
+
+
+def record_event(
+    connection: Connection,
+    kind: str,
+    *,
+    revision: str | None = None,
+    step: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": detail}
+    connection.execute(insert(tables.events), values)
+
+
+def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
+    """The newest events, newest first."""
+    columns = [tables.events.c[n] for n in ("id", "at", "kind", "revision", "step", "actor", "detail")]
+    rows = connection.execute(select(*columns).order_by(tables.events.c.id.desc()).limit(limit))
+    return [EventRecord(*row) for row in rows]
+
+
+def add_override(connection: Connection, revision: str, reason: str) -> None:
+    values = {"revision": revision, "reason": reason, "actor": actor()}
+    connection.execute(insert(overrides), values)

@@ -1,0 +1,235 @@
+"""Carry out the effects a step asks for, and record each with its effect."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from migrator.database import Deadlocked, LockTimeout, Session, run
+from migrator.dialects import postgresql
+from migrator.errors import LockNotAvailable, StepFailed, VerificationFailed
+from migrator.events import LockRetried, Observer, Paused, StepProgress, ignore
+from migrator.settings import mask
+from phases.backfill import Pacing
+from phases.effects import Alone, Batch, Batched, Commit, Effect, Pause, Progress, Query
+from phases.errors import Mismatched, Refused
+from phases.model import Lock
+from phases.performing import perform
+
+if TYPE_CHECKING:
+    from migrator.ledger.records import StepRecord
+
+BATCH_LOCK_TIMEOUT_MS = 100
+"""Well under `deadlock_timeout` (1 s): a batch always gives way before the server picks a victim."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockPolicy:
+    """How long to try for a lock.
+
+    Args:
+        timeout_ms: how long one try waits, and so the longest that others queue behind it.
+        attempts: tries before giving up.
+        first_wait, longest_wait: seconds between tries; they double, with jitter.
+        give_up_after: seconds in all.
+    """
+
+    timeout_ms: int = 500
+    attempts: int = 30
+    first_wait: float = 0.2
+    longest_wait: float = 10.0
+    give_up_after: float = 300.0
+
+    def wait(self, attempt: int, jitter: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after try number `attempt`, counted from 1."""
+        full = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 20))
+        return full * (0.5 + jitter() / 2)
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a step cost."""
+
+    started: float = field(default_factory=time.monotonic)
+    held_ms: float = 0.0
+    waited_ms: float = 0.0
+    rows: int = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+class Performer:
+    """Performs one step after another on a session.
+
+    Args:
+        session: holds the runner lock.
+        ledger_hook: called inside every committing transaction, before its commit.
+        policy: how long to try for locks.
+        pacing: how a backfill spaces its batches.
+        observer: told what happens.
+        pause: waits; replaced where no time may pass.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        policy: LockPolicy,
+        pacing: Pacing,
+        observer: Observer = ignore,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.session = session
+        self.policy = policy
+        self.pacing = pacing
+        self.observer = observer
+        self.pause = pause
+
+    def perform(self, record: StepRecord, *, records: bool = True) -> Measured:
+        """Carry out a step from where its cursor stands.
+
+        Args:
+            records: False performs a step that only reads, without a trace in the ledger.
+
+        Raises:
+            LockNotAvailable: a lock could not be had; nothing of this step was left half done.
+            VerificationFailed: rows differ.
+            StepFailed: the server refused a statement.
+        """
+        from migrator.ledger import store
+
+        cursor = None
+        if records:
+            with self.session.transaction() as connection:
+                store.start_step(connection, record.id)
+                cursor = store.cursor(connection, record.id)
+        measured = Measured()
+        steps = perform(record.step, cursor, self.session.server, self.pacing)
+        answer: Any = None
+        try:
+            while True:
+                effect = steps.send(answer)
+                answer = self._answer(record, effect, measured, records)
+        except StopIteration:
+            return measured
+        except Mismatched as wrong:
+            raise VerificationFailed(
+                f"{record.name}: {wrong.reason}", next_step=wrong.remedy, **vars(wrong)
+            ) from None
+        except Refused as stuck:
+            raise StepFailed(f"{record.name}: {stuck.reason}", next_step=stuck.remedy) from None
+
+    def _answer(self, record: StepRecord, effect: Effect, measured: Measured, records: bool) -> Any:
+        match effect:
+            case Query():
+                return self.session.query(effect.sql)
+            case Commit():
+                return self._commit(record, effect, measured) if records or effect.statements else None
+            case Alone():
+                return self._alone(record, effect)
+            case Batch():
+                return self._batch(record, effect, measured)
+            case Pause():
+                self.observer(Paused(record.name, effect.seconds, effect.reason))
+                return self.pause(effect.seconds)
+            case Progress():
+                measured.rows = effect.rows
+                return self.observer(StepProgress(record.revision, record.name, effect))
+
+    def _commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
+        deadline = time.monotonic() + self.policy.give_up_after
+        for attempt in range(1, self.policy.attempts + 1):
+            try:
+                return self._try_commit(record, effect, measured)
+            except (LockTimeout, Deadlocked):
+                blockers = tuple(self._blockers(effect.locks))
+                wait = self.policy.wait(attempt)
+                if attempt == self.policy.attempts or time.monotonic() + wait > deadline:
+                    raise give_up(record.name, effect.locks, blockers, attempt) from None
+                self.observer(LockRetried(record.name, attempt, wait, blockers))
+                self.pause(wait)
+        return None
+
+    def _try_commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
+        from migrator.ledger import store
+
+        asked = granted = time.monotonic()
+        with self.session.transaction() as connection:
+            run(connection, postgresql.lock_timeout(self.policy.timeout_ms))
+            for statement in postgresql.lock_statements(effect.locks):
+                run(connection, statement)
+            granted = time.monotonic()
+            for statement in effect.statements:
+                run(connection, statement)
+            if effect.finishes:
+                store.finish_step(
+                    connection,
+                    record.id,
+                    seconds=measured.seconds,
+                    lock_held_ms=(time.monotonic() - granted) * 1000 if effect.locks else 0.0,
+                    lock_waited_ms=(granted - asked) * 1000 if effect.locks else 0.0,
+                )
+        if effect.locks:
+            measured.waited_ms += (granted - asked) * 1000
+            measured.held_ms += (time.monotonic() - granted) * 1000
+
+    def _blockers(self, locks: tuple[Lock, ...]) -> list[str]:
+        found = []
+        for lock in locks:
+            for pid, name, user, state, age, query, mode in self.session.query(
+                postgresql.blockers_query(lock)
+            ):
+                if postgresql.conflicts(lock.mode, mode):
+                    shown = mask(" ".join(query.split())[:80])
+                    found.append(
+                        f'pid {pid} "{name}" (role {user}, {state}, in a transaction for {age:.0f} s):'
+                        f" {shown}"
+                    )
+        return list(dict.fromkeys(found))
+
+    def _alone(self, record: StepRecord, effect: Alone) -> None:
+        try:
+            self.session.alone(effect.sql)
+        except Deadlocked as lost:
+            # The next look at the state finds what is left of it, and starts over.
+            self.observer(Paused(record.name, self.policy.first_wait, f"lost a deadlock: {lost.message}"))
+            self.pause(self.policy.first_wait)
+
+    def _batch(self, record: StepRecord, effect: Batch, measured: Measured) -> Batched:
+        from migrator.ledger import store
+
+        begun = time.monotonic()
+        try:
+            with self.session.transaction() as connection:
+                run(connection, postgresql.lock_timeout(BATCH_LOCK_TIMEOUT_MS))
+                # Batch and cursor share the transaction: a crash of the server loses both or none.
+                run(connection, postgresql.COMMIT_LATER)
+                rows = run(connection, effect.sql)
+                store.save_cursor(connection, record.id, effect.cursor, rows=rows)
+                if effect.finishes:
+                    store.finish_step(
+                        connection, record.id, seconds=measured.seconds, lock_held_ms=0.0, lock_waited_ms=0.0
+                    )
+        except (LockTimeout, Deadlocked):
+            return Batched(0, time.monotonic() - begun, blocked=True)
+        return Batched(rows, time.monotonic() - begun)
+
+
+def give_up(
+    step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attempts: int
+) -> LockNotAvailable:
+    """The error that names who holds the lock."""
+    tables = ", ".join(f'"{lock.table}"' for lock in locks)
+    held = "\n  ".join(("held by:", *blockers)) if blockers else "the holder is gone by now"
+    return LockNotAvailable(
+        f"{step}: the lock on {tables} was not granted in {attempts} tries; {held}",
+        next_step="end that transaction, then run the same command again; nothing was left half done",
+        table=tables,
+        mode=locks[0].mode.value if locks else "",
+        blockers=list(blockers),
+        attempts=attempts,
+    )

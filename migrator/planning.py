@@ -1,0 +1,331 @@
+"""From revisions, catalog and ledger to a plan. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from migrator.errors import PlanRefused, RevisionError
+from phases.catalog import Catalog, Server, Volatility
+from phases.dialects.postgresql import PostgreSQL
+from phases.errors import Refused
+from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, Transaction
+from phases.operations import Operation, Precheck, Touch
+
+if TYPE_CHECKING:
+    from migrator.ledger.records import RevisionRecord, StepRecord
+    from migrator.revisions import Revision, RevisionGraph
+    from phases.dialects.base import Dialect
+
+PhasedSteps = tuple[tuple[Phase, Step], ...]
+
+RELEASABLE = frozenset({"migrated", "contracting", "contracted", "purging", "purged"})
+FINISHED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step and whether it has been done."""
+
+    phase: Phase
+    step: Step
+    state: str = "pending"
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionPlan:
+    """What one revision does, and how far it is.
+
+    `state` is the ledger's, or `pending` for a revision that has not been started.
+    """
+
+    revision: str
+    message: str
+    state: str
+    additive: bool
+    operations: tuple[str, ...]
+    steps: tuple[PlannedStep, ...]
+    prechecks: tuple[Precheck, ...] = ()
+
+    def of(self, phase: Phase) -> tuple[PlannedStep, ...]:
+        return tuple(step for step in self.steps if step.phase is phase)
+
+    @property
+    def remaining(self) -> tuple[PlannedStep, ...]:
+        return tuple(step for step in self.steps if step.state != "done")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every revision that is not finished, in the order they run."""
+
+    server: Server
+    revisions: tuple[RevisionPlan, ...]
+
+    @property
+    def pending(self) -> tuple[RevisionPlan, ...]:
+        """Revisions whose new shape cannot be released yet."""
+        return tuple(plan for plan in self.revisions if plan.state not in RELEASABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the database remembers: Alembic's heads and our ledger."""
+
+    heads: frozenset[str]
+    revisions: Mapping[str, RevisionRecord]
+    steps: Mapping[str, Sequence[StepRecord]]
+
+
+def dialect_for(
+    server: Server, volatility: Callable[[str], Volatility], compile_type: Callable[[object], str] | None = None
+) -> Dialect:
+    """The dialect of a server, with the parser that reads its expressions."""
+    from linters.parsing import PostgresExpressions
+
+    return PostgreSQL(server, PostgresExpressions(), compile_type or compile_sqlalchemy_type, volatility)
+
+
+def compile_sqlalchemy_type(type_: object) -> str:
+    """Write an SQLAlchemy type as PostgreSQL does.
+
+    Raises:
+        Refused: it is neither text nor an SQLAlchemy type.
+    """
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.types import TypeEngine
+
+    made = type_() if isinstance(type_, type) else type_
+    if not isinstance(made, TypeEngine):
+        raise Refused(
+            f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type'
+        )
+    return str(made.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+
+
+def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> tuple[PhasedSteps, Catalog]:
+    """All steps of a revision, phase by phase, and the catalog it leaves.
+
+    Each operation is planned on the catalog its predecessors leave.
+
+    Raises:
+        Refused: by the first operation that cannot be done safely.
+    """
+    found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
+    for operation in operations:
+        operation.validate(catalog, dialect)
+        for phase, make in (
+            (Phase.EXPAND, operation.expand),
+            (Phase.MIGRATE, operation.migrate),
+            (Phase.CONTRACT, operation.contract),
+            (Phase.PURGE, operation.purge),
+        ):
+            found[phase] += make(catalog, dialect)
+        catalog = operation.outcome(catalog, dialect)
+    steps = tuple((phase, step) for phase in Phase for step in numbered(found[phase]))
+    return steps, catalog
+
+
+def numbered(steps: Sequence[Step]) -> Iterator[Step]:
+    """Make names unique within a phase: two operations may do the same to different schemas."""
+    seen: dict[str, int] = {}
+    for step in steps:
+        seen[step.name] = seen.get(step.name, 0) + 1
+        count = seen[step.name]
+        yield replace(step, name=f"{step.name} ({count})") if count > 1 else step
+
+
+def plan_revision(
+    revision: Revision, catalog: Catalog, dialect: Dialect, busy: Mapping[str, Sequence[Touch]]
+) -> tuple[RevisionPlan, Catalog, Sequence[Touch]]:
+    """Plan a revision that has not been started.
+
+    Args:
+        busy: what revisions in flight still claim, by revision.
+
+    Returns:
+        The plan, the catalog it leaves, and what it claims until its contract.
+
+    Raises:
+        PlanRefused: with file and line of the migration.
+    """
+    operations = operations_of(revision)
+    try:
+        claimed = tuple(claims(operations, catalog, dialect))
+        refuse_overlap(claimed, busy)
+        checks = tuple(prechecks(operations, catalog, dialect))
+        steps, after = steps_of(operations, catalog, dialect)
+    except Refused as refusal:
+        raise refused(revision, refusal) from None
+    phases = {phase for phase, _ in steps}
+    plan = RevisionPlan(
+        revision.id,
+        revision.message,
+        "pending",
+        Phase.MIGRATE not in phases,
+        tuple(operation.describe() for operation in operations),
+        tuple(PlannedStep(phase, step) for phase, step in steps),
+        checks,
+    )
+    return plan, after, claimed if Phase.CONTRACT in phases else ()
+
+
+def operations_of(revision: Revision) -> Sequence[Operation]:
+    """The operations of a revision.
+
+    Raises:
+        RevisionError: a classical revision, which only Alembic can run.
+    """
+    if revision.migration is None:
+        raise RevisionError(
+            f"revision {revision.id} has no operations: it is a classical Alembic revision",
+            next_step=f"look at its statements (alembic upgrade --sql), then run: alembic upgrade {revision.id}",
+            file=str(revision.path),
+            line=revision.line,
+            revision=revision.id,
+        )
+    return revision.migration.operations
+
+
+def refused(revision: Revision, refusal: Refused) -> PlanRefused:
+    return PlanRefused(
+        f"{revision.path}:{revision.line}: {refusal.reason}",
+        next_step=refusal.remedy,
+        revision=revision.id,
+        file=str(revision.path),
+        line=revision.line,
+    )
+
+
+def prechecks(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Precheck]:
+    """Questions about tables that exist before the revision starts."""
+    current = catalog
+    for operation in operations:
+        if all(touch.table in catalog.tables for touch in operation.touches(current)):
+            yield from operation.prechecks(current, dialect)
+        current = operation.outcome(current, dialect)
+
+
+def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Touch]:
+    """What a revision touches, each operation seen on the catalog its predecessors leave."""
+    for operation in operations:
+        operation.validate(catalog, dialect)
+        yield from operation.touches(catalog)
+        catalog = operation.outcome(catalog, dialect)
+
+
+def refuse_overlap(touched: Sequence[Touch], busy: Mapping[str, Sequence[Touch]]) -> None:
+    for other, claimed in busy.items():
+        for mine in touched:
+            if any(mine.overlaps(theirs) for theirs in claimed):
+                what = f'"{mine.table}"' + (f'."{mine.column}"' if mine.column else "")
+                raise Refused(
+                    f"{what} is still being changed by revision {other}, whose contract is not done",
+                    remedy=f"finish it first: migrator apply --phase contract --to {other}",
+                )
+
+
+def recorded_plan(record: RevisionRecord, steps: Sequence[StepRecord], operations: Sequence[str]) -> RevisionPlan:
+    """The plan of a revision that was started: its steps are those in the ledger."""
+    planned = tuple(PlannedStep(s.phase, s.step, s.state, s.seconds) for s in steps)
+    return RevisionPlan(
+        record.id, record.message, record.state, record.additive, tuple(operations), planned
+    )
+
+
+def build_plan(
+    graph: RevisionGraph, catalog: Catalog, dialect: Dialect, recorded: Recorded, to: str | None = None
+) -> Plan:
+    """Plan everything that is not finished, up to revision `to`.
+
+    Raises:
+        PlanRefused: a pending revision cannot be done safely; the ones before it are not lost,
+            they can be planned with `to`.
+        RevisionError: a started revision was edited, or a pending one is classical.
+    """
+    wanted = graph.ancestors(to) if to else None
+    stamped = stamped_revisions(graph, recorded.heads)
+    busy: dict[str, Sequence[Touch]] = {}
+    plans = []
+    for revision in graph.ordered():
+        if wanted is not None and revision.id not in wanted:
+            continue
+        record = recorded.revisions.get(revision.id)
+        if record is not None:
+            check_digest(revision, record)
+            if record.state != FINISHED:
+                operations = operations_of(revision)
+                plans.append(
+                    recorded_plan(record, recorded.steps[revision.id], [o.describe() for o in operations])
+                )
+                busy[revision.id] = in_flight_claims(operations, catalog, record)
+        elif revision.id not in stamped:
+            plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
+            plans.append(plan)
+    return Plan(catalog.server, tuple(plans))
+
+
+def in_flight_claims(
+    operations: Sequence[Operation], catalog: Catalog, record: RevisionRecord
+) -> Sequence[Touch]:
+    """What a started revision still claims: nothing once it has no contract ahead."""
+    if record.state in ("contracted", "purging", "purged"):
+        return ()
+    found: list[Touch] = []
+    for operation in operations:
+        try:
+            found += operation.touches(catalog)
+        except Refused:
+            continue  # what it names is gone, so nothing can overlap with it
+    return found
+
+
+def stamped_revisions(graph: RevisionGraph, heads: frozenset[str]) -> frozenset[str]:
+    """Every revision that Alembic considers applied."""
+    found: set[str] = set()
+    for head in heads:
+        if head in graph:
+            found |= graph.ancestors(head)
+    return frozenset(found)
+
+
+def check_digest(revision: Revision, record: RevisionRecord) -> None:
+    """Refuse a revision whose operations were edited after it was started.
+
+    Raises:
+        RevisionError: naming the file, and what to do.
+    """
+    if revision.digest != record.digest:
+        raise RevisionError(
+            f"{revision.path}:{revision.line}: revision {revision.id} was edited after its expand phase began",
+            next_step=f"undo the edit, or take the revision back first: migrator abort {revision.id}",
+            file=str(revision.path),
+            line=revision.line,
+            revision=revision.id,
+        )
+
+
+def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> list[str]:
+    """Statements that run all phases at once, for a database that nobody uses.
+
+    Raises:
+        Refused: by the first operation that cannot be done.
+    """
+    steps, _ = steps_of(operations, catalog, dialect)
+    return [sql for _, step in steps for sql in plain_statements(step)]
+
+
+def plain_statements(step: Step) -> tuple[str, ...]:
+    """What a step amounts to inside one ordinary transaction."""
+    match step:
+        case Transaction():
+            return step.statements
+        case BuildIndex():
+            return (step.create_inside,)
+        case RemoveIndex():
+            return (step.drop_inside,)
+        case Fill():
+            return (step.single_statement,)
+    return ()

@@ -1,0 +1,275 @@
+"""Settings: flags, then environment, then `[tool.migrator]`, then defaults; each knows its source."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from migrator.errors import SettingsError
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
+MINIMUM_GATE_HOURS = 24.0
+
+
+def mask(text: str) -> str:
+    """Hide passwords of URLs and connection strings, wherever they stand in a text."""
+    text = re.sub(r"(\w[\w+.-]*://[^\s:/@]*:)[^\s]*@", r"\1***@", text)
+    return re.sub(r"(?i)(password\s*=\s*)('[^']*'|[^\s&'\";]+)", r"\1***", text)
+
+
+def normalise_url(url: str) -> str:
+    """Name the driver we use; `postgresql://` means another one to each version of SQLAlchemy.
+
+    Raises:
+        SettingsError: no URL, or one of an unknown kind. Never shows the password.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        raise SettingsError(
+            "the database URL has no scheme", next_step="postgresql://user:password@host:5432/database"
+        )
+    family = scheme.partition("+")[0].lower()
+    if family not in DRIVERS:
+        near = difflib.get_close_matches(family, list(DRIVERS), n=1)
+        hint = f'did you mean "{near[0]}://"?' if near else f"known are: {', '.join(sorted(DRIVERS))}"
+        raise SettingsError(f'the database URL has an unknown scheme "{family}"', next_step=hint)
+    normal = f"{DRIVERS[family]}://{rest}"
+    try:
+        from sqlalchemy import make_url
+
+        make_url(normal)
+    except Exception:
+        raise SettingsError(
+            "the database URL cannot be read (special characters in the password must be percent-encoded)",
+            next_step="postgresql://user:password@host:5432/database",
+        ) from None
+    return normal
+
+
+def duration(text: object) -> float:
+    """Read `500ms`, `2s`, `5m`, `24h`, `7d` as seconds.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", str(text))
+    if not found:
+        raise ValueError(f"{text!r} is not a duration; write for example 500ms, 2s, 5m, 24h or 7d")
+    return float(found[1]) * UNITS[found[2]]
+
+
+def positive(text: object) -> int:
+    value = int(str(text))
+    if value < 1:
+        raise ValueError(f"{text!r} is not a positive number")
+    return value
+
+
+def hours(text: object) -> float:
+    value = float(str(text))
+    if value < MINIMUM_GATE_HOURS:
+        raise ValueError(
+            f"the gate cannot be set below {MINIMUM_GATE_HOURS:g} hours; a single contract can be let through"
+            ' with: migrator apply --phase contract --to REVISION --override --reason "…"'
+        )
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. Durations are in seconds."""
+
+    database_url: str | None = None
+    database_url_env: str | None = None
+    script_location: str = "migrations"
+    lock_timeout: float = 0.5
+    lock_retries: int = 30
+    lock_give_up: float = 300.0
+    batch_target: float = 0.1
+    gate_hours: float = MINIMUM_GATE_HOURS
+    retention: float = 7 * 86400.0
+    sources: Mapping[str, str] = field(default_factory=dict)
+    directory: Path = field(default_factory=Path.cwd)
+
+    def source(self, name: str) -> str:
+        """Where a value came from."""
+        return self.sources.get(name, "default")
+
+    def require_url(self) -> str:
+        """The database URL.
+
+        Raises:
+            SettingsError: none is set, or its variable is empty.
+        """
+        url = self.database_url
+        if url is None and self.database_url_env:
+            url = os.environ.get(self.database_url_env)
+            if not url:
+                raise SettingsError(
+                    f"database_url_env names {self.database_url_env}, which is not set in the environment",
+                    next_step=f"export {self.database_url_env}=postgresql://…",
+                )
+        if not url:
+            raise SettingsError(
+                "no database URL is given",
+                next_step="add --database-url postgresql://…, or export MIGRATOR_DATABASE_URL=postgresql://…",
+            )
+        return normalise_url(url)
+
+    @property
+    def lock_timeout_ms(self) -> int:
+        return max(1, int(self.lock_timeout * 1000))
+
+    @property
+    def scripts(self) -> Path:
+        """The script directory, absolute."""
+        return (self.directory / self.script_location).resolve()
+
+
+READERS: dict[str, Callable[[object], Any]] = {
+    "database_url": str,
+    "database_url_env": str,
+    "script_location": str,
+    "lock_timeout": duration,
+    "lock_retries": positive,
+    "lock_give_up": duration,
+    "batch_target": duration,
+    "gate_hours": hours,
+    "retention": duration,
+}
+
+
+def find_pyproject(start: Path) -> Path | None:
+    """The nearest pyproject.toml that knows migrator or alembic, from `start` upwards."""
+    for folder in (start, *start.parents):
+        candidate = folder / "pyproject.toml"
+        if candidate.is_file() and re.search(r"^\[tool\.(migrator|alembic)\b", candidate.read_text(), re.M):
+            return candidate
+    return None
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """Read all settings.
+
+    Args:
+        flags: values given on the command line; None values count as not given.
+        config: a TOML file to read instead of the nearest pyproject.toml.
+        environ: environment to read instead of the process's.
+        directory: folder to search from instead of the current one.
+
+    Raises:
+        SettingsError: naming file and line, flag or variable, and the near miss of an unknown key.
+    """
+    environ = os.environ if environ is None else environ
+    start = Path.cwd() if directory is None else directory
+    path = config or find_pyproject(start)
+    settings = Settings(directory=path.parent if path else start)
+    settings = replace(settings, script_location=alembic_location(path, settings.directory))
+    if path is not None:
+        settings = merged(settings, *from_file(path))
+    settings = merged(settings, *from_environment(environ))
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return merged(settings, given, {name: f"--{name.replace('_', '-')}" for name in given})
+
+
+def merged(settings: Settings, values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
+    read = {}
+    for name, value in values.items():
+        try:
+            read[name] = READERS[name](value)
+        except ValueError as problem:
+            raise SettingsError(f"{sources[name]}: {name}: {problem}", source=sources[name]) from None
+    return replace(settings, **read, sources={**settings.sources, **sources})
+
+
+def from_environment(environ: Mapping[str, str]) -> tuple[dict[str, object], dict[str, str]]:
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for name in READERS:
+        for variable in (f"MIGRATOR_{name.upper()}", name.upper() if name == "database_url" else ""):
+            if environ.get(variable) and name not in values:
+                values[name], sources[name] = environ[variable], variable
+    return values, sources
+
+
+def line_of(text: str, key: str) -> int:
+    """Line of a key inside `[tool.migrator]`, or of the table itself."""
+    inside = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip().startswith("["):
+            inside = number if line.strip().startswith("[tool.migrator") else 0
+        elif inside and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+            return number
+    return inside
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as problem:
+        raise SettingsError(f"{path}: {problem.strerror}") from None
+    except tomllib.TOMLDecodeError as problem:
+        line = re.search(r"line (\d+)", str(problem))
+        where = f"{path}:{line[1]}" if line else str(path)
+        raise SettingsError(f"{where}: not valid TOML: {problem}", file=str(path)) from None
+
+
+def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
+    data = read_toml(path)
+    table = data.get("tool", {}).get("migrator", {}) if path.name == "pyproject.toml" else data
+    text = path.read_text()
+    sources = {}
+    for key, value in table.items():
+        where = f"{path}:{line_of(text, key)}"
+        if key not in READERS:
+            near = difflib.get_close_matches(key, list(READERS), n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"known are: {', '.join(READERS)}"
+            raise SettingsError(f'{where}: unknown setting "{key}"', next_step=hint, file=str(path))
+        if isinstance(value, dict | list | bool):
+            raise SettingsError(f"{where}: {key} must be text or a number", file=str(path))
+        sources[key] = where
+    url = str(table.get("database_url", ""))
+    if re.search(r"://[^/@\s]*:[^@\s]+@", url) or "password=" in url:
+        raise SettingsError(
+            f"{sources['database_url']}: a password does not belong in a file that is committed",
+            next_step='name a variable instead: database_url_env = "DATABASE_URL"',
+            file=str(path),
+        )
+    return dict(table), sources
+
+
+def alembic_location(path: Path | None, directory: Path) -> str:
+    """Where Alembic keeps its scripts, as its own configuration says."""
+    if path is not None and path.name == "pyproject.toml":
+        location = read_toml(path).get("tool", {}).get("alembic", {}).get("script_location")
+        if location:
+            return str(location).replace("%(here)s", str(directory))
+    ini = directory / "alembic.ini"
+    if ini.is_file():
+        found = re.search(r"^\s*script_location\s*=\s*(\S+)", ini.read_text(), re.M)
+        if found:
+            return found[1].replace("%(here)s", str(directory))
+    return "migrations"
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every setting a user can give."""
+    return tuple(f.name for f in fields(Settings) if f.name in READERS)

@@ -1,0 +1,156 @@
+"""Backfill: every row brought to the target shape, in small transactions.
+
+A walk is complete after one pass because whoever writes to a row meanwhile goes
+through the triggers, which fill it. Its end is therefore fixed when it begins:
+chasing a table that grows never ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from phases.catalog import Server
+from phases.dialects.postgresql_backfill import KeyWalk, PageWalk, walk_for
+from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query
+from phases.errors import Refused
+from phases.model import Fill
+
+GROWTH = 1.5
+OVERSHOOT = 3.0
+LONGEST_PAUSE = 5.0
+MOST_WALKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """Knobs of a backfill.
+
+    Args:
+        target_seconds: how long one transaction should take.
+        stripes: passes over each window of pages; a power of two.
+        first_window, smallest_window, largest_window: heap pages.
+        first_rows, largest_rows: rows of a batch, where the walk is by key.
+    """
+
+    target_seconds: float = 0.1
+    stripes: int = 8
+    first_window: int = 240
+    smallest_window: int = 16
+    largest_window: int = 960
+    first_rows: int = 1000
+    largest_rows: int = 5000
+
+    def resized(self, size: int, slowest: float, smallest: int, largest: int) -> int:
+        """Size of the next window, from the slowest transaction of the last one."""
+        if slowest <= 0:
+            return size
+        factor = min(GROWTH, self.target_seconds / slowest)
+        if 0.8 < factor < 1.2:
+            return size
+        return max(smallest, min(largest, int(size * factor)))
+
+
+def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Pacing) -> Performance:
+    """Carry out a backfill from where its cursor stands.
+
+    Raises:
+        Refused: rows match again after every walk, so the backfill would never end.
+    """
+    walk = walk_for(step, server, pacing.stripes)
+    state: dict[str, Any] = dict(cursor or {})
+    for _ in range(MOST_WALKS):
+        if isinstance(walk, PageWalk):
+            yield from walk_pages(walk, state, pacing)
+        else:
+            yield from walk_keys(walk, state, pacing)
+        if not step.repeat or not (yield Query(walk.left()))[0][0]:
+            yield Commit(finishes=True)
+            return
+        state = {"rows": state.get("rows", 0)}
+    raise Refused(
+        f'rows of "{step.table}" still match after {MOST_WALKS} walks: writers bring new ones all the time',
+        remedy="release the version that writes the new values first, then run the same command again",
+    )
+
+
+def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
+    """Walk the windows; what another session holds is left for the end."""
+    if "end" not in state:
+        state |= {"page": 0, "stripe": 0, "end": int((yield Query(walk.end()))[0][0]), "deferred": []}
+        state["window"] = pacing.first_window
+        state.setdefault("rows", 0)
+    while state["page"] < state["end"]:
+        slowest = yield from walk_window(walk, state)
+        state["page"] = min(state["page"] + state["window"], state["end"])
+        state["stripe"] = 0
+        state["window"] = pacing.resized(
+            state["window"], slowest, pacing.smallest_window, pacing.largest_window
+        )
+    yield from revisit(walk, state)
+
+
+def walk_window(walk: PageWalk, state: dict[str, Any]) -> Generator[Any, Any, float]:
+    """All stripes of one window that are still to do; returns the slowest transaction's seconds."""
+    first = state["page"]
+    last, slowest = min(first + state["window"], state["end"]), 0.0
+    while state["stripe"] < walk.stripes:
+        stripe = state["stripe"]
+        sql = walk.batch(first, last, stripe)
+        after = {**state, "stripe": stripe + 1}
+        done: Batched = yield Batch(sql, after)
+        if done.blocked:
+            state["deferred"] = [*state["deferred"], [first, last, stripe]]
+        state["stripe"] = stripe + 1
+        state["rows"] += done.rows
+        slowest = max(slowest, done.seconds)
+        reached = first + (last - first) * (stripe + 1) // walk.stripes
+        yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
+    return slowest
+
+
+def revisit(walk: PageWalk, state: dict[str, Any]) -> Performance:
+    """Come back to what other sessions held, until it is done."""
+    wait = 0.2
+    while state["deferred"]:
+        first, last, stripe = state["deferred"][0]
+        after = {**state, "deferred": state["deferred"][1:]}
+        done: Batched = yield Batch(walk.batch(first, last, stripe), after)
+        if done.blocked:
+            state["deferred"] = [*state["deferred"][1:], [first, last, stripe]]
+            yield Pause(wait, f"another session holds rows of {len(state['deferred'])} batches")
+            wait = min(wait * 1.5, LONGEST_PAUSE)
+            continue
+        state |= after
+        state["rows"] += done.rows
+        wait = 0.2
+
+
+def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
+    """Walk the key in its order, waiting for rows that another session holds."""
+    if "last" not in state:
+        found = yield Query(walk.end())
+        state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
+        state.setdefault("rows", 0)
+        state["batches"] = 0
+    wait = 0.2
+    while state["last"] is not None and state["after"] != state["last"]:
+        found = yield Query(walk.next(state["after"], state["last"], state["size"]))
+        upto = list(found[0]) if found else state["last"]
+        at_end = not found
+        after = {**state, "after": upto}
+        done: Batched = yield Batch(walk.batch(state["after"], upto), after)
+        if done.blocked:
+            yield Pause(wait, "another session holds rows of this batch")
+            wait = min(wait * 1.5, LONGEST_PAUSE)
+            continue
+        wait = 0.2
+        state |= after
+        state["rows"] += done.rows
+        state["batches"] += 1
+        state["size"] = pacing.resized(state["size"], done.seconds, 100, pacing.largest_rows)
+        total = state["batches"] + (0 if at_end else 1)
+        yield Progress(state["batches"], total, "batches", state["rows"])
+        if at_end:
+            return

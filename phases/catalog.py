@@ -1,0 +1,257 @@
+"""The schema of a database as frozen values, read once and never written.
+
+Filled by `migrator.introspection`. Every definition here is the server's own
+text (`pg_get_constraintdef` and its kin), so what is rebuilt from it is exact.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from phases.errors import Refused, nearest
+from phases.model import TableName
+
+
+class Volatility(enum.StrEnum):
+    """How often a default may change: decides whether it is evaluated once or for every row."""
+
+    IMMUTABLE = "immutable"
+    STABLE = "stable"
+    VOLATILE = "volatile"
+
+
+class ConstraintKind(enum.StrEnum):
+    CHECK = "check"
+    UNIQUE = "unique"
+    PRIMARY = "primary key"
+    FOREIGN = "foreign key"
+    EXCLUSION = "exclusion"
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence that belongs to a column (`serial`, identity or OWNED BY)."""
+
+    schema: str
+    name: str
+    identity: str | None = None
+    """`ALWAYS` or `BY DEFAULT` for an identity column, None for an owned sequence."""
+    options: str = ""
+    """`AS type START … INCREMENT … MINVALUE … MAXVALUE … CACHE … [NO] CYCLE`, for identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A privilege on one column. `grantee` is a quoted role or PUBLIC."""
+
+    privilege: str
+    grantee: str
+    grantable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    type: str
+    """As `format_type` writes it: `character varying(20)`, `"Shop"."Colour"`."""
+    not_null: bool = False
+    not_null_name: str | None = None
+    """Name of the NOT NULL constraint where the server has one (PostgreSQL 18)."""
+    default: str | None = None
+    """Expression text; None where there is none, and for identity and generated columns."""
+    default_volatility: Volatility = Volatility.IMMUTABLE
+    collation: str | None = None
+    """Quoted, and only where it is not the type's own."""
+    sequence: Sequence | None = None
+    generated: str | None = None
+    """Expression of a generated column."""
+    comment: str | None = None
+    statistics: int | None = None
+    storage: str | None = None
+    """Only where it is not the type's own."""
+    compression: str | None = None
+    options: tuple[str, ...] = ()
+    """Attribute options: `n_distinct=5`."""
+    grants: tuple[Grant, ...] = ()
+    equality_is_identity: bool = False
+    """True where `=` of the type means the same bytes (integers, uuid, text under a
+    deterministic collation); not for numeric, float, citext, json and most others."""
+    constrained_domain: bool = False
+    """The type is, or contains, a domain with NOT NULL or CHECK."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    schema: str
+    name: str
+    definition: str
+    """`pg_get_indexdef`."""
+    columns: tuple[str, ...]
+    """Every column it reads: keys, INCLUDE, expressions and predicate."""
+    unique: bool = False
+    valid: bool = True
+    constraint: str | None = None
+    """Name of the constraint it serves, if any."""
+    comment: str | None = None
+    plain_key: tuple[str, ...] = ()
+    """The key columns, where all keys are plain columns and there is no predicate."""
+    clustered: bool = False
+    replica_identity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    name: str
+    kind: ConstraintKind
+    definition: str
+    """`pg_get_constraintdef`."""
+    columns: tuple[str, ...] = ()
+    validated: bool = True
+    comment: str | None = None
+    index: str | None = None
+    deferral: str = ""
+    """`DEFERRABLE INITIALLY DEFERRED`, `DEFERRABLE` or empty."""
+    references: TableName | None = None
+    referenced_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingKey:
+    """A foreign key of another table that points here."""
+
+    table: TableName
+    constraint: str
+    columns: tuple[str, ...]
+    """The columns of *this* table that it references."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    name: str
+    definition: str
+    before_row: bool
+    columns: tuple[str, ...] = ()
+    """Columns of `UPDATE OF`, and of WHEN."""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """Something outside the table's own parts that would break with a column."""
+
+    kind: str
+    """`view`, `materialized view`, `policy`, `rule`, `generated column`, `publication`,
+    `statistics`, `function`."""
+    name: str
+    columns: tuple[str, ...] = ()
+    """Empty: the whole table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: TableName
+    kind: str = "table"
+    """`table`, `partitioned table`, `partition`, `view`, `materialized view`, `foreign table`."""
+    columns: tuple[Column, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+    incoming: tuple[IncomingKey, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+    dependents: tuple[Dependent, ...] = ()
+    parents: tuple[TableName, ...] = ()
+    children: tuple[TableName, ...] = ()
+    rows: int = 0
+    """Estimate of the statistics; -1 where never analysed."""
+    pages: int = 0
+    owner: str = ""
+    leaving: tuple[str, ...] = ()
+    """Columns that a planned contract will remove: gone for planning, their names not free yet."""
+
+    def column(self, name: str) -> Column:
+        """Find a column.
+
+        Raises:
+            Refused: no such column; the message names the nearest one.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        hint = nearest(name, [c.name for c in self.columns])
+        raise Refused(f'table "{self.name}" has no column "{name}"', remedy=hint)
+
+    def has_column(self, name: str) -> bool:
+        return any(column.name == name for column in self.columns)
+
+    def primary_key(self) -> tuple[str, ...]:
+        """Columns of the primary key; empty where there is none."""
+        for constraint in self.constraints:
+            if constraint.kind is ConstraintKind.PRIMARY:
+                return constraint.columns
+        return ()
+
+    def row_key(self) -> tuple[str, ...]:
+        """Columns that name a row: primary key, else a unique key of NOT NULL columns."""
+        if key := self.primary_key():
+            return key
+        for index in self.indexes:
+            key = index.plain_key
+            if index.unique and index.valid and key and all(self.column(c).not_null for c in key):
+                return key
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    family: str
+    """`postgresql`, `mysql` or `mariadb`."""
+    version: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.version[0]}.{self.version[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What one database looks like. `default_schema` is where unqualified names live."""
+
+    server: Server
+    default_schema: str
+    tables: Mapping[TableName, Table] = field(default_factory=dict)
+    relations: frozenset[TableName] = frozenset()
+    """Every name taken by a table, view, index or sequence."""
+
+    def name(self, table: str, schema: str | None = None) -> TableName:
+        return TableName(schema or self.default_schema, table)
+
+    def table(self, table: str, schema: str | None = None) -> Table:
+        """Find a table by its exact name.
+
+        Raises:
+            Refused: no such table; the message names the nearest one.
+        """
+        name = self.name(table, schema)
+        if found := self.tables.get(name):
+            return found
+        hint = nearest(table, [t.name for t in self.tables if t.schema == name.schema])
+        elsewhere = sorted(t.schema for t in self.tables if t.name == table)
+        if elsewhere:
+            hint = f'it exists in schema "{elsewhere[0]}": add schema="{elsewhere[0]}"'
+        raise Refused(f'there is no table "{name}"', remedy=hint)
+
+    def taken(self, name: str, schema: str) -> bool:
+        """Whether a relation of that name exists in the schema."""
+        return TableName(schema, name) in self.relations
+
+    def with_table(self, table: Table) -> Catalog:
+        names = {table.name} | {TableName(i.schema, i.name) for i in table.indexes}
+        return replace(
+            self,
+            tables={**self.tables, table.name: table},
+            relations=self.relations | names,
+        )
+
+    def without_table(self, name: TableName) -> Catalog:
+        kept = {key: value for key, value in self.tables.items() if key != name}
+        return replace(self, tables=kept, relations=self.relations - {name})

@@ -1,0 +1,1 @@
+"""What each database family makes of the same operation."""

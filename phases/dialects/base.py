@@ -1,0 +1,117 @@
+"""The questions an operation asks of a database family.
+
+Operations say what is to change; a dialect says with which statements, under
+which locks, and which of them can share a transaction. A second family is a
+second module beside `postgresql`, and no operation changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from phases.catalog import Column, Constraint, Index, Server, Table, Volatility
+from phases.dual_write import DualWrite, NullFill
+from phases.model import Lock, Loss, Step, TableName
+from phases.sql import Expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One statement and the table locks it takes."""
+
+    sql: str
+    locks: tuple[Lock, ...] = ()
+
+
+Changes = tuple[Change, ...]
+
+
+class Dialect(Protocol):
+    """Builds changes and steps for one server."""
+
+    @property
+    def server(self) -> Server: ...
+    @property
+    def expressions(self) -> Expressions: ...
+    @property
+    def max_name_bytes(self) -> int: ...
+
+    def type_text(self, type_: object) -> str:
+        """Write a type as the server does; accepts text and SQLAlchemy types."""
+
+    def volatility(self, expression: str) -> Volatility:
+        """How often the value of an expression without columns may change."""
+
+    def together(
+        self,
+        name: str,
+        changes: Sequence[Change],
+        *,
+        undo: Sequence[Step] = (),
+        loses: Loss | None = None,
+        scans: bool = False,
+    ) -> Step:
+        """Changes that become visible at once."""
+
+    def build_index(self, table: TableName, name: str, create: str, *, undo: bool = True) -> Step:
+        """Build an index without blocking writes. `create` is a plain CREATE INDEX statement."""
+
+    def remove_index(self, table: TableName, index: Index, *, undo: Sequence[Step] = ()) -> Step:
+        """Drop an index without blocking writes."""
+
+    def index_statement(
+        self,
+        table: TableName,
+        name: str,
+        columns: Sequence[str],
+        *,
+        unique: bool,
+        where: str | None,
+        using: str,
+        include: Sequence[str],
+    ) -> str:
+        """Write a plain CREATE INDEX statement. A key in parentheses is an expression."""
+
+    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
+        """Backfill: assign expressions to columns where `pending` holds."""
+
+    def verify(self, table: Table, mismatch: str, *, target: str) -> Step:
+        """Compare every row."""
+
+    def differs(self, column: Column, left: str, right: str) -> str:
+        """Condition under which two values of a column's type are not the same bytes."""
+
+    def column_definition(self, column: Column) -> str: ...
+    def add_column(self, table: TableName, column: Column) -> Changes: ...
+    def create_table(self, table: TableName, parts: Sequence[str], comment: str | None) -> Changes: ...
+    def drop_table(self, table: TableName) -> Changes: ...
+    def drop_column(self, table: TableName, column: str) -> Changes: ...
+    def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
+    def set_default(self, table: TableName, column: str, expression: str) -> Changes: ...
+    def drop_default(self, table: TableName, column: str) -> Changes: ...
+    def set_not_null(self, table: TableName, column: Column) -> Changes: ...
+    def drop_not_null(self, table: TableName, column: str) -> Changes: ...
+    def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes: ...
+    def copy_column_properties(self, table: TableName, column: Column, target: str) -> Changes: ...
+    def add_constraint(
+        self, table: TableName, constraint: Constraint, name: str, definition: str
+    ) -> Changes: ...
+    def validate_constraint(self, table: TableName, name: str) -> Changes: ...
+    def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes: ...
+    def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes: ...
+    def drop_constraint(self, table: TableName, constraint: Constraint) -> Changes: ...
+    def rename_constraint(self, table: TableName, old: str, new: str) -> Changes: ...
+    def drop_index_inside(self, table: TableName, index: Index) -> Changes: ...
+    def rename_index(self, table: TableName, old: str, new: str) -> Changes: ...
+    def require_values(self, table: TableName, column: Column) -> Sequence[Step]:
+        """Prove NOT NULL without blocking: declared first, scanned under a weak lock, then enforced."""
+
+    def dual_write(self, link: DualWrite) -> Changes: ...
+    def redirect_dual_write(self, link: DualWrite) -> Changes:
+        """Replace what an existing dual write does, without a table lock."""
+
+    def drop_dual_write(self, link: DualWrite) -> Changes: ...
+    def null_fill(self, link: NullFill) -> Changes: ...
+    def drop_null_fill(self, link: NullFill) -> Changes: ...

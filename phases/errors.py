@@ -1,0 +1,44 @@
+"""Why a migration cannot be planned."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class Refused(Exception):
+    """An operation that would be unsafe, or whose intent is not clear.
+
+    Attributes:
+        reason: what is wrong, in the user's own names.
+        remedy: what to write or type instead; may be empty.
+    """
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word was probably meant; empty where none is near."""
+    match = difflib.get_close_matches(word, list(known), n=1)
+    return f'did you mean "{match[0]}"?' if match else ""
+
+
+class Mismatched(Exception):
+    """Rows that are not what they should be.
+
+    Attributes:
+        table: exact name.
+        compared, mismatches: rows.
+        sample: keys of some of the rows that differ.
+    """
+
+    def __init__(self, table: str, compared: int, mismatches: int, sample: tuple[str, ...]) -> None:
+        self.table, self.compared, self.mismatches, self.sample = table, compared, mismatches, sample
+        self.reason = f'{mismatches} of {compared} rows of "{table}" differ (for example {"; ".join(sample)})'
+        self.remedy = (
+            "find out who writes past the triggers (session_replication_role, disabled triggers), mend the rows"
+        )
+        super().__init__(self.reason)

@@ -1,0 +1,170 @@
+"""What a migration is made of: phases, locks, statements and steps.
+
+Everything here is a frozen value that survives a round trip through JSON
+(`phases.encoding`), because the ledger keeps the steps of a revision from the
+moment it starts: a rerun after a crash, an abort or a restore works from what
+was really started, not from what the revision file says by then.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Phase(enum.StrEnum):
+    """The four stretches of a change, in the order they run."""
+
+    EXPAND = "expand"
+    MIGRATE = "migrate"
+    CONTRACT = "contract"
+    PURGE = "purge"
+
+
+class LockMode(enum.StrEnum):
+    """Table locks of PostgreSQL, weakest first.
+
+    Source: PostgreSQL manual, "Explicit Locking", table-level lock modes.
+    """
+
+    ACCESS_SHARE = "ACCESS SHARE"
+    ROW_SHARE = "ROW SHARE"
+    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
+    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE = "SHARE"
+    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
+    EXCLUSIVE = "EXCLUSIVE"
+    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+    @property
+    def blocks(self) -> str:
+        """Which statements of an application wait behind this lock."""
+        if self is LockMode.ACCESS_EXCLUSIVE:
+            return "reads and writes"
+        if self in (LockMode.SHARE, LockMode.SHARE_ROW_EXCLUSIVE, LockMode.EXCLUSIVE):
+            return "writes"
+        return "other DDL" if self is LockMode.SHARE_UPDATE_EXCLUSIVE else "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table by its exact name: never quoted, never folded, never split at dots."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock that a step takes on one table before it changes anything."""
+
+    table: TableName
+    mode: LockMode
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What an undo would throw away.
+
+    `count` is a query of one number: the rows whose data exists nowhere else.
+    Above zero the undo is refused unless the user asks for it by name.
+    """
+
+    what: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to be done; a subclass says of which kind it is.
+
+    `name` is unique within a phase of a revision and the same on every run.
+    `undo` holds the steps that take this one back, in the order they run.
+    """
+
+    name: str
+    undo: tuple[Step, ...] = ()
+    loses: Loss | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction(Step):
+    """Statements that commit together, and together with their record.
+
+    `locks` are taken first, in this order, so that the time waited and the time
+    held can be told apart. `scans` marks a statement that reads the whole table
+    (a validation): it runs without a statement timeout, under a weak lock.
+    """
+
+    statements: tuple[str, ...]
+    locks: tuple[Lock, ...] = ()
+    scans: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildIndex(Step):
+    """An index built CONCURRENTLY, outside any transaction.
+
+    `state` asks the server how far it is: no row (absent), or one boolean
+    (valid or not). `create_inside` is the plain form for databases nobody uses.
+    """
+
+    table: TableName
+    index: str
+    create: str
+    create_inside: str
+    drop: str
+    drop_inside: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveIndex(Step):
+    """An index dropped CONCURRENTLY, outside any transaction."""
+
+    table: TableName
+    index: str
+    drop: str
+    drop_inside: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill(Step):
+    """Rows brought to the target shape in small transactions (a backfill).
+
+    `assignments` is the SET list and `pending` the condition of rows still to
+    do, both SQL over the table's own columns. `stripe` is an integer key column
+    (quoted) by which rows of a heap page are told apart; `key` the quoted
+    columns of a primary or unique NOT NULL key. `repeat` makes the walk start
+    again while it finds rows: needed where no trigger covers rows that move.
+    """
+
+    table: TableName
+    target: str
+    assignments: str
+    pending: str
+    stripe: str | None = None
+    key: tuple[str, ...] = ()
+    repeat: bool = False
+    single_statement: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verify(Step):
+    """Every row compared; `mismatch` is the condition of a row that is wrong.
+
+    `key` holds the quoted columns by which a wrong row is named to the user.
+    """
+
+    table: TableName
+    target: str
+    mismatch: str
+    key: tuple[str, ...] = ()
+
+
+AnyStep = Transaction | BuildIndex | RemoveIndex | Fill | Verify
+"""The kinds of step an executor must know."""

@@ -1,0 +1,171 @@
+"""Add a column while writers that do not know it go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from phases.catalog import Catalog, Column, Volatility
+from phases.dialects.base import Dialect
+from phases.dual_write import NullFill
+from phases.errors import Refused
+from phases.model import Loss
+from phases.operations.base import (
+    Operation,
+    Precheck,
+    Steps,
+    Touch,
+    check_expression,
+    check_new_column,
+    check_ordinary,
+    check_trigger_order,
+    without_undo,
+)
+from phases.operations.drop_column import DropColumn
+from phases.sql import identifier, qualified
+
+
+@dataclass(frozen=True)
+class AddColumn(Operation):
+    """Add a column.
+
+    Args:
+        table: exact name of the table.
+        column: exact name of the column.
+        type: type as the server writes it, or an SQLAlchemy type.
+        nullable: False demands a value in every row.
+        default: SQL expression the server uses where a writer gives nothing. A
+            volatile one (`gen_random_uuid()`) is evaluated for every row.
+        fill: SQL expression over the table's other columns: what rows get that
+            were written without this column.
+        schema: schema of the table; the connection's default where not given.
+        comment: stored with the column.
+    """
+
+    table: str
+    column: str
+    type: object
+    nullable: bool = True
+    default: str | None = None
+    fill: str | None = None
+    schema: str | None = None
+    comment: str | None = None
+
+    def describe(self) -> str:
+        return f"add column {self.table}.{self.column}"
+
+    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+        return (Touch(catalog.name(self.table, self.schema), self.column),)
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table = catalog.table(self.table, self.schema)
+        check_ordinary(table, "AddColumn")
+        check_new_column(table, self.column, dialect)
+        if not self.nullable and self.default is None and self.fill is None:
+            raise Refused(
+                f'"{self.column}" is NOT NULL, but nothing says what rows get that are written without it',
+                remedy='add fill="<expression over the other columns>", or default="<expression>"',
+            )
+        if self.default is not None:
+            check_default(self.default, dialect)
+        if self.fill is not None:
+            check_expression(self.fill, table, dialect, "fill")
+            check_trigger_order(table)
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        if self.fill is None or self.nullable:
+            return ()
+        table = catalog.table(self.table, self.schema)
+        key = ", ".join(f"{identifier(c)}::text" for c in table.row_key()) or "ctid::text"
+        sql = f"SELECT {key} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
+        problem = f'fill gives NULL for rows of "{table.name}", but "{self.column}" is NOT NULL'
+        return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"'),)
+
+    def _column(self, dialect: Dialect) -> Column:
+        return Column(self.column, dialect.type_text(self.type), comment=self.comment)
+
+    def _volatile(self, dialect: Dialect) -> bool:
+        return self.default is not None and dialect.volatility(self.default) is Volatility.VOLATILE
+
+    def _in_one_go(self, dialect: Dialect) -> bool:
+        """Whether one ALTER TABLE does it all without touching a row (PostgreSQL 11 and later)."""
+        return self.fill is None and not self._volatile(dialect)
+
+    def _link(self, catalog: Catalog, dialect: Dialect) -> NullFill | None:
+        if self.fill is None:
+            return None
+        table = catalog.table(self.table, self.schema)
+        return NullFill(table.name, self.column, self._column(dialect), self.fill)
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table, column = catalog.table(self.table, self.schema), self._column(dialect)
+        link = self._link(catalog, dialect)
+        if self._in_one_go(dialect):
+            column = replace(column, default=self.default, not_null=not self.nullable)
+        changes = [*dialect.add_column(table.name, column)]
+        if self.default is not None and not self._in_one_go(dialect):
+            changes += dialect.set_default(table.name, self.column, self.default)
+        changes += dialect.copy_column_properties(table.name, column, self.column)
+        removal = [*dialect.drop_column(table.name, self.column)]
+        if link:
+            changes += dialect.null_fill(link)
+            removal = [*dialect.drop_null_fill(link), *removal]
+        name = f"{self.table}.{self.column}"
+        undo = dialect.together(f"remove {name}", removal)
+        loses = self._loss(qualified(table.name), dialect)
+        return (dialect.together(f"add {name}", changes, undo=(undo,), loses=loses),)
+
+    def _loss(self, table: str, dialect: Dialect) -> Loss | None:
+        """Rows whose value nobody could compute again."""
+        if self._volatile(dialect) and self.fill is None:
+            return None
+        given = self.fill or self.default or "NULL"
+        written = f"{identifier(self.column)} IS DISTINCT FROM ({given})"
+        return Loss(
+            f"values written to {self.table}.{self.column}",
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {identifier(self.column)} IS NOT NULL"
+            f" AND {written} LIMIT 1000) AS written",
+        )
+
+    def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        if self._in_one_go(dialect):
+            return ()
+        table, column = catalog.table(self.table, self.schema), self._column(dialect)
+        target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
+        value = self.fill or self.default or "NULL"
+        steps = [dialect.fill(table, {self.column: value}, missing, target=target)]
+        if not self.nullable:
+            steps.append(dialect.verify(table, missing, target=target))
+            steps += dialect.require_values(table.name, column)
+        return without_undo(steps)
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        link = self._link(catalog, dialect)
+        if link is None:
+            return ()
+        name = f"{self.table}.{self.column}"
+        undo = dialect.together(f"fill {name} again", dialect.null_fill(link))
+        changes = dialect.drop_null_fill(link)
+        return (dialect.together(f"stop filling {name}", changes, undo=(undo,)),)
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        table = catalog.table(self.table, self.schema)
+        column = replace(self._column(dialect), default=self.default, not_null=not self.nullable)
+        return catalog.with_table(replace(table, columns=(*table.columns, column)))
+
+    def inverse(self) -> tuple[Operation, ...]:
+        return (DropColumn(self.table, self.column, fill="NULL", schema=self.schema),)
+
+
+def check_default(default: str, dialect: Dialect) -> None:
+    """Refuse a default that is not one expression without columns."""
+    try:
+        dialect.expressions.check(default)
+        columns = dialect.expressions.columns(default)
+    except ValueError as problem:
+        raise Refused(f"default is not an SQL expression: {problem}") from None
+    if columns:
+        raise Refused(
+            f'default reads the column "{min(columns)}"; a default cannot',
+            remedy="a text constant needs quotes of its own: default=\"'x'\";"
+            " for expressions over columns there is fill=",
+        )

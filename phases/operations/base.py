@@ -1,0 +1,172 @@
+"""What every operation answers, and the checks they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from phases.catalog import Catalog, Table
+from phases.dialects.base import Dialect
+from phases.errors import Refused
+from phases.model import Step, TableName
+from phases.names import TRIGGER_PREFIX
+
+Steps = tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A part of the schema that an operation claims. `column` None: the table as a whole."""
+
+    table: TableName
+    column: str | None = None
+
+    def overlaps(self, other: Touch) -> bool:
+        if self.table != other.table:
+            return False
+        return self.column is None or other.column is None or self.column == other.column
+
+
+@dataclass(frozen=True, slots=True)
+class Precheck:
+    """A question about data that must be answered with no rows before anything is touched."""
+
+    sql: str
+    problem: str
+    remedy: str = ""
+
+
+class Operation:
+    """One change of a schema, as a value.
+
+    Steps are returned, never run. All of them are computed from the catalog as
+    it was before the first one; what undoes a step is inside the step.
+    """
+
+    __slots__ = ()
+
+    def describe(self) -> str:
+        """One line for people: what changes."""
+        return repr(self)
+
+    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+        """What the operation claims until its contract is done."""
+        return ()
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        """Refuse what cannot be done safely, or whose intent is unclear.
+
+        Raises:
+            Refused: with the reason and the remedy.
+        """
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        """Questions about the data to ask before the first step."""
+        return ()
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        """Additive steps: old and new application work after each of them."""
+        return ()
+
+    def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        """Backfill, then indexes and constraints, then verification."""
+        return ()
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        """Steps after which the old application no longer works. Each can be restored."""
+        return ()
+
+    def purge(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        """Steps that destroy what the contract put aside. Nothing undoes them."""
+        return ()
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        """The catalog after the whole operation, for planning what comes later."""
+        return catalog
+
+    def inverse(self) -> tuple[Operation, ...] | None:
+        """Operations that go back, for `alembic downgrade` on development databases; None: there are none."""
+        return None
+
+
+def without_undo(steps: Iterable[Step]) -> Steps:
+    """Steps on a column that leaves as a whole when the expand phase is undone."""
+    return tuple(replace(step, undo=()) for step in steps)
+
+
+def check_name(name: str, dialect: Dialect, what: str) -> None:
+    """Refuse a name the server would refuse, or cut without a word."""
+    if not name or "\0" in name:
+        raise Refused(f"the name of the {what} is empty or has a NUL in it")
+    size = len(name.encode())
+    if size > dialect.max_name_bytes:
+        raise Refused(
+            f'the name of the {what} "{name}" has {size} bytes; the server cuts names at'
+            f" {dialect.max_name_bytes} without a warning",
+            remedy="choose a shorter name",
+        )
+
+
+def check_new_column(table: Table, column: str, dialect: Dialect) -> None:
+    """Refuse a column that is there already, or whose name cannot be used."""
+    check_name(column, dialect, "column")
+    if table.has_column(column):
+        raise Refused(f'table "{table.name}" already has a column "{column}"')
+    if column in table.leaving:
+        raise Refused(
+            f'column "{column}" of "{table.name}" is still there until its contract is done',
+            remedy="use the name again in a later revision",
+        )
+
+
+def check_ordinary(table: Table, what: str) -> None:
+    """Refuse tables whose rows live somewhere else."""
+    if table.kind != "table" or table.parents or table.children:
+        kind = table.kind if table.kind != "table" else "table in an inheritance tree"
+        raise Refused(
+            f'{what} works on ordinary tables; "{table.name}" is a {kind}',
+            remedy="write the statements in RunSQL, phase by phase",
+        )
+
+
+def check_no_dependents(table: Table, column: str, what: str) -> None:
+    """Refuse a column that something outside the table's own parts reads, naming all of it."""
+    found = [
+        f"{dependent.kind} {dependent.name}" for dependent in table.dependents if column in dependent.columns
+    ]
+    found += [f"trigger {trigger.name}" for trigger in table.triggers if column in trigger.columns]
+    if found:
+        raise Refused(
+            f'{what} of "{table.name}"."{column}" would break {", ".join(sorted(found))}',
+            remedy="drop or rewrite them in an earlier revision; nothing is ever dropped with CASCADE",
+        )
+
+
+def check_expression(expression: str, table: Table, dialect: Dialect, what: str) -> None:
+    """Refuse text that is not one expression over columns the table has."""
+    try:
+        dialect.expressions.check(expression)
+        columns = dialect.expressions.columns(expression)
+    except ValueError as problem:
+        raise Refused(f"{what} is not an SQL expression: {problem}") from None
+    for name in sorted(columns):
+        column = table.column(name)
+        if column.generated is not None:
+            raise Refused(f'{what} reads the generated column "{name}", which has no value in a trigger')
+
+
+def check_trigger_order(table: Table) -> None:
+    """Refuse user triggers that would fire after ours and change what was just mirrored."""
+    later = [
+        trigger.name
+        for trigger in table.triggers
+        if trigger.before_row
+        and not trigger.name.startswith(TRIGGER_PREFIX)
+        and trigger.name.encode() > TRIGGER_PREFIX.encode()
+    ]
+    if later:
+        raise Refused(
+            f'trigger "{later[0]}" of "{table.name}" sorts after the dual-write triggers, so what it'
+            " changes would not be mirrored",
+            remedy="rename it to a name that starts with an ASCII letter (ALTER TRIGGER … RENAME TO …)",
+        )

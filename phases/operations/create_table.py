@@ -1,0 +1,157 @@
+"""Create a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from phases import catalog as facts
+from phases.catalog import Catalog, Constraint, ConstraintKind
+from phases.dialects.base import Dialect
+from phases.errors import Refused
+from phases.model import Lock, LockMode, Loss, TableName
+from phases.operations.add_column import check_default
+from phases.operations.base import Operation, Steps, Touch, check_name
+from phases.operations.data import RunSQL
+from phases.sql import identifier, listed, qualified
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table that does not exist yet.
+
+    Args:
+        name: exact name.
+        type: type as the server writes it, or an SQLAlchemy type.
+        nullable: False demands a value.
+        default: SQL expression used where a writer gives nothing.
+        primary_key: part of the primary key; implies NOT NULL.
+        unique: no two rows may have the same value.
+        identity: `"ALWAYS"` or `"BY DEFAULT"` for an identity column.
+        references: table and column of a foreign key, `("users", "id")`.
+        comment: stored with the column.
+    """
+
+    name: str
+    type: object
+    nullable: bool = True
+    default: str | None = None
+    primary_key: bool = False
+    unique: bool = False
+    identity: str | None = None
+    references: tuple[str, str] | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, init=False)
+class CreateTable(Operation):
+    """Create a table.
+
+    Args:
+        table: exact name.
+        columns: its columns, in order.
+        constraints: further table constraints as SQL, `"UNIQUE (a, b)"`.
+        schema: schema of the table; the connection's default where not given.
+        comment: stored with the table.
+    """
+
+    table: str
+    columns: tuple[Column, ...]
+    constraints: tuple[str, ...] = ()
+    schema: str | None = None
+    comment: str | None = field(default=None)
+
+    def __init__(
+        self,
+        table: str,
+        *columns: Column,
+        constraints: Sequence[str] = (),
+        schema: str | None = None,
+        comment: str | None = None,
+    ) -> None:
+        object.__setattr__(self, "table", table)
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "constraints", tuple(constraints))
+        object.__setattr__(self, "schema", schema)
+        object.__setattr__(self, "comment", comment)
+
+    def describe(self) -> str:
+        return f"create table {self.table}"
+
+    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+        return (Touch(catalog.name(self.table, self.schema)),)
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        check_name(self.table, dialect, "table")
+        name = catalog.name(self.table, self.schema)
+        if catalog.taken(name.name, name.schema):
+            raise Refused(f'"{name}" already exists')
+        if not self.columns:
+            raise Refused(f'table "{name}" would have no columns')
+        seen: set[str] = set()
+        for column in self.columns:
+            check_name(column.name, dialect, "column")
+            if column.name in seen:
+                raise Refused(f'table "{name}" would have two columns "{column.name}"')
+            seen.add(column.name)
+            if column.default is not None:
+                check_default(column.default, dialect)
+            if column.references is not None:
+                catalog.table(column.references[0], self.schema).column(column.references[1])
+
+    def _facts(self, column: Column, dialect: Dialect) -> facts.Column:
+        sequence = facts.Sequence("", "", column.identity) if column.identity else None
+        return facts.Column(
+            column.name,
+            dialect.type_text(column.type),
+            not_null=not column.nullable or column.primary_key,
+            default=column.default,
+            sequence=sequence,
+            comment=column.comment,
+        )
+
+    def _key(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns if column.primary_key)
+
+    def _parts(self, catalog: Catalog, dialect: Dialect) -> list[str]:
+        parts = [dialect.column_definition(self._facts(column, dialect)) for column in self.columns]
+        if self._key():
+            parts.append(f"PRIMARY KEY ({listed(self._key())})")
+        parts += [f"UNIQUE ({identifier(column.name)})" for column in self.columns if column.unique]
+        for column in self.columns:
+            if column.references is not None:
+                target = qualified(catalog.name(column.references[0], self.schema))
+                parts.append(
+                    f"FOREIGN KEY ({identifier(column.name)})"
+                    f" REFERENCES {target} ({identifier(column.references[1])})"
+                )
+        return [*parts, *self.constraints]
+
+    def _referenced(self, catalog: Catalog) -> tuple[TableName, ...]:
+        named = {column.references[0] for column in self.columns if column.references is not None}
+        return tuple(catalog.name(table, self.schema) for table in sorted(named))
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        name = catalog.name(self.table, self.schema)
+        first, *rest = dialect.create_table(name, self._parts(catalog, dialect), self.comment)
+        locks = tuple(
+            Lock(table, LockMode.SHARE_ROW_EXCLUSIVE) for table in self._referenced(catalog) if table != name
+        )
+        changes = [replace(first, locks=locks), *rest]
+        for column in self.columns:
+            properties = dialect.copy_column_properties(name, self._facts(column, dialect), column.name)
+            changes += [replace(change, locks=()) for change in properties]
+        undo = dialect.together(f"drop table {self.table}", dialect.drop_table(name))
+        rows = f"SELECT count(*) FROM (SELECT 1 FROM {qualified(name)} LIMIT 1000) AS written"
+        loses = Loss(f"rows of {self.table}", rows)
+        return (dialect.together(f"create table {self.table}", changes, undo=(undo,), loses=loses),)
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        name = catalog.name(self.table, self.schema)
+        columns = tuple(self._facts(column, dialect) for column in self.columns)
+        key = (Constraint(f"{self.table}_pkey", ConstraintKind.PRIMARY, "", self._key()),)
+        return catalog.with_table(facts.Table(name, columns=columns, constraints=key if self._key() else ()))
+
+    def inverse(self) -> tuple[Operation, ...]:
+        name = identifier(self.table) if self.schema is None else qualified(TableName(self.schema, self.table))
+        return (RunSQL(expand=f"DROP TABLE {name}", undo=""),)

@@ -1,0 +1,171 @@
+"""Change rows, or run statements of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from phases.catalog import Catalog
+from phases.dialects.base import Change, Dialect
+from phases.errors import Refused
+from phases.model import Fill, Phase, Step
+from phases.operations.base import Operation, Steps, Touch, check_ordinary
+
+
+@dataclass(frozen=True)
+class Backfill(Operation):
+    """Bring existing rows to a new value in small transactions.
+
+    No trigger covers what writers do meanwhile, so the walk is repeated until no
+    row matches `where`.
+
+    Args:
+        table: exact name of the table.
+        set: column to SQL expression over the row's columns.
+        where: condition of the rows still to do; must be false for a row once done.
+        schema: schema of the table; the connection's default where not given.
+    """
+
+    table: str
+    set: Mapping[str, str] = field(hash=False)
+    where: str
+    schema: str | None = None
+
+    def describe(self) -> str:
+        return f"backfill {self.table} ({', '.join(self.set)})"
+
+    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+        table = catalog.name(self.table, self.schema)
+        return tuple(Touch(table, column) for column in self.set)
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table = catalog.table(self.table, self.schema)
+        check_ordinary(table, "Backfill")
+        if not self.set:
+            raise Refused("set= names no column", remedy='set={"column": "<expression>"}')
+        for column, expression in self.set.items():
+            if table.column(column).generated is not None:
+                raise Refused(f'"{column}" of "{table.name}" is a generated column')
+            dialect_check(expression, dialect, f"set[{column!r}]")
+        dialect_check(self.where, dialect, "where")
+
+    def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table = catalog.table(self.table, self.schema)
+        target = f"{self.table} ({', '.join(self.set)})"
+        step = dialect.fill(table, self.set, f"({self.where})", target=target)
+        return (repeated(step),)
+
+    def inverse(self) -> tuple[Operation, ...]:
+        return ()
+
+
+def repeated(step: Step) -> Step:
+    return replace(step, repeat=True) if isinstance(step, Fill) else step
+
+
+def dialect_check(expression: str, dialect: Dialect, what: str) -> None:
+    """Refuse text that is not one expression."""
+    try:
+        dialect.expressions.check(expression)
+    except ValueError as problem:
+        raise Refused(f"{what} is not an SQL expression: {problem}") from None
+
+
+@dataclass(frozen=True)
+class RunSQL(Operation):
+    """Run statements of your own, each phase's in one transaction.
+
+    Args:
+        expand, migrate, contract: SQL of the phase; several statements are separated by `;`.
+        undo: SQL that takes expand and migrate back, for `abort`; `""` says there is nothing to take back.
+        restore: SQL that takes the contract back; `""` says there is nothing to take back.
+    """
+
+    expand_sql: str = ""
+    migrate_sql: str = ""
+    contract_sql: str = ""
+    undo: str | None = None
+    restore: str | None = None
+
+    def __init__(
+        self,
+        *,
+        expand: str = "",
+        migrate: str = "",
+        contract: str = "",
+        undo: str | None = None,
+        restore: str | None = None,
+    ) -> None:
+        values = (expand, migrate, contract, undo, restore)
+        fields = ("expand_sql", "migrate_sql", "contract_sql", "undo", "restore")
+        for name, value in zip(fields, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def describe(self) -> str:
+        text = " ".join((self.expand_sql or self.migrate_sql or self.contract_sql).split())
+        return f"run SQL: {text[:60]}"
+
+    def _scripts(self) -> dict[Phase, str]:
+        return {
+            Phase.EXPAND: self.expand_sql,
+            Phase.MIGRATE: self.migrate_sql,
+            Phase.CONTRACT: self.contract_sql,
+        }
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        if not any(self._scripts().values()):
+            raise Refused("RunSQL has no statements", remedy='RunSQL(expand="…", undo="…")')
+        if (self.expand_sql or self.migrate_sql) and self.undo is None:
+            raise Refused(
+                "RunSQL does not say how it is taken back", remedy='add undo="…", or undo="" if nothing is'
+            )
+        if self.contract_sql and self.restore is None:
+            raise Refused(
+                "RunSQL does not say how its contract is taken back", remedy='add restore="…", or restore=""'
+            )
+        for phase, script in (
+            *self._scripts().items(),
+            ("undo", self.undo or ""),
+            ("restore", self.restore or ""),
+        ):
+            for statement in self._split(script, dialect, str(phase)):
+                refuse_outside_transaction(statement, str(phase))
+
+    def _split(self, script: str, dialect: Dialect, what: str) -> tuple[str, ...]:
+        try:
+            return dialect.expressions.split(script) if script else ()
+        except ValueError as problem:
+            raise Refused(f"{what}= of RunSQL is not SQL: {problem}") from None
+
+    def _steps(self, phase: Phase, undo: str, dialect: Dialect) -> Steps:
+        def step(name: str, script: str, undo_steps: Steps = ()) -> Steps:
+            changes = [Change(sql) for sql in self._split(script, dialect, name)]
+            return (dialect.together(name, changes, undo=undo_steps),) if changes else ()
+
+        back = step(f"take back SQL of {phase}", undo)
+        return step(f"run SQL of {phase}: {self.describe()[9:]}", self._scripts()[phase], back)
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        return self._steps(Phase.EXPAND, self.undo or "", dialect)
+
+    def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        undo = "" if self.expand_sql else self.undo or ""
+        return self._steps(Phase.MIGRATE, undo, dialect)
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        return self._steps(Phase.CONTRACT, self.restore or "", dialect)
+
+    def inverse(self) -> tuple[Operation, ...]:
+        back = [script for script in (self.restore, self.undo) if script]
+        return tuple(RunSQL(expand=script, undo="") for script in back)
+
+
+def refuse_outside_transaction(statement: str, where: str) -> None:
+    """Refuse statements that manage transactions or cannot run in one."""
+    words = statement.upper().split()
+    alone = {"VACUUM", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "START", "END"}
+    if words and (words[0] in alone or "CONCURRENTLY" in words[:4]):
+        raise Refused(
+            f"{where}= of RunSQL has {' '.join(words[:2])}, which cannot run inside its transaction",
+            remedy="indexes: CreateIndex and DropIndex build and drop concurrently",
+        )

@@ -1,0 +1,182 @@
+"""Create and drop indexes without blocking writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from phases import names
+from phases.catalog import Catalog, Index, Table
+from phases.dialects.base import Dialect
+from phases.errors import Refused, nearest
+from phases.model import TableName
+from phases.operations.base import (
+    Operation,
+    Precheck,
+    Steps,
+    Touch,
+    check_expression,
+    check_name,
+    check_ordinary,
+)
+from phases.sql import listed, qualified
+
+
+@dataclass(frozen=True)
+class CreateIndex(Operation):
+    """Build an index concurrently.
+
+    Args:
+        table: exact name of the table.
+        columns: column names; text in parentheses is an expression, `"(lower(email))"`.
+        name: exact name; `<table>_<columns>_idx` where not given.
+        unique: refuse equal keys.
+        where: condition of a partial index.
+        using: access method.
+        include: further columns stored in the index.
+        schema: schema of the table; the connection's default where not given.
+    """
+
+    table: str
+    columns: Sequence[str]
+    name: str | None = None
+    unique: bool = False
+    where: str | None = None
+    using: str = "btree"
+    include: Sequence[str] = ()
+    schema: str | None = None
+
+    def __post_init__(self) -> None:
+        single = isinstance(self.columns, str)
+        object.__setattr__(self, "columns", (self.columns,) if single else tuple(self.columns))
+        object.__setattr__(self, "include", tuple(self.include))
+
+    def describe(self) -> str:
+        return f"create index {self.index_name} on {self.table}"
+
+    @property
+    def index_name(self) -> str:
+        if self.name is not None:
+            return self.name
+        words = "_".join("expr" if key.startswith("(") else key for key in self.columns)
+        return names.fit(f"{self.table}_{words}_idx")
+
+    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+        table = catalog.name(self.table, self.schema)
+        return tuple(Touch(table, key) for key in (*self.columns, *self.include) if not key.startswith("("))
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table = catalog.table(self.table, self.schema)
+        check_ordinary(table, "CreateIndex")
+        check_name(self.index_name, dialect, "index")
+        if catalog.taken(self.index_name, table.name.schema):
+            raise Refused(
+                f'"{table.name.schema}.{self.index_name}" already exists', remedy="give it another name="
+            )
+        for key in (*self.columns, *self.include):
+            if key.startswith("("):
+                check_expression(key, table, dialect, "index key")
+            else:
+                table.column(key)
+        if self.where is not None:
+            check_expression(self.where, table, dialect, "where")
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        plain = not any(key.startswith("(") for key in self.columns)
+        if not self.unique or not plain:
+            return ()
+        table, keys = catalog.table(self.table, self.schema), listed(self.columns)
+        present = " AND ".join(f"{listed([key])} IS NOT NULL" for key in self.columns)
+        condition = f"{present} AND ({self.where})" if self.where else present
+        sql = (
+            f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition}"
+            f" GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
+        )
+        return (Precheck(sql, f'rows of "{table.name}" share a value of {keys}', "make them differ first"),)
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table = catalog.table(self.table, self.schema)
+        create = dialect.index_statement(
+            table.name,
+            self.index_name,
+            self.columns,
+            unique=self.unique,
+            where=self.where,
+            using=self.using,
+            include=self.include,
+        )
+        return (dialect.build_index(table.name, self.index_name, create),)
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        table = catalog.table(self.table, self.schema)
+        create = dialect.index_statement(
+            table.name,
+            self.index_name,
+            self.columns,
+            unique=self.unique,
+            where=self.where,
+            using=self.using,
+            include=self.include,
+        )
+        columns = tuple(key for key in (*self.columns, *self.include) if not key.startswith("("))
+        index = Index(table.name.schema, self.index_name, create, columns, unique=self.unique)
+        return catalog.with_table(replace(table, indexes=(*table.indexes, index)))
+
+    def inverse(self) -> tuple[Operation, ...]:
+        return (DropIndex(self.index_name, schema=self.schema),)
+
+
+@dataclass(frozen=True)
+class DropIndex(Operation):
+    """Drop an index concurrently, once no version of the application needs it.
+
+    Args:
+        index: exact name of the index.
+        schema: its schema; the connection's default where not given.
+    """
+
+    index: str
+    schema: str | None = None
+
+    def describe(self) -> str:
+        return f"drop index {self.index}"
+
+    def _find(self, catalog: Catalog) -> tuple[Table, Index]:
+        name = catalog.name(self.index, self.schema)
+        known = []
+        for table in catalog.tables.values():
+            for index in table.indexes:
+                if TableName(index.schema, index.name) == name:
+                    return table, index
+                if index.schema == name.schema:
+                    known.append(index.name)
+        raise Refused(f'there is no index "{name}"', remedy=nearest(self.index, known))
+
+    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+        table, index = self._find(catalog)
+        return tuple(Touch(table.name, column) for column in index.columns)
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table, index = self._find(catalog)
+        check_ordinary(table, "DropIndex")
+        if index.constraint is not None:
+            raise Refused(
+                f'index "{index.name}" serves the constraint "{index.constraint}" of "{table.name}"',
+                remedy="drop the constraint instead",
+            )
+        if index.replica_identity:
+            raise Refused(f'index "{index.name}" is the replica identity of "{table.name}"')
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table, index = self._find(catalog)
+        undo = [dialect.build_index(table.name, index.name, index.definition, undo=False)]
+        if index.comment is not None:
+            comment = dialect.comment_on_index(table.name, index.name, index.comment)
+            undo.append(dialect.together(f"comment on index {index.name}", comment))
+        return (dialect.remove_index(table.name, index, undo=undo),)
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        table, index = self._find(catalog)
+        kept = tuple(i for i in table.indexes if i is not index)
+        smaller = catalog.with_table(replace(table, indexes=kept))
+        return replace(smaller, relations=smaller.relations - {TableName(index.schema, index.name)})
