@@ -134,9 +134,7 @@ class PostgresExpressions:
             return splice(prefix + definition, tree, renaming(names))[len(prefix) :]
         return rename_in_lists(definition, names)
 
-    def copy_index(
-        self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool
-    ) -> str:
+    def copy_index(self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool) -> str:
         """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
         import postgast
 

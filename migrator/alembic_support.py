@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from migrator.errors import PlanRefused, UsageError
+from alembic.util import CommandError
+
+from migrator.errors import MigratorError, UsageError
 from phases.errors import Refused
 from phases.names import PREFIX
 
@@ -13,6 +17,28 @@ if TYPE_CHECKING:
 
     from migrator.migration import Migration
     from migrator.revisions import RevisionGraph
+    from phases.catalog import Catalog
+    from phases.dialects.base import Dialect
+    from phases.operations import Operation
+
+
+class RefusedInAlembic(UsageError, CommandError):
+    """Why a command of Alembic stops. Alembic shows its own errors in one line, others as a traceback."""
+
+    def __str__(self) -> str:
+        return f"{self.message}\nnext: {self.next_step}" if self.next_step else self.message
+
+
+@contextmanager
+def shown_by_alembic() -> Iterator[None]:
+    try:
+        yield
+    except RefusedInAlembic:
+        raise
+    except (MigratorError, Refused) as problem:
+        reason = problem.message if isinstance(problem, MigratorError) else problem.reason
+        remedy = problem.next_step if isinstance(problem, MigratorError) else problem.remedy
+        raise RefusedInAlembic(reason, next_step=remedy) from None
 
 
 def stamped(connection: Connection) -> tuple[str, ...]:
@@ -33,9 +59,7 @@ def stamp(connection: Connection, graph: RevisionGraph, revision: str, *, upgrad
     heads.update_to_step(step)
 
 
-def include_object(
-    item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any
-) -> bool:
+def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     """For `context.configure(include_object=…)`: hide what a migration in flight has put aside.
 
     Without it `alembic check` and autogenerate would propose to drop quarantined columns.
@@ -49,50 +73,79 @@ def run_straight(migration: Migration, *, downgrade: bool) -> None:
     """Run all phases of a migration at once, inside `alembic upgrade` or `downgrade`.
 
     Raises:
-        UsageError: the database has a ledger, or Alembic runs offline.
-        PlanRefused: an operation cannot be done on this database.
+        RefusedInAlembic: the database has a ledger, Alembic runs offline, or an operation cannot be
+            done on this database, or not be taken back.
     """
     from alembic import op
 
-    from migrator.introspection import read_catalog, volatility_reader
-    from migrator.ledger import schema
-    from migrator.planning import dialect_for, straight
+    with shown_by_alembic():
+        if op.get_context().as_sql:
+            raise UsageError(
+                "a migration of operations looks at the database, so it cannot be written offline",
+                next_step="migrator plan --sql",
+            )
+        connection = op.get_bind()
+        refuse_managed(connection, downgrade=downgrade)
+        if downgrade:
+            for operation in reversed(migration.operations):
+                run_all(connection, straight_back(connection, operation))
+        else:
+            run_all(connection, straight_on(connection, migration.operations))
 
-    if op.get_context().as_sql:
-        raise UsageError(
-            "a migration of operations looks at the database, so it cannot be written offline",
-            next_step="migrator plan --sql",
-        )
-    connection = op.get_bind()
+
+def refuse_managed(connection: Connection, *, downgrade: bool) -> None:
+    from migrator.ledger import schema
+
     if schema.installed(connection) is not None:
         verb = "abort REVISION" if downgrade else "apply"
         raise UsageError(
             "this database is managed: its revisions are run phase by phase, while it is in use",
             next_step=f"migrator {verb}",
         )
+
+
+def planning_material(connection: Connection) -> tuple[Catalog, Dialect]:
+    from migrator.introspection import read_catalog, volatility_reader
+    from migrator.planning import dialect_for
+
     catalog = read_catalog(connection)
-    dialect = dialect_for(catalog.server, volatility_reader(connection))
-    try:
-        operations = inverted(migration) if downgrade else migration.operations
-        statements = straight(operations, catalog, dialect)
-    except Refused as refusal:
-        raise PlanRefused(refusal.reason, next_step=refusal.remedy) from None
-    for statement in statements:
-        connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+    return catalog, dialect_for(catalog.server, volatility_reader(connection))
 
 
-def inverted(migration: Migration) -> list[Any]:
-    """The operations that go back, last first.
+def straight_on(connection: Connection, operations: Sequence[Operation]) -> list[str]:
+    """Statements of all phases of some operations."""
+    from migrator.planning import straight
+
+    return straight(operations, *planning_material(connection))
+
+
+def straight_back(connection: Connection, operation: Operation) -> list[str]:
+    """Statements that take one operation back: those of its inverse or, without one, of its undo steps.
 
     Raises:
-        Refused: one of them has no way back.
+        Refused: what it removed is gone.
     """
-    found: list[Any] = []
-    for operation in reversed(migration.operations):
-        inverse = operation.inverse()
-        if inverse is None:
-            raise Refused(
-                f"there is no way back from: {operation.describe()}", remedy="build the development database anew"
-            )
-        found += inverse
-    return found
+    from migrator.planning import plain_statements, straight
+
+    catalog, dialect = planning_material(connection)
+    inverse = operation.inverse()
+    if inverse is not None:
+        return straight([inverse], catalog, dialect)
+    try:
+        if operation.purge(catalog, dialect):
+            raise Refused("it has a purge")
+        phases = (operation.expand, operation.migrate, operation.contract)
+        steps = [step for make in phases for step in make(catalog, dialect)]
+    except Refused:
+        raise Refused(
+            f"there is no way back from: {operation.describe()}", remedy="build the development database anew"
+        ) from None
+    return [sql for step in reversed(steps) for undo in step.undo for sql in plain_statements(undo)]
+
+
+def run_all(connection: Connection, statements: Sequence[str]) -> None:
+    from migrator.database import mapped_errors, run
+
+    with mapped_errors():
+        for statement in statements:
+            run(connection, statement)

@@ -25,6 +25,7 @@ from phases.model import Phase
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from migrator.ledger.records import DeploymentRecord, EventRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -244,9 +245,7 @@ def _finish(
         raise closed[0]
 
 
-def abort(
-    settings: Settings, revision: str, *, discard: bool = False, observer: Observer = ignore
-) -> Applied:
+def abort(settings: Settings, revision: str, *, discard: bool = False, observer: Observer = ignore) -> Applied:
     """Take the expand and migrate phases of a revision back.
 
     Raises:
@@ -258,9 +257,7 @@ def abort(
         work = execution(settings, session, graph, observer)
         later = [r for r in recorded(session).revisions if r != name and r in graph and name in graph.ancestors(r)]
         if later:
-            raise UsageError(
-                f"revision {later[-1]} builds on {name}", next_step=f"first: migrator abort {later[-1]}"
-            )
+            raise UsageError(f"revision {later[-1]} builds on {name}", next_step=f"first: migrator abort {later[-1]}")
         work.abort(name, discard=discard)
         return Applied(tuple(work.outcomes), {})
 
@@ -306,22 +303,35 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where every started or pending revision stands."""
+    """Where every started or pending revision stands. `rows`: backfilled so far, by revision."""
 
     revisions: tuple[RevisionPlan, ...]
     heads: frozenset[str]
     runner: str | None
     clock: datetime
+    rows: Mapping[str, int]
+    events: tuple[EventRecord, ...]
 
 
-def status(settings: Settings) -> Status:
-    """Look at the ledger and the revision files."""
+def status(settings: Settings, *, events: int = 0) -> Status:
+    """Look at the ledger and the revision files.
+
+    Args:
+        events: how many entries of the audit log to read, newest first.
+    """
     from migrator.database import runner_owner
+    from migrator.ledger import schema, store
 
     graph = load_graph(settings)
     with looking(settings, "status") as session:
         found = planned(session, graph, None)
-        return Status(found.revisions, recorded(session).heads, runner_owner(session), clock(session))
+        rows: dict[str, int] = {}
+        log: tuple[EventRecord, ...] = ()
+        with session.transaction() as connection:
+            if schema.installed(connection) is not None:
+                rows = store.rows_done(connection)
+                log = tuple(store.events(connection, events)) if events else ()
+        return Status(found.revisions, recorded(session).heads, runner_owner(session), clock(session), rows, log)
 
 
 def clock(session: Session) -> datetime:
@@ -343,3 +353,126 @@ def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdic
             raise UsageError(f"revision {names[0]} has not been started", next_step="migrator plan")
         with session.transaction() as connection:
             return {name: judge_gate(connection, settings, graph, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build that is deployed somewhere.
+
+    Args:
+        shape: newest revision whose new shape it uses; None: the head of this checkout; `none`: none.
+        survives: newest revision whose contract it survives; None: the same as `shape`.
+        key: the same key is recorded once.
+    """
+
+    application: str
+    version: str
+    environment: str = "production"
+    shape: str | None = None
+    survives: str | None = None
+    strategy: str = "rolling"
+    key: str | None = None
+    commit: str | None = None
+
+
+def shape_of(graph: RevisionGraph, given: str | None) -> str | None:
+    """The revision a build names, or the one head of the checkout.
+
+    Raises:
+        RevisionError: no such revision.
+        UsageError: the checkout has several heads, so one has to be named.
+    """
+    if given == "none":
+        return None
+    if given is not None:
+        return graph.resolve(given)
+    if len(graph.heads) > 1:
+        raise UsageError(
+            f"this checkout has several heads: {', '.join(graph.heads)}",
+            next_step="name one: --shape REVISION",
+        )
+    return graph.heads[0] if graph.heads else None
+
+
+@contextmanager
+def recording(settings: Settings) -> Iterator[Session]:
+    """A session that writes deployment records: beside a runner, so without its lock."""
+    from migrator.ledger import schema
+
+    with connect(settings.require_url(), "deploy") as session:
+        require_writable(session)
+        with session.transaction() as connection:
+            schema.install(connection)
+        yield session
+
+
+def deploy_start(settings: Settings, build: Build) -> DeploymentRecord:
+    """Record that a deployment begins.
+
+    Raises:
+        NotYet: the build reads a shape that is not there yet, or uses one that is gone.
+    """
+    graph = load_graph(settings)
+    with recording(settings) as session, session.transaction() as connection:
+        return _start(connection, graph, build)
+
+
+def _start(connection: Connection, graph: RevisionGraph, build: Build) -> DeploymentRecord:
+    from migrator.alembic_support import stamped
+    from migrator.deployments import start_deployment
+    from migrator.planning import stamped_revisions
+
+    uses = shape_of(graph, build.shape)
+    return start_deployment(
+        connection,
+        application=build.application,
+        version=build.version,
+        environment=build.environment,
+        strategy=build.strategy,
+        uses=uses,
+        survives=shape_of(graph, build.survives) if build.survives else uses,
+        ancestors=graph.all_ancestors(),
+        applied=stamped_revisions(graph, frozenset(stamped(connection))),
+        key=build.key,
+        commit=build.commit,
+    )
+
+
+def deploy_record(settings: Settings, build: Build) -> DeploymentRecord:
+    """Record a deployment that is done, in one go.
+
+    Raises:
+        NotYet: the build may not run now.
+    """
+    from migrator.deployments import finish_deployment
+
+    graph = load_graph(settings)
+    with recording(settings) as session, session.transaction() as connection:
+        started = _start(connection, graph, build)
+        return finish_deployment(connection, started.id, "succeeded")
+
+
+def deploy_finish(
+    settings: Settings, application: str, environment: str, version: str | None, status: str
+) -> DeploymentRecord:
+    """Record how the running deployment of an application ended.
+
+    Raises:
+        UsageError: none is running.
+    """
+    from migrator.deployments import finish_deployment, running_deployment
+
+    with recording(settings) as session, session.transaction() as connection:
+        running = running_deployment(connection, application, environment, version)
+        return finish_deployment(connection, running.id, status)
+
+
+def deployments(settings: Settings) -> tuple[DeploymentRecord, ...]:
+    """Every recorded deployment, oldest first. Writes nothing."""
+    from migrator.deployments import all_deployments
+    from migrator.ledger import schema
+
+    with looking(settings, "deploy") as session, session.transaction() as connection:
+        if schema.installed(connection) is None:
+            return ()
+        return tuple(all_deployments(connection))

@@ -28,9 +28,7 @@ def judge_gate(connection: Connection, settings: Settings, graph: RevisionGraph,
     return judge(facts, hours=settings.gate_hours)
 
 
-def contract_guard(
-    settings: Settings, graph: RevisionGraph, revision: str, override: Override | None
-) -> Guard:
+def contract_guard(settings: Settings, graph: RevisionGraph, revision: str, override: Override | None) -> Guard:
     """Refuse a contract while the gate is closed, unless it is overridden with a reason.
 
     Deployments take the same lock shared: none can start between the verdict and
@@ -87,9 +85,7 @@ def purge_guard(settings: Settings, graph: RevisionGraph, revision: str, overrid
                 opens_at=due.isoformat(),
             )
         store.add_override(connection, revision, override.reason)
-        store.record_event(
-            connection, "retention overridden", revision=revision, detail={"reason": override.reason}
-        )
+        store.record_event(connection, "retention overridden", revision=revision, detail={"reason": override.reason})
 
     del graph
     return guard

@@ -239,9 +239,7 @@ def require_writable(session: Session) -> None:
         NotSupportedHere: naming which of the two it is.
     """
     if session.facts.in_recovery:
-        raise NotSupportedHere(
-            "this server is a read-only replica", next_step="give the URL of the primary server"
-        )
+        raise NotSupportedHere("this server is a read-only replica", next_step="give the URL of the primary server")
     if session.facts.read_only:
         raise NotSupportedHere(
             "transactions of this role are read-only here",

@@ -23,10 +23,21 @@ Ancestors = Mapping[str, frozenset[str]]
 
 COLUMNS = [
     deployments.c[name]
-    for name in (
-        "id idempotency_key application version environment strategy status uses survives"
-        " started_at finished_at actor commit_sha"
-    ).split()
+    for name in [
+        "id",
+        "idempotency_key",
+        "application",
+        "version",
+        "environment",
+        "strategy",
+        "status",
+        "uses",
+        "survives",
+        "started_at",
+        "finished_at",
+        "actor",
+        "commit_sha",
+    ]
 ]
 FINISHED = ("succeeded", "failed", "rolled_back")
 
@@ -70,8 +81,7 @@ def check_build(
 ) -> BuildVerdict:
     """Judge whether a build may run now."""
     states = {
-        name: RevisionState(record.state, record.additive)
-        for name, record in store.revisions(connection).items()
+        name: RevisionState(record.state, record.additive) for name, record in store.revisions(connection).items()
     }
     return judge_build(uses, survives, states, ancestors, applied)
 
@@ -161,9 +171,7 @@ def finish_deployment(connection: Connection, deployment_id: int, status: str) -
         return record
     if record.status != "started" and status != "rolled_back":
         raise UsageError(f"deployment {deployment_id} is already {record.status}", next_step="migrator deploy list")
-    changed = (
-        update(deployments).where(deployments.c.id == deployment_id).values(status=status, finished_at=NOW)
-    )
+    changed = update(deployments).where(deployments.c.id == deployment_id).values(status=status, finished_at=NOW)
     row = connection.execute(changed.returning(*COLUMNS)).one()
     detail: dict[str, Any] = {"application": record.application, "version": record.version}
     store.record_event(connection, f"deployment {status}", detail=detail)
@@ -182,6 +190,4 @@ def running_deployment(
         same = record.application == application and record.environment == environment
         if same and record.status == "started" and version in (None, record.version):
             return record
-    raise UsageError(
-        f"no deployment of {application} is running in {environment}", next_step="migrator deploy list"
-    )
+    raise UsageError(f"no deployment of {application} is running in {environment}", next_step="migrator deploy list")

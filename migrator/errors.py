@@ -1,19 +1,19 @@
 """Every error a user can see, each with its exit code and what to type next.
 
-    MigratorError                 1
-    ├── UsageError                2  wrong usage or configuration
-    │   ├── SettingsError            a setting is unknown, missing or malformed
-    │   ├── RevisionError            a revision file or the revision graph is wrong
-    │   └── PlanRefused              an operation cannot be done safely as written
-    ├── DatabaseError             1  the server refused, failed or went away
-    │   ├── ConnectionFailed         no connection, or it was lost
-    │   └── NotSupportedHere         server, role, replica or pooler cannot do it
-    ├── StepFailed                1  a step of a revision failed
-    ├── VerificationFailed        1  old and new shape differ
-    ├── NotYet                    3  gate closed, or something pending
-    ├── LockNotAvailable          4  a table lock could not be had
-    ├── RunnerBusy                4  another runner holds the runner lock
-    └── Interrupted             130  Ctrl-C; the next run continues
+MigratorError                 1
+├── UsageError                2  wrong usage or configuration
+│   ├── SettingsError            a setting is unknown, missing or malformed
+│   ├── RevisionError            a revision file or the revision graph is wrong
+│   └── PlanRefused              an operation cannot be done safely as written
+├── DatabaseError             1  the server refused, failed or went away
+│   ├── ConnectionFailed         no connection, or it was lost
+│   └── NotSupportedHere         server, role, replica or pooler cannot do it
+├── StepFailed                1  a step of a revision failed
+├── VerificationFailed        1  old and new shape differ
+├── NotYet                    3  gate closed, or something pending
+├── LockNotAvailable          4  a table lock could not be had
+├── RunnerBusy                4  another runner holds the runner lock
+└── Interrupted             130  Ctrl-C; the next run continues
 """
 
 from __future__ import annotations

@@ -40,7 +40,22 @@ KINDS = {
 }
 
 IDENTITY_TYPES = frozenset(
-    "int2 int4 int8 bool date timestamp timestamptz time uuid bytea oid text varchar name".split()
+    [
+        "int2",
+        "int4",
+        "int8",
+        "bool",
+        "date",
+        "timestamp",
+        "timestamptz",
+        "time",
+        "uuid",
+        "bytea",
+        "oid",
+        "text",
+        "varchar",
+        "name",
+    ]
 )
 """Types whose `=` means the same bytes. Not bpchar (blanks), numeric (scale), float (zeros), interval, json."""
 
@@ -76,9 +91,7 @@ def volatility_reader(connection: Connection) -> Callable[[str], Volatility]:
 @contextmanager
 def empty_search_path(connection: Connection) -> Iterator[str]:
     """Make the server qualify every name it writes; yields the schema of unqualified names."""
-    before, schema = connection.exec_driver_sql(
-        "SELECT current_setting('search_path'), current_schema()"
-    ).one()
+    before, schema = connection.exec_driver_sql("SELECT current_setting('search_path'), current_schema()").one()
     change = "SELECT pg_catalog.set_config('search_path', %(path)s, true)"
     connection.exec_driver_sql(change, {"path": ""})
     try:

@@ -5,9 +5,7 @@ no more round trips than one of ten. Text from the server is fully qualified,
 because the reader empties the search path first.
 """
 
-USER_SCHEMA = (
-    "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT (n.nspname = ANY (:ignored))"
-)
+USER_SCHEMA = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT (n.nspname = ANY (:ignored))"
 
 TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, c.reltuples::float8, c.relpages,

@@ -117,9 +117,7 @@ class Performer:
         except StopIteration:
             return measured
         except Mismatched as wrong:
-            raise VerificationFailed(
-                f"{record.name}: {wrong.reason}", next_step=wrong.remedy, **vars(wrong)
-            ) from None
+            raise VerificationFailed(f"{record.name}: {wrong.reason}", next_step=wrong.remedy, **vars(wrong)) from None
         except Refused as stuck:
             raise StepFailed(f"{record.name}: {stuck.reason}", next_step=stuck.remedy) from None
 
@@ -180,14 +178,11 @@ class Performer:
     def _blockers(self, locks: tuple[Lock, ...]) -> list[str]:
         found = []
         for lock in locks:
-            for pid, name, user, state, age, query, mode in self.session.query(
-                postgresql.blockers_query(lock)
-            ):
+            for pid, name, user, state, age, query, mode in self.session.query(postgresql.blockers_query(lock)):
                 if postgresql.conflicts(lock.mode, mode):
                     shown = mask(" ".join(query.split())[:80])
                     found.append(
-                        f'pid {pid} "{name}" (role {user}, {state}, in a transaction for {age:.0f} s):'
-                        f" {shown}"
+                        f'pid {pid} "{name}" (role {user}, {state}, in a transaction for {age:.0f} s): {shown}'
                     )
         return list(dict.fromkeys(found))
 
@@ -219,9 +214,7 @@ class Performer:
         return Batched(rows, time.monotonic() - begun)
 
 
-def give_up(
-    step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attempts: int
-) -> LockNotAvailable:
+def give_up(step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attempts: int) -> LockNotAvailable:
     """The error that names who holds the lock."""
     tables = ", ".join(f'"{lock.table}"' for lock in locks)
     held = "\n  ".join(("held by:", *blockers)) if blockers else "the holder is gone by now"

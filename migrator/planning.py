@@ -80,7 +80,9 @@ class Recorded:
 
 
 def dialect_for(
-    server: Server, volatility: Callable[[str], Volatility], compile_type: Callable[[object], str] | None = None
+    server: Server,
+    volatility: Callable[[str], Volatility],
+    compile_type: Callable[[object], str] | None = None,
 ) -> Dialect:
     """The dialect of a server, with the parser that reads its expressions."""
     from linters.parsing import PostgresExpressions
@@ -99,9 +101,7 @@ def compile_sqlalchemy_type(type_: object) -> str:
 
     made = type_() if isinstance(type_, type) else type_
     if not isinstance(made, TypeEngine):
-        raise Refused(
-            f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type'
-        )
+        raise Refused(f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type')
     return str(made.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
 
 
@@ -186,6 +186,14 @@ def operations_of(revision: Revision) -> Sequence[Operation]:
             line=revision.line,
             revision=revision.id,
         )
+    if not revision.migration.operations:
+        raise RevisionError(
+            f"{revision.path}:{revision.line}: migration has no operations",
+            next_step='for example: migration = Migration(RenameColumn("users", "full_name", "name"))',
+            file=str(revision.path),
+            line=revision.line,
+            revision=revision.id,
+        )
     return revision.migration.operations
 
 
@@ -230,9 +238,7 @@ def refuse_overlap(touched: Sequence[Touch], busy: Mapping[str, Sequence[Touch]]
 def recorded_plan(record: RevisionRecord, steps: Sequence[StepRecord], operations: Sequence[str]) -> RevisionPlan:
     """The plan of a revision that was started: its steps are those in the ledger."""
     planned = tuple(PlannedStep(s.phase, s.step, s.state, s.seconds) for s in steps)
-    return RevisionPlan(
-        record.id, record.message, record.state, record.additive, tuple(operations), planned
-    )
+    return RevisionPlan(record.id, record.message, record.state, record.additive, tuple(operations), planned)
 
 
 def build_plan(
@@ -257,9 +263,7 @@ def build_plan(
             check_digest(revision, record)
             if record.state != FINISHED:
                 operations = operations_of(revision)
-                plans.append(
-                    recorded_plan(record, recorded.steps[revision.id], [o.describe() for o in operations])
-                )
+                plans.append(recorded_plan(record, recorded.steps[revision.id], [o.describe() for o in operations]))
                 busy[revision.id] = in_flight_claims(operations, catalog, record)
         elif revision.id not in stamped:
             plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
@@ -267,9 +271,7 @@ def build_plan(
     return Plan(catalog.server, tuple(plans))
 
 
-def in_flight_claims(
-    operations: Sequence[Operation], catalog: Catalog, record: RevisionRecord
-) -> Sequence[Touch]:
+def in_flight_claims(operations: Sequence[Operation], catalog: Catalog, record: RevisionRecord) -> Sequence[Touch]:
     """What a started revision still claims: nothing once it has no contract ahead."""
     if record.state in ("contracted", "purging", "purged"):
         return ()

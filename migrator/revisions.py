@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 import traceback
-import warnings
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.errors import RevisionError, SettingsError
 from migrator.migration import Migration
+from migrator.projects import VERSION_LENGTH
 from phases.errors import nearest
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
 
     from migrator.settings import Settings
-
-ID = re.compile(r"""^revision\s*(?::[^=]*)?=\s*["']([^"']+)["']""", re.M)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def line_of(path: Path, start: str) -> int:
 class RevisionGraph:
     """Every revision of a script directory, in the order Alembic would run them."""
 
-    def __init__(self, directory: ScriptDirectory, revisions: dict[str, Revision]) -> None:
+    def __init__(self, directory: ScriptDirectory, revisions: Mapping[str, Revision]) -> None:
         self.directory = directory
         self._revisions = revisions
 
@@ -69,18 +67,10 @@ class RevisionGraph:
             RevisionError: a file does not import, an id is given twice, a down revision is missing, or the
                 graph has a cycle; names the file.
         """
-        from alembic.script import ScriptDirectory
-
-        folder = settings.scripts
-        if not (folder / "versions").is_dir():
-            raise SettingsError(
-                f"there is no script directory {folder} (with a folder versions in it)",
-                next_step="migrator init",
-                source=settings.source("script_location"),
-            )
-        refuse_duplicates(folder / "versions")
-        directory = ScriptDirectory(str(folder))
-        return cls(directory, {script.revision: revision_of(script) for script in scripts(directory)})
+        directory = script_directory(settings)
+        found = scripts(directory)
+        names = by_label(found)
+        return cls(directory, {script.revision: revision_of(script, names) for script in found})
 
     def __contains__(self, name: str) -> bool:
         return name in self._revisions
@@ -121,86 +111,155 @@ class RevisionGraph:
             return name
         if name == "head" and len(self.heads) == 1:
             return self.heads[0]
-        found = [known for known in self._revisions if known.startswith(name)]
+        found = [known for known in self._revisions if name and known.startswith(name)]
         if len(found) == 1:
             return found[0]
         if found:
             raise RevisionError(f'"{name}" could be {" or ".join(sorted(found))}')
+        if name == "head":
+            raise RevisionError(
+                f"there are several heads: {', '.join(self.heads)}" if self.heads else "there are no revisions",
+                next_step="name one of them" if self.heads else 'migrator new "…"',
+            )
         hint = nearest(name, self._revisions)
         raise RevisionError(f'there is no revision "{name}"', next_step=hint or "migrator status")
 
 
-def refuse_duplicates(versions: Path) -> None:
-    """Refuse an id that two files have: Alembic only warns, and takes one of them."""
-    ids: dict[str, list[Path]] = {}
-    for path in sorted(versions.glob("*.py")):
-        found = ID.search(path.read_text(errors="replace"))
-        if found:
-            ids.setdefault(found[1], []).append(path)
-    counted = Counter({name: len(paths) for name, paths in ids.items()})
-    name, times = counted.most_common(1)[0] if counted else ("", 1)
-    if times > 1:
-        files = " and ".join(f"{path}:{line_of(path, 'revision')}" for path in ids[name])
-        raise RevisionError(
-            f'revision "{name}" is defined twice: {files}',
-            next_step="give one of them another id",
-            file=str(ids[name][0]),
-            line=line_of(ids[name][0], "revision"),
-        )
+def script_directory(settings: Settings) -> ScriptDirectory:
+    """Alembic's view of the script directory, as its own configuration describes it.
+
+    Raises:
+        SettingsError: there is none, or Alembic cannot read its configuration.
+    """
+    import configparser
+
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    files = [settings.directory / name for name in ("alembic.ini", "pyproject.toml")]
+    ini, toml = (str(file) if file.is_file() else None for file in files)
+    location = settings.script_location
+    if ":" not in location:  # else a folder inside a package, which Alembic finds
+        location = str(settings.scripts)
+    try:
+        config = Config(ini, toml)
+        config.set_main_option("script_location", location.replace("%", "%%"))
+        directory = ScriptDirectory.from_config(config)
+    except (CommandError, configparser.Error, ImportError) as problem:
+        raise SettingsError(
+            f"there is no script directory {location}: {str(problem).splitlines()[0]}",
+            next_step="migrator init",
+            source=settings.source("script_location"),
+        ) from None
+    directory.messaging_opts = {"quiet": True}
+    return directory
 
 
 def scripts(directory: ScriptDirectory) -> list[Script]:
-    """Alembic's scripts, base first."""
-    from alembic.script.revision import RevisionError as GraphError
-    from alembic.util import CommandError
+    """Alembic's scripts, each after everything it builds on."""
+    from alembic.script.revision import RevisionMap
 
-    try:
-        with warnings.catch_warnings():
-            # A revision that is not there is said as a warning first, and fails right after.
-            warnings.simplefilter("ignore")
-            found = list(directory.walk_revisions())
-    except (CommandError, GraphError, KeyError) as problem:
-        raise graph_problem(directory, problem) from None
-    except Exception as problem:
-        raise import_problem(directory, problem) from None
-    found.reverse()
+    found = imported(directory)
+    by_name: dict[str, Script] = {}
+    for script in found:
+        refuse_double(script, by_name.get(script.revision))
+        by_name[script.revision] = script
+    refuse_disorder(by_name, by_label(found))
+    # The map is built from what has been imported: no file runs twice.
+    directory.revision_map = RevisionMap(lambda: iter(found))
+    ordered = list(directory.walk_revisions())
+    ordered.reverse()
+    return ordered
+
+
+def by_label(scripts: Iterable[Script]) -> dict[str, Script]:
+    """Scripts by their ids, and by the branch labels they were given: `depends_on` takes both."""
+    found = {}
+    for script in scripts:
+        labels = as_tuple(script.module.__dict__.get("branch_labels"))
+        found.update(dict.fromkeys((script.revision, *labels), script))
     return found
 
 
-def graph_problem(directory: ScriptDirectory, problem: Exception) -> RevisionError:
-    """Say which file breaks the graph."""
-    versions = Path(directory.dir) / "versions"
-    ids, downs = {}, {}
-    for path in sorted(versions.glob("*.py")):
-        text = path.read_text(errors="replace")
-        found = ID.search(text)
-        if found:
-            ids[found[1]] = path
-            below = re.search(r"^(?:down_revision|depends_on)\s*(?::[^=]*)?=\s*(.+)$", text, re.M)
-            downs[path] = re.findall(r"""["']([^"']+)["']""", below[1]) if below else []
-    for path, names in downs.items():
-        for name in names:
-            if name not in ids:
-                hint = nearest(name, ids)
-                line = line_of(path, "down_revision")
-                return RevisionError(
-                    f'{path}:{line}: builds on revision "{name}", which does not exist',
-                    next_step=hint,
-                    file=str(path),
-                    line=line,
-                )
-    text = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-    files = ", ".join(str(path) for name, path in ids.items() if name in text) or str(versions)
-    return RevisionError(
-        f"{files}: the revisions form no order: {text}", next_step="mend down_revision", file=files
+def imported(directory: ScriptDirectory) -> list[Script]:
+    """Import every revision file, once."""
+    from alembic.util import CommandError
+
+    found: list[Script] = []
+    try:
+        for script in directory._load_revisions():
+            found.append(script)
+    except CommandError as problem:
+        raise RevisionError(
+            f"{directory.dir}: {str(problem).splitlines()[0]}", next_step="mend the revision file"
+        ) from None
+    except Exception as problem:
+        raise import_problem(directory, problem) from None
+    return found
+
+
+def refuse_double(script: Script, other: Script | None) -> None:
+    """Refuse an id that two files have: Alembic only warns, and takes one of them."""
+    if other is None:
+        return
+    paths = [Path(other.path), Path(script.path)]
+    files = " and ".join(f"{path}:{line_of(path, 'revision')}" for path in paths)
+    raise RevisionError(
+        f'revision "{script.revision}" is defined twice: {files}',
+        next_step="give one of them another id",
+        file=str(paths[1]),
+        line=line_of(paths[1], "revision"),
     )
+
+
+def builds_on(script: Script) -> tuple[tuple[str, str], ...]:
+    """What a script names, and the variable it names it in."""
+    downs = [(name, "down_revision") for name in as_tuple(script.down_revision)]
+    return (*downs, *((name, "depends_on") for name in as_tuple(script.module.__dict__.get("depends_on"))))
+
+
+def refuse_disorder(scripts: Mapping[str, Script], names: Mapping[str, Script]) -> None:
+    """Refuse a graph that names what is not there, or goes round in circles.
+
+    Args:
+        scripts: every script by its id.
+        names: the same, by branch labels too.
+    """
+    below: dict[str, list[str]] = {}
+    for script in scripts.values():
+        for name, variable in builds_on(script):
+            if name not in names:
+                raise misplaced(
+                    script,
+                    variable,
+                    f'builds on revision "{name}", which does not exist',
+                    nearest(name, names),
+                )
+        below[script.revision] = [names[name].revision for name, _ in builds_on(script)]
+    try:
+        TopologicalSorter(below).prepare()
+    except CycleError as problem:
+        circle: list[str] = problem.args[1]
+        raise misplaced(
+            scripts[circle[0]],
+            "down_revision",
+            f"the revisions go round in a circle: {' -> '.join(reversed(circle))}",
+            "make down_revision of one of them name an older revision",
+        ) from None
+
+
+def misplaced(script: Script, variable: str, what: str, remedy: str) -> RevisionError:
+    path = Path(script.path)
+    line = line_of(path, variable)
+    return RevisionError(f"{path}:{line}: {what}", next_step=remedy, file=str(path), line=line)
 
 
 def import_problem(directory: ScriptDirectory, problem: Exception) -> RevisionError:
     """Say which revision file cannot be imported, and where."""
-    versions = str(Path(directory.dir) / "versions")
-    frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename.startswith(versions)]
-    path, line = (frames[-1].filename, frames[-1].lineno or 1) if frames else (versions, 1)
+    folders = tuple(str(folder) for folder in directory._version_locations)
+    frames = [f for f in traceback.extract_tb(problem.__traceback__) if f.filename.startswith(folders)]
+    path, line = (frames[-1].filename, frames[-1].lineno or 1) if frames else (folders[0], 1)
     if isinstance(problem, SyntaxError) and problem.filename:
         path, line = problem.filename, problem.lineno or 1
     return RevisionError(
@@ -211,22 +270,49 @@ def import_problem(directory: ScriptDirectory, problem: Exception) -> RevisionEr
     )
 
 
-def revision_of(script: Script) -> Revision:
-    path = Path(script.path)
-    migration = getattr(script.module, "migration", None)
+def revision_of(script: Script, names: Mapping[str, Script]) -> Revision:
+    """Our view of a script.
+
+    Raises:
+        RevisionError: `migration` is no Migration, `upgrade` is missing or does something else, or the id
+            does not fit Alembic's table.
+    """
+    path, content = Path(script.path), script.module.__dict__
+    migration = content.get("migration")
     if migration is not None and not isinstance(migration, Migration):
-        line = line_of(path, "migration")
-        raise RevisionError(
-            f"{path}:{line}: migration is a {type(migration).__name__}, not a Migration",
-            next_step="migration = Migration(RenameColumn(…))",
-            file=str(path),
-            line=line,
+        raise misplaced(
+            script,
+            "migration",
+            f"migration is a {type(migration).__name__}, not a Migration",
+            "migration = Migration(RenameColumn(…))",
         )
+    refuse_unusable(script, migration)
+    below = [names[name].revision for name, _ in builds_on(script)]
     return Revision(
         script.revision,
-        tuple(dict.fromkeys((*as_tuple(script.down_revision), *as_tuple(script.dependencies)))),
+        tuple(dict.fromkeys(below)),
         path,
         line_of(path, "migration" if migration else "revision"),
         (script.doc or "").strip(),
         migration,
     )
+
+
+def refuse_unusable(script: Script, migration: Migration | None) -> None:
+    content = script.module.__dict__
+    if migration is None:
+        if "upgrade" not in content:
+            raise misplaced(script, "revision", "has neither a migration nor upgrade()", "migration = Migration(…)")
+        return
+    if content.get("upgrade") != migration.upgrade:
+        what = "has upgrade() beside its migration" if "upgrade" in content else "has no upgrade for Alembic"
+        remedy = "upgrade, downgrade = migration.upgrade, migration.downgrade"
+        raise misplaced(script, "migration", what, remedy)
+    if len(script.revision) > VERSION_LENGTH:
+        raise misplaced(
+            script,
+            "revision",
+            f'revision "{script.revision}" has {len(script.revision)} characters; Alembic\'s table holds'
+            f" {VERSION_LENGTH}",
+            "shorten it, here and where other revisions name it",
+        )

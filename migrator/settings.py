@@ -37,9 +37,7 @@ def normalise_url(url: str) -> str:
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise SettingsError(
-            "the database URL has no scheme", next_step="postgresql://user:password@host:5432/database"
-        )
+        raise SettingsError("the database URL has no scheme", next_step="postgresql://user:password@host:5432/database")
     family = scheme.partition("+")[0].lower()
     if family not in DRIVERS:
         near = difflib.get_close_matches(family, list(DRIVERS), n=1)

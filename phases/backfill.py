@@ -85,9 +85,7 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Perform
         slowest = yield from walk_window(walk, state)
         state["page"] = min(state["page"] + state["window"], state["end"])
         state["stripe"] = 0
-        state["window"] = pacing.resized(
-            state["window"], slowest, pacing.smallest_window, pacing.largest_window
-        )
+        state["window"] = pacing.resized(state["window"], slowest, pacing.smallest_window, pacing.largest_window)
     yield from revisit(walk, state)
 
 

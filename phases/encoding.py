@@ -6,7 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from phases.model import BuildIndex, Fill, Lock, LockMode, Loss, RemoveIndex, Step, TableName, Transaction, Verify
+from phases.model import (
+    BuildIndex,
+    Fill,
+    Lock,
+    LockMode,
+    Loss,
+    RemoveIndex,
+    Step,
+    TableName,
+    Transaction,
+    Verify,
+)
 
 KINDS: dict[str, type[Step]] = {
     "transaction": Transaction,

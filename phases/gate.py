@@ -127,7 +127,10 @@ def dirty_ends(facts: Facts) -> list[tuple[Deployment, datetime | None]]:
 def clean_starts(facts: Facts) -> list[datetime | None]:
     """When each application's first clean build was completely there; None where there is none."""
     return [
-        min((d.finished_at for d in group if d.clean and d.status == "succeeded" and d.finished_at), default=None)
+        min(
+            (d.finished_at for d in group if d.clean and d.status == "succeeded" and d.finished_at),
+            default=None,
+        )
         for group in by_target(facts.deployments).values()
     ]
 

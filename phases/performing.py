@@ -27,7 +27,7 @@ def perform(step: Step, cursor: Cursor | None, server: Server, pacing: Pacing) -
         case Fill():
             return perform_fill(step, cursor, server, pacing)
         case Verify():
-            return perform_verify(step, cursor, server)
+            return perform_verify(step, server)
     raise TypeError(f"unknown kind of step: {type(step).__name__}")
 
 

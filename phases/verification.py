@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import TID_RANGE_SINCE
-from phases.effects import Commit, Cursor, Performance, Progress, Query
+from phases.effects import Commit, Performance, Progress, Query
 from phases.errors import Mismatched
 from phases.model import Verify
 from phases.sql import literal, qualified
@@ -13,7 +13,7 @@ WINDOW_PAGES = 8192
 SAMPLE = 5
 
 
-def perform_verify(step: Verify, cursor: Cursor | None, server: Server) -> Performance:
+def perform_verify(step: Verify, server: Server) -> Performance:
     """Compare all rows, window by window, each in a snapshot of its own.
 
     A row that moves between two windows is not missed for good: whoever moved it

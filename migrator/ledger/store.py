@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from migrator.errors import UsageError
 from migrator.ledger import dialect, tables
@@ -30,9 +30,7 @@ STEP_COLUMNS = [
 ]
 REVISION_COLUMNS = [
     tables.revisions.c[name]
-    for name in (
-        "id down_revisions digest message additive state released_at created_at updated_at"
-    ).split()
+    for name in ("id down_revisions digest message additive state released_at created_at updated_at").split()
 ]
 
 
@@ -89,9 +87,7 @@ def begin(
     add_steps(connection, id, [(phase, step, None) for phase, step in steps])
 
 
-def add_steps(
-    connection: Connection, revision: str, found: Sequence[tuple[Phase, Step, int | None]]
-) -> None:
+def add_steps(connection: Connection, revision: str, found: Sequence[tuple[Phase, Step, int | None]]) -> None:
     rows = [
         {
             "revision": revision,
@@ -148,7 +144,9 @@ def add_undo(connection: Connection, revision: str, undo: Sequence[tuple[StepRec
 
 
 def remove_undo(connection: Connection, revision: str) -> None:
-    connection.execute(delete(tables.steps).where(tables.steps.c.revision == revision, tables.steps.c.undoes.is_not(None)))
+    connection.execute(
+        delete(tables.steps).where(tables.steps.c.revision == revision, tables.steps.c.undoes.is_not(None))
+    )
 
 
 def start_step(connection: Connection, step_id: int) -> None:
@@ -187,13 +185,14 @@ def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str
     return connection.execute(wanted).scalar_one_or_none()
 
 
-def rows_done(connection: Connection) -> dict[int, int]:
-    """Rows that backfills have changed so far, by step."""
-    found = connection.execute(select(backfills.c.step_id, backfills.c.rows_done))
-    totals: dict[int, int] = defaultdict(int)
-    for step_id, rows in found:
-        totals[step_id] += rows
-    return totals
+def rows_done(connection: Connection) -> dict[str, int]:
+    """Rows that backfills have changed so far, by revision."""
+    found = connection.execute(
+        select(tables.steps.c.revision, func.sum(backfills.c.rows_done))
+        .join(tables.steps, tables.steps.c.id == backfills.c.step_id)
+        .group_by(tables.steps.c.revision)
+    )
+    return {revision: int(rows) for revision, rows in found}
 
 
 def save_cursor(

@@ -136,9 +136,7 @@ deployments = Table(
     Column("finished_at", DateTime(timezone=True)),
     Column("actor", Text, nullable=False),
     Column("commit_sha", String(80)),
-    CheckConstraint(
-        "status IN ('started', 'succeeded', 'failed', 'rolled_back')", name="deployments_status"
-    ),
+    CheckConstraint("status IN ('started', 'succeeded', 'failed', 'rolled_back')", name="deployments_status"),
     CheckConstraint("(status = 'started') = (finished_at IS NULL)", name="deployments_finished"),
 )
 

@@ -253,11 +253,7 @@ class PostgreSQL(PostgreSQLTriggers):
             self.together(
                 f"enforce {label} NOT NULL",
                 (*self.set_not_null(table, column), drop),
-                undo=(
-                    self.together(
-                        f"relax {label} NOT NULL", (*self.drop_not_null(table, column.name), declare)
-                    ),
-                ),
+                undo=(self.together(f"relax {label} NOT NULL", (*self.drop_not_null(table, column.name), declare)),),
             ),
         )
 
@@ -267,9 +263,7 @@ class PostgreSQL(PostgreSQLTriggers):
         if len(name.encode()) > self.max_name_bytes:
             name = names.owned("not_null", table.schema, table.name, column.name)
         label = f"{table.name}.{column.name}"
-        declare = alter(
-            table, f"ADD CONSTRAINT {identifier(name)} NOT NULL {identifier(column.name)} NOT VALID"
-        )
+        declare = alter(table, f"ADD CONSTRAINT {identifier(name)} NOT NULL {identifier(column.name)} NOT VALID")
         withdraw = self.together(
             f"withdraw NOT NULL of {label}", (alter(table, f"DROP CONSTRAINT {identifier(name)}"),)
         )
@@ -279,9 +273,7 @@ class PostgreSQL(PostgreSQLTriggers):
         )
 
     def _validate(self, table: TableName, constraint: str) -> Changes:
-        return (
-            alter(table, f"VALIDATE CONSTRAINT {identifier(constraint)}", LockMode.SHARE_UPDATE_EXCLUSIVE),
-        )
+        return (alter(table, f"VALIDATE CONSTRAINT {identifier(constraint)}", LockMode.SHARE_UPDATE_EXCLUSIVE),)
 
     def copy_column_properties(self, table: TableName, column: Column, target: str) -> Changes:
         name, full = identifier(target), f"{qualified(table)}.{identifier(target)}"
@@ -322,9 +314,7 @@ class PostgreSQL(PostgreSQLTriggers):
         return (
             Change(f"ALTER SEQUENCE {full} RENAME TO {identifier(aside)}", lock),
             alter(table, f"ALTER COLUMN {identifier(target.name)} ADD {generated}"),
-            Change(
-                f"SELECT pg_catalog.setval({literal(full)}, last_value, is_called) FROM {aside_full}", lock
-            ),
+            Change(f"SELECT pg_catalog.setval({literal(full)}, last_value, is_called) FROM {aside_full}", lock),
             alter(table, f"ALTER COLUMN {identifier(source.name)} DROP IDENTITY"),
         )
 

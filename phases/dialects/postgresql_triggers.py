@@ -76,9 +76,7 @@ class PostgreSQLTriggers:
             # the column list of the statement can.
             same = self.differs(link.old, f"NEW.{old}", f"OLD.{old}")
             condition = f"NEW.{new} IS NULL AND OLD.{new} IS NULL AND NEW.{old} IS NOT NULL AND NOT ({same})"
-            made.append(
-                self._trigger(link.table, nulls, f"UPDATE OF {new}", condition, f"{function}('null')")
-            )
+            made.append(self._trigger(link.table, nulls, f"UPDATE OF {new}", condition, f"{function}('null')"))
         return tuple(made)
 
     def redirect_dual_write(self, link: DualWrite) -> Changes:
@@ -123,9 +121,7 @@ class PostgreSQLTriggers:
 
     def _drop(self, table: TableName, triggers: Sequence[str], function: str) -> Changes:
         lock = (Lock(table, LockMode.ACCESS_EXCLUSIVE),)
-        dropped = [
-            Change(f"DROP TRIGGER {identifier(name)} ON {qualified(table)}", lock) for name in triggers
-        ]
+        dropped = [Change(f"DROP TRIGGER {identifier(name)} ON {qualified(table)}", lock) for name in triggers]
         return (*dropped, Change(f"DROP FUNCTION {function}()"))
 
     def _dual_write_body(self, link: DualWrite) -> str:

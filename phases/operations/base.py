@@ -131,9 +131,7 @@ def check_ordinary(table: Table, what: str) -> None:
 
 def check_no_dependents(table: Table, column: str, what: str) -> None:
     """Refuse a column that something outside the table's own parts reads, naming all of it."""
-    found = [
-        f"{dependent.kind} {dependent.name}" for dependent in table.dependents if column in dependent.columns
-    ]
+    found = [f"{dependent.kind} {dependent.name}" for dependent in table.dependents if column in dependent.columns]
     found += [f"trigger {trigger.name}" for trigger in table.triggers if column in trigger.columns]
     if found:
         raise Refused(

@@ -118,9 +118,7 @@ class ColumnCopy:
     def _build_unique(self, constraint: Constraint, name: str, columns: dict[str, str]) -> list[Step]:
         dialect, table = self.dialect, self.table.name
         index = self._index_of(constraint)
-        copied = dialect.expressions.copy_index(
-            index.definition, name=name, names=columns, concurrently=False
-        )
+        copied = dialect.expressions.copy_index(index.definition, name=name, names=columns, concurrently=False)
         attach = dialect.attach_index(table, constraint, name, name)
         return [
             dialect.build_index(table, name, copied, undo=False),
@@ -220,9 +218,7 @@ class ColumnCopy:
         steps: list[Step] = []
         for index in self._indexes():
             if index.unique:
-                steps.append(
-                    self.dialect.build_index(self.table.name, index.name, index.definition, undo=False)
-                )
+                steps.append(self.dialect.build_index(self.table.name, index.name, index.definition, undo=False))
                 if index.comment is not None:
                     comment = self.dialect.comment_on_index(self.table.name, index.name, index.comment)
                     steps.append(self.dialect.together(f"comment on index {index.name}", comment))

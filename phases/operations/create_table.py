@@ -122,8 +122,7 @@ class CreateTable(Operation):
             if column.references is not None:
                 target = qualified(catalog.name(column.references[0], self.schema))
                 parts.append(
-                    f"FOREIGN KEY ({identifier(column.name)})"
-                    f" REFERENCES {target} ({identifier(column.references[1])})"
+                    f"FOREIGN KEY ({identifier(column.name)}) REFERENCES {target} ({identifier(column.references[1])})"
                 )
         return [*parts, *self.constraints]
 
@@ -134,9 +133,7 @@ class CreateTable(Operation):
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         name = catalog.name(self.table, self.schema)
         first, *rest = dialect.create_table(name, self._parts(catalog, dialect), self.comment)
-        locks = tuple(
-            Lock(table, LockMode.SHARE_ROW_EXCLUSIVE) for table in self._referenced(catalog) if table != name
-        )
+        locks = tuple(Lock(table, LockMode.SHARE_ROW_EXCLUSIVE) for table in self._referenced(catalog) if table != name)
         changes = [replace(first, locks=locks), *rest]
         for column in self.columns:
             properties = dialect.copy_column_properties(name, self._facts(column, dialect), column.name)

@@ -116,13 +116,9 @@ class RunSQL(Operation):
         if not any(self._scripts().values()):
             raise Refused("RunSQL has no statements", remedy='RunSQL(expand="…", undo="…")')
         if (self.expand_sql or self.migrate_sql) and self.undo is None:
-            raise Refused(
-                "RunSQL does not say how it is taken back", remedy='add undo="…", or undo="" if nothing is'
-            )
+            raise Refused("RunSQL does not say how it is taken back", remedy='add undo="…", or undo="" if nothing is')
         if self.contract_sql and self.restore is None:
-            raise Refused(
-                "RunSQL does not say how its contract is taken back", remedy='add restore="…", or restore=""'
-            )
+            raise Refused("RunSQL does not say how its contract is taken back", remedy='add restore="…", or restore=""')
         for phase, script in (
             *self._scripts().items(),
             ("undo", self.undo or ""),

@@ -73,8 +73,7 @@ class DropColumn(Operation):
         for key in table.incoming:
             if self.column in key.columns:
                 raise Refused(
-                    f'foreign key "{key.constraint}" of "{key.table}" references'
-                    f' "{table.name}"."{self.column}"',
+                    f'foreign key "{key.constraint}" of "{key.table}" references "{table.name}"."{self.column}"',
                     remedy="drop that foreign key in an earlier revision",
                 )
         for constraint in table.constraints:
@@ -162,9 +161,7 @@ class DropColumn(Operation):
         return column.not_null and not optional and not self._fills_itself(column)
 
     def _judging(self, table: Table) -> list[Constraint]:
-        return [
-            c for c in table.constraints if self.column in c.columns and c.kind is not ConstraintKind.FOREIGN
-        ]
+        return [c for c in table.constraints if self.column in c.columns and c.kind is not ConstraintKind.FOREIGN]
 
     def _restore(self, table: Table, dialect: Dialect) -> Steps:
         """Bring the column back: named again at once, then filled, then judged again."""

@@ -70,9 +70,7 @@ class CreateIndex(Operation):
         check_ordinary(table, "CreateIndex")
         check_name(self.index_name, dialect, "index")
         if catalog.taken(self.index_name, table.name.schema):
-            raise Refused(
-                f'"{table.name.schema}.{self.index_name}" already exists', remedy="give it another name="
-            )
+            raise Refused(f'"{table.name.schema}.{self.index_name}" already exists', remedy="give it another name=")
         for key in (*self.columns, *self.include):
             if key.startswith("("):
                 check_expression(key, table, dialect, "index key")
@@ -89,8 +87,7 @@ class CreateIndex(Operation):
         present = " AND ".join(f"{listed([key])} IS NOT NULL" for key in self.columns)
         condition = f"{present} AND ({self.where})" if self.where else present
         sql = (
-            f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition}"
-            f" GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
+            f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition} GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
         )
         return (Precheck(sql, f'rows of "{table.name}" share a value of {keys}', "make them differ first"),)
 

@@ -1,0 +1,119 @@
+"""`migrator apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.commands import COMMANDS
+from migrator.cli.options import example, settings_from, with_database
+from migrator.cli.progress import observer_for
+from migrator.cli.render import note, print_json, say
+
+if TYPE_CHECKING:
+    from migrator.api import Applied
+    from migrator.planning import Plan
+
+EXAMPLES = example("""
+migrator apply                                   expand and migrate what is pending
+migrator apply --phase expand --yes              in a deploy script
+migrator apply --phase contract                  every revision whose gate is open
+migrator apply --phase contract --to 4f2a9c --override --reason "disk full, ticket 42"
+migrator apply --phase purge --to 4f2a9c         after the retention
+""")
+
+
+@click.command("apply", help=COMMANDS["apply"], epilog=EXAMPLES)
+@click.option("--phase", type=click.Choice(["expand", "migrate", "contract", "purge"]), help="Run this phase only.")
+@click.option("--to", metavar="REVISION", help="No further than this revision; contract, purge: this one alone.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--override", is_flag=True, help="Contract or purge before the time; needs --to and --reason.")
+@click.option("--reason", help="Why; kept in the ledger.")
+@click.option("--lock-timeout", metavar="DURATION", help="How long one try for a lock may wait, 500ms by default.")
+@click.option("--lock-give-up", metavar="DURATION", help="How long to go on trying, 5m by default.")
+@with_database
+def command(
+    phase: str | None,
+    to: str | None,
+    yes: bool,
+    override: bool,
+    reason: str | None,
+    lock_timeout: str | None,
+    lock_give_up: str | None,
+    database_url: str | None,
+    config: Path | None,
+    form: str,
+) -> None:
+    from migrator import api
+    from phases.model import Phase
+
+    settings = settings_from(database_url, config, lock_timeout=lock_timeout, lock_give_up=lock_give_up)
+    chosen = Phase(phase) if phase else None
+    letting = let_through(override, reason, to, phase)
+    if not yes and form == "text" and not confirm(api.plan(settings, to), phase):
+        return
+    applied = api.apply(settings, phase=chosen, to=to, override=letting, observer=observer_for(form))
+    if form == "json":
+        print_json(applied_data(applied))
+    else:
+        print_applied(applied)
+
+
+def let_through(override: bool, reason: str | None, to: str | None, phase: str | None) -> Any:
+    """The override a user asked for, completely."""
+    from migrator.api import Override
+    from migrator.errors import UsageError
+
+    if not override:
+        if reason:
+            raise UsageError("--reason goes with --override")
+        return None
+    if phase not in ("contract", "purge") or to is None or not (reason or "").strip():
+        raise UsageError(
+            "--override lets one revision through, and is kept with its reason",
+            next_step='migrator apply --phase contract --to REVISION --override --reason "…"',
+        )
+    return Override(str(reason).strip())
+
+
+def confirm(plan: Plan, phase: str | None) -> bool:
+    """Show what is about to run and ask; False where there is nothing to run."""
+    from migrator.cli.plan import print_step
+
+    wanted = (phase,) if phase else ("expand", "migrate")
+    found = [(item, [s for s in item.remaining if s.phase in wanted]) for item in plan.revisions]
+    found = [(item, steps) for item, steps in found if steps]
+    if not found and phase is None:
+        say("Nothing to do.")
+        return False
+    for item, steps in found:
+        say(f"{item.revision}  {item.message}  [{item.state}]", bold=True)
+        for number, step in enumerate(steps, 1):
+            print_step(number, step)
+    click.confirm("Run these steps?", abort=True, err=True)
+    return True
+
+
+def applied_data(applied: Applied) -> dict[str, Any]:
+    return {"steps": applied.outcomes, "revisions": applied.states}
+
+
+def print_applied(applied: Applied) -> None:
+    if not applied.outcomes:
+        say("Nothing to do.")
+    for revision, state in applied.states.items():
+        if any(outcome.revision == revision for outcome in applied.outcomes):
+            say(f"{revision} is {state}.")
+            note(f"next:  {after(state, revision)}")
+
+
+def after(state: str, revision: str) -> str:
+    """What to do once a revision has reached a state."""
+    return {
+        "expanded": "migrator apply --phase migrate",
+        "migrated": "release the new version, record it (migrator deploy record), then: migrator gate",
+        "contracted": f"after the retention: migrator apply --phase purge; to go back: migrator restore {revision}",
+        "purged": "nothing: this revision is finished",
+    }.get(state, "migrator status")

@@ -1,0 +1,16 @@
+"""The verbs, each with the line `migrator --help` shows; modules are imported when a verb is used."""
+
+COMMANDS = {
+    "init": "Set up a project, or adopt an existing Alembic one.",
+    "new": "Write a revision file.",
+    "plan": "Show what would be done, in which steps, under which locks.",
+    "apply": "Run what may run: expand and migrate; contract and purge when asked.",
+    "status": "Show where every revision stands.",
+    "verify": "Compare old and new shape, row by row.",
+    "abort": "Take expand and migrate of a revision back.",
+    "restore": "Take the contract of a revision back.",
+    "gate": "Show whether a contract may run, and why.",
+    "deploy": "Record deployments, and ask whether a build may run.",
+    "doctor": "Check server, privileges, settings and leftovers.",
+    "demo": "Watch a live table change, on a PostgreSQL of its own.",
+}

@@ -1,0 +1,163 @@
+"""`migrator plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from migrator.cli.commands import COMMANDS
+from migrator.cli.options import example, settings_from, with_database
+from migrator.cli.render import print_json, say
+
+if TYPE_CHECKING:
+    from migrator.planning import Plan, PlannedStep, RevisionPlan
+
+EXAMPLES = example("""
+migrator plan                          the tree of phases and steps
+migrator plan --sql --to 4f2a9c        the statements, to read or to review
+migrator plan --detailed-exitcode      exit 3 while changes are pending
+""")
+
+
+@click.command("plan", help=COMMANDS["plan"], epilog=EXAMPLES)
+@click.option("--to", metavar="REVISION", help="Plan no further than this revision.")
+@click.option("--sql", is_flag=True, help="Print the statements alone.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 3 while changes are pending, 0 when there are none.")
+@with_database
+def command(
+    to: str | None,
+    sql: bool,
+    detailed_exitcode: bool,
+    database_url: str | None,
+    config: Path | None,
+    form: str,
+) -> None:
+    from migrator import api
+
+    plan = api.plan(settings_from(database_url, config), to)
+    if form == "json":
+        print_json(plan_data(plan))
+    elif sql:
+        print_sql(plan)
+    else:
+        print_tree(plan)
+    if detailed_exitcode and plan.pending:
+        raise click.exceptions.Exit(3)
+
+
+def statements(step: PlannedStep) -> tuple[str, ...]:
+    """What a step sends, as far as it can be known beforehand."""
+    from phases.model import BuildIndex, Fill, RemoveIndex, Transaction, Verify
+
+    match step.step:
+        case Transaction():
+            return step.step.statements
+        case BuildIndex():
+            return (step.step.create,)
+        case RemoveIndex():
+            return (step.step.drop,)
+        case Fill():
+            return (f"{step.step.single_statement}  -- in batches",)
+        case Verify():
+            return (f"-- every row of {step.step.table} where {step.step.mismatch}: there must be none",)
+    return ()
+
+
+def lock_text(step: PlannedStep) -> str:
+    """Which locks a step takes, and who waits for them."""
+    from phases.model import BuildIndex, Fill, RemoveIndex, Transaction
+
+    match step.step:
+        case Transaction() if step.step.locks:
+            return "; ".join(f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks)
+        case BuildIndex() | RemoveIndex():
+            return f"SHARE UPDATE EXCLUSIVE on {step.step.table}, blocks other DDL"
+        case Fill():
+            return f"row locks on {step.step.table}, a batch at a time"
+    return "no lock that blocks anyone"
+
+
+def kept(item: RevisionPlan) -> str:
+    if item.additive:
+        return "release the new version any time after expand"
+    return "release the new version after migrate, contract when the gate opens"
+
+
+def print_tree(plan: Plan) -> None:
+    from phases.model import Phase
+
+    if not plan.revisions:
+        say("Nothing to do: every revision is finished.")
+    for item in plan.revisions:
+        say(f"{item.revision}  {item.message}  [{item.state}]", bold=True)
+        for operation in item.operations:
+            say(f"  {operation}")
+        say(f"  {kept(item)}", dim=True)
+        for phase in Phase:
+            steps = item.of(phase)
+            if steps:
+                say(f"  {phase}", fg="cyan")
+            for number, step in enumerate(steps, 1):
+                print_step(number, step)
+        say()
+
+
+def print_step(number: int, step: PlannedStep) -> None:
+    mark = "done" if step.state == "done" else step.state
+    say(f"    {number}. {step.step.name}" + ("" if mark == "pending" else f"  [{mark}]"))
+    say(f"       lock: {lock_text(step)}", dim=True)
+    for statement in statements(step):
+        first, *rest = statement.strip().splitlines()
+        say(f"       sql:  {first}{' …' if rest else ''}", dim=True)
+    say(f"       undo: {undo_text(step)}", dim=True)
+
+
+def undo_text(step: PlannedStep) -> str:
+    from phases.model import Phase
+
+    if step.step.undo:
+        verb = "restore" if step.phase is Phase.CONTRACT else "abort"
+        return f"{verb}: {', then '.join(undo.name for undo in step.step.undo)}"
+    return "none" if step.phase is Phase.PURGE else "goes with the column or table it belongs to"
+
+
+def print_sql(plan: Plan) -> None:
+    for item in plan.revisions:
+        for step in item.steps:
+            say(f"-- {item.revision}, {step.phase}: {step.step.name}")
+            for statement in statements(step):
+                say(f"{statement};")
+            say()
+
+
+def plan_data(plan: Plan) -> dict[str, Any]:
+    return {
+        "server": str(plan.server),
+        "pending": [item.revision for item in plan.pending],
+        "revisions": [revision_data(item) for item in plan.revisions],
+    }
+
+
+def revision_data(item: RevisionPlan) -> dict[str, Any]:
+    return {
+        "revision": item.revision,
+        "message": item.message,
+        "state": item.state,
+        "additive": item.additive,
+        "release": kept(item),
+        "operations": item.operations,
+        "steps": [
+            {
+                "phase": step.phase,
+                "name": step.step.name,
+                "state": step.state,
+                "seconds": step.seconds,
+                "lock": lock_text(step),
+                "statements": statements(step),
+                "undo": [undo.name for undo in step.step.undo],
+            }
+            for step in item.steps
+        ],
+    }

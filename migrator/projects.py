@@ -1,0 +1,157 @@
+"""Set up a project, adopt an Alembic one, write revision files."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migrator.errors import UsageError
+from migrator.settings import alembic_location
+
+if TYPE_CHECKING:
+    from migrator.settings import Settings
+
+VERSION_LENGTH = 32
+"""Width of `alembic_version.version_num`, as Alembic creates it."""
+
+TABLE = """\
+[tool.migrator]
+# The URL comes from --database-url, MIGRATOR_DATABASE_URL or DATABASE_URL.
+# lock_timeout = "500ms"    # how long one try for a lock may hold others up
+# retention = "7d"          # how long a quarantined column is kept before a purge
+"""
+
+ADOPTED = """\
+In {env}, hide what a migration in flight has put aside from `alembic check`
+and autogenerate:
+
+    from migrator.alembic_support import include_object
+    context.configure(..., include_object=include_object)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What `init` would write: texts to append or create, by path; and what is left to the user."""
+
+    adopts: bool
+    writes: dict[Path, str]
+    advice: str = ""
+
+
+def template(name: str) -> str:
+    return (resources.files("migrator") / "templates" / name).read_text()
+
+
+def plan_setup(folder: Path, location: str = "migrations") -> Setup:
+    """Work out what a folder lacks. Writes nothing."""
+    pyproject = folder / "pyproject.toml"
+    text = pyproject.read_text() if pyproject.is_file() else ""
+    adopts = (folder / "alembic.ini").is_file() or "[tool.alembic]" in text
+    scripts = folder / (alembic_location(pyproject if text else None, folder) if adopts else location)
+    writes: dict[Path, str] = {}
+    tables = "" if "[tool.migrator]" in text else TABLE
+    if not adopts:
+        tables += f'\n[tool.alembic]\nscript_location = "%(here)s/{location}"\n'
+        for name, source in (("env.py", "env.py.txt"), ("script.py.mako", "script.py.mako")):
+            if not (scripts / name).exists():
+                writes[scripts / name] = template(source)
+        if not (scripts / "versions").is_dir():
+            writes[scripts / "versions" / ".gitkeep"] = ""
+    if tables:
+        writes[pyproject] = ("\n" if text and not text.endswith("\n\n") else "") + tables
+    env = scripts / "env.py"
+    knows_us = env.is_file() and "alembic_support" in env.read_text(encoding="utf-8")
+    return Setup(adopts, writes, ADOPTED.format(env=env) if adopts and not knows_us else "")
+
+
+def write_setup(setup: Setup) -> None:
+    """Create what is missing; pyproject.toml is appended to, nothing is overwritten."""
+    for path, text in setup.writes.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(text)
+
+
+def revision_id(message: str) -> str:
+    """A readable id: six random digits and the first words of the message, as far as Alembic's table holds them."""
+    name = secrets.token_hex(3)
+    for word in re.findall(r"[a-z0-9]+", message.lower()):
+        if len(name) + 1 + len(word) > VERSION_LENGTH:
+            break
+        name += f"_{word}"
+    return name
+
+
+def write_revision(
+    settings: Settings,
+    message: str,
+    *,
+    head: str = "head",
+    branch_label: str | None = None,
+    depends_on: Sequence[str] = (),
+    splice: bool = False,
+) -> Path:
+    """Write a revision file in our form into the script directory, whatever its own template is.
+
+    Raises:
+        UsageError: the head is not there, or there are several and none is named.
+    """
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    from migrator.revisions import RevisionGraph
+
+    if not message.strip():
+        raise UsageError("the message is empty", next_step='migrator new "Rename users.full_name to users.name"')
+    graph = RevisionGraph.load(settings)
+    directory: ScriptDirectory = graph.directory
+    try:
+        script = directory.generate_revision(
+            revision_id(message),
+            message,
+            head=head,
+            splice=splice,
+            branch_labels=branch_label,
+            depends_on=list(depends_on) or None,
+        )
+    except CommandError as problem:
+        raise UsageError(str(problem), next_step="name one with --head") from None
+    if script is None or script.path is None:
+        raise UsageError("Alembic wrote no file", next_step="migrator init")
+    # Alembic would add the message to the file's name; the id has it already.
+    path = Path(script.path).rename(Path(script.path).with_name(f"{script.revision}.py"))
+    path.write_text(rendered(script.revision, message, script), encoding="utf-8")
+    return path
+
+
+def rendered(revision: str, message: str, script: object) -> str:
+    """Our template, filled in."""
+    from mako.template import Template
+
+    text: str = Template(template("script.py.mako")).render(
+        message=docstring(message),
+        up_revision=revision,
+        down_revision=getattr(script, "down_revision", None),
+        branch_labels=getattr(script.module, "branch_labels", None) if hasattr(script, "module") else None,
+        depends_on=getattr(script.module, "depends_on", None) if hasattr(script, "module") else None,
+        comma=comma,
+    )
+    return text
+
+
+def docstring(message: str) -> str:
+    """A message that can stand between three double quotes."""
+    escaped = message.replace("\\", "\\\\").replace('"""', "'''")
+    return escaped + " " if escaped.endswith('"') else escaped
+
+
+def comma(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else ", ".join(str(item) for item in value)  # type: ignore[attr-defined]
