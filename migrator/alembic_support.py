@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
 
-from migrator.errors import MigratorError, UsageError
+from migrator.errors import MigratorError, PlanRefused, UsageError
 from phases.errors import Refused
 from phases.names import PREFIX
 
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 
     from migrator.migration import Migration
     from migrator.revisions import RevisionGraph
-    from phases.catalog import Catalog
-    from phases.dialects.base import Dialect
-    from phases.operations import Operation
 
 
 class RefusedInAlembic(UsageError, CommandError):
-    """Why a command of Alembic stops. Alembic shows its own errors in one line, others as a traceback."""
+    """Why a command of Alembic stops: it shows its own errors in one line, and others as a traceback."""
 
     def __str__(self) -> str:
         return f"{self.message}\nnext: {self.next_step}" if self.next_step else self.message
@@ -33,12 +30,8 @@ class RefusedInAlembic(UsageError, CommandError):
 def shown_by_alembic() -> Iterator[None]:
     try:
         yield
-    except RefusedInAlembic:
-        raise
-    except (MigratorError, Refused) as problem:
-        reason = problem.message if isinstance(problem, MigratorError) else problem.reason
-        remedy = problem.next_step if isinstance(problem, MigratorError) else problem.remedy
-        raise RefusedInAlembic(reason, next_step=remedy) from None
+    except MigratorError as problem:
+        raise RefusedInAlembic(problem.message, next_step=problem.next_step, **problem.facts) from problem
 
 
 def stamped(connection: Connection) -> tuple[str, ...]:
@@ -74,78 +67,54 @@ def run_straight(migration: Migration, *, downgrade: bool) -> None:
 
     Raises:
         RefusedInAlembic: the database has a ledger, Alembic runs offline, or an operation cannot be
-            done on this database, or not be taken back.
+            done on this database.
     """
+    with shown_by_alembic():
+        execute_straight(migration, downgrade=downgrade)
+
+
+def execute_straight(migration: Migration, *, downgrade: bool) -> None:
     from alembic import op
 
-    with shown_by_alembic():
-        if op.get_context().as_sql:
-            raise UsageError(
-                "a migration of operations looks at the database, so it cannot be written offline",
-                next_step="migrator plan --sql",
-            )
-        connection = op.get_bind()
-        refuse_managed(connection, downgrade=downgrade)
-        if downgrade:
-            for operation in reversed(migration.operations):
-                run_all(connection, straight_back(connection, operation))
-        else:
-            run_all(connection, straight_on(connection, migration.operations))
-
-
-def refuse_managed(connection: Connection, *, downgrade: bool) -> None:
+    from migrator.introspection import read_catalog, volatility_reader
     from migrator.ledger import schema
+    from migrator.planning import dialect_for, straight
 
+    if op.get_context().as_sql:
+        raise UsageError(
+            "a migration of operations looks at the database, so it cannot be written offline",
+            next_step="migrator plan --sql",
+        )
+    connection = op.get_bind()
     if schema.installed(connection) is not None:
         verb = "abort REVISION" if downgrade else "apply"
         raise UsageError(
             "this database is managed: its revisions are run phase by phase, while it is in use",
             next_step=f"migrator {verb}",
         )
-
-
-def planning_material(connection: Connection) -> tuple[Catalog, Dialect]:
-    from migrator.introspection import read_catalog, volatility_reader
-    from migrator.planning import dialect_for
-
     catalog = read_catalog(connection)
-    return catalog, dialect_for(catalog.server, volatility_reader(connection))
+    dialect = dialect_for(catalog.server, volatility_reader(connection))
+    try:
+        operations = inverted(migration) if downgrade else migration.operations
+        statements = straight(operations, catalog, dialect)
+    except Refused as refusal:
+        raise PlanRefused(refusal.reason, next_step=refusal.remedy) from None
+    for statement in statements:
+        connection.execution_options(no_parameters=True).exec_driver_sql(statement)
 
 
-def straight_on(connection: Connection, operations: Sequence[Operation]) -> list[str]:
-    """Statements of all phases of some operations."""
-    from migrator.planning import straight
-
-    return straight(operations, *planning_material(connection))
-
-
-def straight_back(connection: Connection, operation: Operation) -> list[str]:
-    """Statements that take one operation back: those of its inverse or, without one, of its undo steps.
+def inverted(migration: Migration) -> list[Any]:
+    """The operations that go back, last first.
 
     Raises:
-        Refused: what it removed is gone.
+        Refused: one of them has no way back.
     """
-    from migrator.planning import plain_statements, straight
-
-    catalog, dialect = planning_material(connection)
-    inverse = operation.inverse()
-    if inverse is not None:
-        return straight([inverse], catalog, dialect)
-    try:
-        if operation.purge(catalog, dialect):
-            raise Refused("it has a purge")
-        phases = (operation.expand, operation.migrate, operation.contract)
-        steps = [step for make in phases for step in make(catalog, dialect)]
-    except Refused:
-        raise Refused(
-            f"there is no way back from: {operation.describe()}", remedy="build the development database anew"
-        ) from None
-    return [sql for step in reversed(steps) for undo in step.undo for sql in plain_statements(undo)]
-
-
-def run_all(connection: Connection, statements: Sequence[str]) -> None:
-    from migrator.database import mapped_errors, run
-
-    with mapped_errors():
-        for statement in statements:
-            run(connection, statement)
+    found: list[Any] = []
+    for operation in reversed(migration.operations):
+        inverse = operation.inverse()
+        if inverse is None:
+            raise Refused(
+                f"there is no way back from: {operation.describe()}", remedy="build the development database anew"
+            )
+        found += inverse
+    return found

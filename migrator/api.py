@@ -17,7 +17,7 @@ from migrator.errors import NotYet, UsageError
 from migrator.events import Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.performance import LockPolicy, Performer
-from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for
+from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for, finished
 from phases.backfill import Pacing
 from phases.gate import Verdict
 from phases.model import Phase
@@ -347,9 +347,10 @@ def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdic
 
     graph = load_graph(settings)
     with looking(settings, "gate") as session:
-        memory = recorded(session).revisions
-        names = [graph.resolve(revision)] if revision else [n for n, r in memory.items() if r.state == "migrated"]
-        if revision and names[0] not in memory:
+        memory = recorded(session)
+        waiting = [n for n, r in memory.revisions.items() if r.state == "migrated" and not finished(r, memory.steps[n])]
+        names = [graph.resolve(revision)] if revision else waiting
+        if revision and names[0] not in memory.revisions:
             raise UsageError(f"revision {names[0]} has not been started", next_step="migrator plan")
         with session.transaction() as connection:
             return {name: judge_gate(connection, settings, graph, name) for name in names}

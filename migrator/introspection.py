@@ -74,7 +74,7 @@ def volatility_reader(connection: Connection) -> Callable[[str], Volatility]:
     A function is as volatile as the most volatile one of its name; one that is
     not known counts as volatile.
     """
-    levels: dict[str, int] = dict(connection.exec_driver_sql(queries.VOLATILITY).tuples().all())
+    levels: dict[str, int] = {row[0]: row[1] for row in connection.exec_driver_sql(queries.VOLATILITY)}
     known = (Volatility.IMMUTABLE, Volatility.STABLE, Volatility.VOLATILE)
     expressions = PostgresExpressions()
 

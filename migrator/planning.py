@@ -261,9 +261,10 @@ def build_plan(
         record = recorded.revisions.get(revision.id)
         if record is not None:
             check_digest(revision, record)
-            if record.state != FINISHED:
+            steps = recorded.steps[revision.id]
+            if not finished(record, steps):
                 operations = operations_of(revision)
-                plans.append(recorded_plan(record, recorded.steps[revision.id], [o.describe() for o in operations]))
+                plans.append(recorded_plan(record, steps, [o.describe() for o in operations]))
                 busy[revision.id] = in_flight_claims(operations, catalog, record)
         elif revision.id not in stamped:
             plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
@@ -271,8 +272,14 @@ def build_plan(
     return Plan(catalog.server, tuple(plans))
 
 
+def finished(record: RevisionRecord, steps: Sequence[StepRecord]) -> bool:
+    """Whether nothing is left to do: many revisions have no contract, and additive ones no migrate phase."""
+    releasable = record.state in RELEASABLE or (record.additive and record.state == "expanded")
+    return record.state == FINISHED or (releasable and all(step.state == "done" for step in steps))
+
+
 def in_flight_claims(operations: Sequence[Operation], catalog: Catalog, record: RevisionRecord) -> Sequence[Touch]:
-    """What a started revision still claims: nothing once it has no contract ahead."""
+    """What a started revision still claims: nothing once its contract is done."""
     if record.state in ("contracted", "purging", "purged"):
         return ()
     found: list[Touch] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import secrets
 from collections.abc import Sequence
@@ -11,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.errors import UsageError
+from migrator.revisions import VERSION_LENGTH
 from migrator.settings import alembic_location
 
 if TYPE_CHECKING:
-    from migrator.settings import Settings
+    from alembic.script import ScriptDirectory
 
-VERSION_LENGTH = 32
-"""Width of `alembic_version.version_num`, as Alembic creates it."""
+    from migrator.settings import Settings
 
 TABLE = """\
 [tool.migrator]
@@ -79,7 +80,7 @@ def write_setup(setup: Setup) -> None:
 
 
 def revision_id(message: str) -> str:
-    """A readable id: six random digits and the first words of the message, as far as Alembic's table holds them."""
+    """A readable id: six random digits, and the first words of the message that Alembic has room for."""
     name = secrets.token_hex(3)
     for word in re.findall(r"[a-z0-9]+", message.lower()):
         if len(name) + 1 + len(word) > VERSION_LENGTH:
@@ -102,7 +103,6 @@ def write_revision(
     Raises:
         UsageError: the head is not there, or there are several and none is named.
     """
-    from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     from migrator.revisions import RevisionGraph
@@ -110,11 +110,10 @@ def write_revision(
     if not message.strip():
         raise UsageError("the message is empty", next_step='migrator new "Rename users.full_name to users.name"')
     graph = RevisionGraph.load(settings)
-    directory: ScriptDirectory = graph.directory
     try:
-        script = directory.generate_revision(
+        script = with_our_template(graph.directory).generate_revision(
             revision_id(message),
-            message,
+            docstring(message.strip()),
             head=head,
             splice=splice,
             branch_labels=branch_label,
@@ -125,33 +124,17 @@ def write_revision(
     if script is None or script.path is None:
         raise UsageError("Alembic wrote no file", next_step="migrator init")
     # Alembic would add the message to the file's name; the id has it already.
-    path = Path(script.path).rename(Path(script.path).with_name(f"{script.revision}.py"))
-    path.write_text(rendered(script.revision, message, script), encoding="utf-8")
-    return path
+    return Path(script.path).rename(Path(script.path).with_name(f"{script.revision}.py"))
 
 
-def rendered(revision: str, message: str, script: object) -> str:
-    """Our template, filled in."""
-    from mako.template import Template
-
-    text: str = Template(template("script.py.mako")).render(
-        message=docstring(message),
-        up_revision=revision,
-        down_revision=getattr(script, "down_revision", None),
-        branch_labels=getattr(script.module, "branch_labels", None) if hasattr(script, "module") else None,
-        depends_on=getattr(script.module, "depends_on", None) if hasattr(script, "module") else None,
-        comma=comma,
-    )
-    return text
+def with_our_template(directory: ScriptDirectory) -> ScriptDirectory:
+    """The same revisions in the same folders, but our script.py.mako: Alembic looks for it in `dir`."""
+    ours = copy.copy(directory)
+    ours.version_locations = directory.version_locations or [str(Path(directory.dir) / "versions")]
+    ours.dir = str(resources.files("migrator") / "templates")
+    return ours
 
 
 def docstring(message: str) -> str:
     """A message that can stand between three double quotes."""
-    escaped = message.replace("\\", "\\\\").replace('"""', "'''")
-    return escaped + " " if escaped.endswith('"') else escaped
-
-
-def comma(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else ", ".join(str(item) for item in value)  # type: ignore[attr-defined]
+    return message.replace("\\", "\\\\").replace('"""', "'''")

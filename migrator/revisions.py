@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.errors import RevisionError, SettingsError
 from migrator.migration import Migration
-from migrator.projects import VERSION_LENGTH
 from phases.errors import nearest
 
 if TYPE_CHECKING:
     from alembic.script import Script, ScriptDirectory
 
     from migrator.settings import Settings
+
+
+RESERVED = frozenset({"base", "head", "heads", "current"})
+"""Words that Alembic's commands take instead of an id."""
+
+VERSION_LENGTH = 32
+"""Width of `alembic_version.version_num`, as Alembic creates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +234,8 @@ def refuse_disorder(scripts: Mapping[str, Script], names: Mapping[str, Script]) 
     """
     below: dict[str, list[str]] = {}
     for script in scripts.values():
+        if script.revision in RESERVED:
+            raise misplaced(script, "revision", f'"{script.revision}" means something else', "choose another id")
         for name, variable in builds_on(script):
             if name not in names:
                 raise misplaced(

@@ -25,8 +25,10 @@ MINIMUM_GATE_HOURS = 24.0
 
 def mask(text: str) -> str:
     """Hide passwords of URLs and connection strings, wherever they stand in a text."""
-    text = re.sub(r"(\w[\w+.-]*://[^\s:/@]*:)[^\s]*@", r"\1***@", text)
-    return re.sub(r"(?i)(password\s*=\s*)('[^']*'|[^\s&'\";]+)", r"\1***", text)
+    # To the last @ of the line: a raw password may hold spaces and @ itself. Rather too much than too little.
+    text = re.sub(r"(\w[\w+.-]*://[^\s:/]*:)(?!\*\*\*@)(?:(?!\s+\S*://)[^\n])*@", r"\1***@", text)
+    quoted = r"'(?:[^'\\]|\\.)*'(?=[\s,;)]|$)"
+    return re.sub(rf"(?i)((?:password|passwd|pwd)\s*=\s*)({quoted}|[^\s&]+)", r"\1***", text)
 
 
 def normalise_url(url: str) -> str:
@@ -36,7 +38,7 @@ def normalise_url(url: str) -> str:
         SettingsError: no URL, or one of an unknown kind. Never shows the password.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator:
+    if not separator or not re.fullmatch(r"[A-Za-z][\w+.-]*", scheme):
         raise SettingsError("the database URL has no scheme", next_step="postgresql://user:password@host:5432/database")
     family = scheme.partition("+")[0].lower()
     if family not in DRIVERS:
@@ -47,7 +49,8 @@ def normalise_url(url: str) -> str:
     try:
         from sqlalchemy import make_url
 
-        make_url(normal)
+        if "@" in (make_url(normal).host or ""):
+            raise ValueError("an @ that is not percent-encoded makes part of the password the host")
     except Exception:
         raise SettingsError(
             "the database URL cannot be read (special characters in the password must be percent-encoded)",
@@ -69,15 +72,14 @@ def duration(text: object) -> float:
 
 
 def positive(text: object) -> int:
-    value = int(str(text))
-    if value < 1:
-        raise ValueError(f"{text!r} is not a positive number")
-    return value
+    if not re.fullmatch(r"\s*\+?0*[1-9]\d*\s*", str(text)):
+        raise ValueError(f"{text!r} is not a whole number above zero")
+    return int(str(text))
 
 
 def hours(text: object) -> float:
     value = float(str(text))
-    if value < MINIMUM_GATE_HOURS:
+    if not MINIMUM_GATE_HOURS <= value < float("inf"):  # nan is neither
         raise ValueError(
             f"the gate cannot be set below {MINIMUM_GATE_HOURS:g} hours; a single contract can be let through"
             ' with: migrator apply --phase contract --to REVISION --override --reason "…"'
@@ -233,6 +235,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
     data = read_toml(path)
     table = data.get("tool", {}).get("migrator", {}) if path.name == "pyproject.toml" else data
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: [tool.migrator] is not a table", file=str(path))
     text = path.read_text()
     sources = {}
     for key, value in table.items():

@@ -78,12 +78,17 @@ def exit_code(problem: BaseException, words: list[str]) -> int:
     if isinstance(problem, SystemExit):
         return problem.code if isinstance(problem.code, int) else 1
     if isinstance(problem, KeyboardInterrupt | click.Abort):
-        stopped = isinstance(problem, KeyboardInterrupt)
+        # Click turns Ctrl-C into Abort, at a prompt without naming the cause.
+        causes = (problem, problem.__cause__, problem.__context__)
+        stopped = any(isinstance(cause, KeyboardInterrupt) for cause in causes)
         message = "interrupted" if stopped else "nothing was done: no answer, or the answer was no"
         hint = "run the same command again; it continues" if stopped else "to answer beforehand: --yes"
-        show_error(Interrupted(message, next_step=hint), as_json)
+        show_error((Interrupted if stopped else MigratorError)(message, next_step=hint), as_json)
         return Interrupted.exit_code if stopped else 1
     if isinstance(problem, click.exceptions.Exit):
+        return problem.exit_code
+    if isinstance(problem, click.exceptions.NoArgsIsHelpError):
+        problem.show()
         return problem.exit_code
     if isinstance(problem, click.ClickException):
         usage = problem.format_message()
@@ -100,12 +105,12 @@ def exit_code(problem: BaseException, words: list[str]) -> int:
 
 
 def unexpected(problem: BaseException, as_json: bool) -> int:
-    from migrator.cli.render import show_error
+    from migrator.cli.render import note, show_error
 
     if os.environ.get("MIGRATOR_DEBUG"):
         import traceback
 
-        traceback.print_exception(problem)
+        note("".join(traceback.format_exception(problem)))
     message = f"{type(problem).__name__}: {problem}"
     show_error(MigratorError(message, next_step="this is a bug; MIGRATOR_DEBUG=1 shows where"), as_json)
     return 1

@@ -46,7 +46,7 @@ class Lines:
             case events.Paused():
                 note(f"  waiting {event.seconds:.1f} s: {event.reason}", fg="yellow")
             case events.StepFinished():
-                note(f"  {'undone by ' if event.undoing else ''}{event.name}: {cost(event)}")
+                note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged():
                 note(f"{event.revision} is {event.state}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -30,21 +31,26 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    return str(value) if isinstance(value, Path) else value
+    return mask(str(value)) if isinstance(value, str | Path) else value
 
 
 def print_json(data: Mapping[str, Any]) -> None:
     """Print one JSON object; every one says which form it has."""
-    click.echo(mask(json.dumps({"schema_version": SCHEMA_VERSION, **plain(data)}, indent=2, ensure_ascii=False)))
+    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **plain(data)}, indent=2, ensure_ascii=False))
 
 
 def say(text: str = "", **style: Any) -> None:
-    click.secho(mask(text), **style)
+    click.secho(mask(text), color=coloured(), **style)
+
+
+def coloured() -> bool | None:
+    """Whether to colour: never with NO_COLOR (https://no-color.org), else as the terminal says."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def note(text: str, **style: Any) -> None:
     """Say something that is not the result: it goes to standard error."""
-    click.secho(mask(text), err=True, **style)
+    click.secho(mask(text), err=True, color=coloured(), **style)
 
 
 def show_error(problem: MigratorError, as_json: bool) -> None:

@@ -190,7 +190,8 @@ class PostgreSQL(PostgreSQLTriggers):
             return f"{left} IS DISTINCT FROM {right}"
         # `=` of numeric, float, citext, jsonb and others calls different bytes equal, and json has
         # none at all; record image comparison is exact for every type (manual, "Composite Type Comparison").
-        return f"ROW({left}) OPERATOR(pg_catalog.*<>) ROW({right})"
+        # Without the casts two row constructors are compared field by field, with the fields' operators.
+        return f"ROW({left})::record OPERATOR(pg_catalog.*<>) ROW({right})::record"
 
     def create_table(self, table: TableName, parts: Sequence[str], comment: str | None) -> Changes:
         made = [Change(f"CREATE TABLE {qualified(table)} (" + ", ".join(parts) + ")")]

@@ -115,8 +115,13 @@ class AddColumn(Operation):
         return (dialect.together(f"add {name}", changes, undo=(undo,), loses=loses),)
 
     def _loss(self, table: str, dialect: Dialect) -> Loss | None:
-        """Rows whose value nobody could compute again."""
-        if self._volatile(dialect) and self.fill is None:
+        """Rows whose value nobody could compute again.
+
+        A default that changes from call to call cannot be told from a value an
+        application wrote, so such rows are not counted.
+        """
+        default = self.default or "NULL"
+        if self.fill is None and dialect.volatility(default) is not Volatility.IMMUTABLE:
             return None
         given = self.fill or self.default or "NULL"
         written = f"{identifier(self.column)} IS DISTINCT FROM ({given})"

@@ -1,0 +1,17 @@
+"""What every test has: a clean environment, and servers to talk to."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+pytest_plugins = ["tests.plugins.servers", "tests.plugins.projects"]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test."""
+    for name in os.environ:
+        if name.startswith(("MIGRATOR_", "PG")) or name == "DATABASE_URL":
+            monkeypatch.delenv(name)

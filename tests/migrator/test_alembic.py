@@ -1,0 +1,163 @@
+"""Plain Alembic, run as its users run it, in a project of ours; and its version table, moved by us."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+
+from migrator.alembic_support import stamp, stamped
+from migrator.ledger import schema
+from migrator.revisions import RevisionGraph
+
+USERS = 'CreateTable("users", Column("id", "bigint", primary_key=True), Column("full_name", "text"))'
+COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('users') AND attnum > 0 AND NOT attisdropped"
+
+
+def alembic(project, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic.config", *words],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def done(project, *words: str) -> str:
+    found = alembic(project, *words)
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+@pytest.fixture
+def shop(project, database):
+    """A project whose revisions create a table and rename a column of it."""
+    project.url = database.url
+    project.revision("one_create", USERS)
+    project.revision("two_rename", 'RenameColumn("users", "full_name", "name")')
+    return project
+
+
+def columns(database) -> list[str]:
+    return [row[0] for row in database.rows(COLUMNS)]
+
+
+def test_upgrade_runs_all_phases_and_downgrade_goes_back_to_nothing(shop, database) -> None:
+    done(shop, "upgrade", "one_create")
+    database.run("INSERT INTO users VALUES (1, 'Ada 100%')")
+    done(shop, "upgrade", "head")
+    assert columns(database) == ["id", "name"]
+    assert database.rows("SELECT name FROM users") == [("Ada 100%",)]
+    assert "two_rename (head)" in done(shop, "current")
+    done(shop, "downgrade", "-1")
+    assert columns(database) == ["id", "full_name"]
+    assert database.rows("SELECT full_name FROM users") == [("Ada 100%",)]
+    done(shop, "downgrade", "base")
+    assert columns(database) == []
+
+
+def test_upgrade_leaves_nothing_of_ours_behind(shop, database) -> None:
+    done(shop, "upgrade", "head")
+    assert "migrator" not in database.dump()
+
+
+def test_history_lists_our_revisions(shop) -> None:
+    assert "one_create -> two_rename (head), two_rename" in done(shop, "history")
+
+
+def test_a_failing_revision_changes_nothing_and_is_said_in_one_line(shop, database) -> None:
+    shop.revision("three_bad", 'RenameColumn("users", "nmae", "title")')
+    found = alembic(shop, "upgrade", "head")
+    assert found.returncode != 0
+    assert "FAILED:" in found.stdout + found.stderr
+    assert "nmae" in found.stdout + found.stderr
+    assert "Traceback" not in found.stdout + found.stderr
+    assert columns(database) == []
+
+
+def test_offline_mode_is_refused_and_says_what_to_type(shop) -> None:
+    found = alembic(shop, "upgrade", "head", "--sql")
+    assert found.returncode != 0
+    assert "migrator plan --sql" in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "command"), [(("upgrade", "head"), "migrator apply"), (("downgrade", "base"), "migrator abort")]
+)
+def test_a_managed_database_is_refused_and_untouched(shop, database, words: tuple[str, ...], command: str) -> None:
+    if words[0] == "downgrade":
+        done(shop, "upgrade", "head")
+    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        schema.install(connection)
+    before = database.dump()
+    found = alembic(shop, *words)
+    assert found.returncode != 0
+    assert command in found.stdout + found.stderr
+    assert "Traceback" not in found.stdout + found.stderr
+    assert database.dump() == before
+
+
+def test_check_does_not_propose_to_drop_what_was_put_aside(shop, database) -> None:
+    done(shop, "upgrade", "head")
+    env = shop.folder / "migrations" / "env.py"
+    model = (
+        "import sqlalchemy as sa\ntarget_metadata = sa.MetaData()\n"
+        "sa.Table('users', target_metadata, sa.Column('id', sa.BigInteger, primary_key=True),"
+        " sa.Column('name', sa.Text))\n"
+    )
+    env.write_text(env.read_text().replace("target_metadata = None\n", model))
+    done(shop, "check")
+    database.run(
+        "ALTER TABLE users ADD COLUMN _migrator_quarantine_0a1b2c3d_full_name text",
+        "CREATE INDEX _migrator_quarantine_0a1b2c3d_idx ON users (_migrator_quarantine_0a1b2c3d_full_name)",
+        "CREATE TABLE _migrator_quarantine_0a1b2c3d_old (id int)",
+    )
+    done(shop, "check")
+    database.run("ALTER TABLE users ADD COLUMN extra text")
+    assert alembic(shop, "check").returncode != 0
+
+
+@pytest.fixture
+def forked(project, database):
+    """root, two branches from it, and their merge."""
+    project.url = database.url
+    project.revision("root", "")
+    project.revision("left", "", down="root")
+    project.revision("right", "", down="root")
+    project.revision("merged", "", down=("left", "right"))
+    return project
+
+
+@pytest.mark.usefixtures("forked")
+def test_looking_at_the_version_table_does_not_create_it(database) -> None:
+    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        assert stamped(connection) == ()
+    assert database.rows("SELECT to_regclass('alembic_version')") == [(None,)]
+
+
+def test_stamps_follow_branches_and_merges_and_the_way_back(forked, database) -> None:
+    graph = RevisionGraph.load(forked.settings)
+    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
+    up = [("root", {"root"}), ("left", {"left"}), ("right", {"left", "right"}), ("merged", {"merged"})]
+    back = [("merged", {"left", "right"}), ("right", {"left"}), ("left", {"root"}), ("root", set())]
+    for steps, upgrade in ((up, True), (back, False)):
+        for name, heads in steps:
+            with engine.begin() as connection:
+                stamp(connection, graph, name, upgrade=upgrade)
+            with engine.begin() as connection:
+                assert set(stamped(connection)) == heads
+
+
+def test_a_stamp_belongs_to_the_callers_transaction(forked, database) -> None:
+    graph = RevisionGraph.load(forked.settings)
+    engine = sa.create_engine(database.url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        stamp(connection, graph, "root", upgrade=True)
+        connection.rollback()
+        assert stamped(connection) == ()

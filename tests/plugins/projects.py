@@ -1,0 +1,91 @@
+"""Projects for the tests: a folder with revisions, and the verbs run against a database."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from migrator import api, settings
+from migrator.events import Event
+from phases.model import Phase
+
+ROOT = Path(__file__).parents[2]
+OVERRIDE = api.Override("a test")
+
+
+@dataclass
+class Project:
+    """A script directory and, once given, a database."""
+
+    folder: Path
+    url: str | None = None
+    seen: list[Event] = field(default_factory=list)
+    last: str | None = None
+
+    def revision(self, name: str, operations: str, *, down: object = ..., extra: str = "") -> str:
+        """Write a revision that builds on the last one unless `down` says otherwise."""
+        below = self.last if down is ... else down
+        text = (
+            f'"""{name}"""\nimport sqlalchemy as sa\nfrom migrator import *\n\nrevision = {name!r}\n'
+            f"down_revision = {below!r}\n{extra}\nmigration = Migration({operations})\n"
+            "upgrade, downgrade = migration.upgrade, migration.downgrade\n"
+        )
+        (self.folder / "migrations" / "versions" / f"{name}.py").write_text(text)
+        self.last = name
+        return name
+
+    @property
+    def settings(self) -> settings.Settings:
+        return settings.load({"database_url": self.url}, environ={}, directory=self.folder)
+
+    def apply(self, phase: str | None = None, to: str | None = None, **options: object) -> api.Applied:
+        chosen = Phase(phase) if phase else None
+        override = OVERRIDE if phase in ("contract", "purge") else None
+        return api.apply(self.settings, phase=chosen, to=to, override=override, observer=self.seen.append, **options)
+
+    def abort(self, revision: str, **options: bool) -> None:
+        api.abort(self.settings, revision, observer=self.seen.append, **options)
+
+    def restore(self, revision: str) -> None:
+        api.restore(self.settings, revision, observer=self.seen.append)
+
+    def states(self) -> dict[str, str]:
+        return {item.revision: item.state for item in api.status(self.settings).revisions}
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        url = {"MIGRATOR_DATABASE_URL": self.url} if self.url else {}
+        return {**os.environ, "PYTHONPATH": str(ROOT), **url, **extra}
+
+    def cli(self, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line as a user does, in a process of its own."""
+        command = [sys.executable, "-m", "migrator", *words]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(**extra),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def json(self, *words: str) -> dict:
+        done = self.cli(*words, "--format", "json")
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project without a database."""
+    (tmp_path / "migrations" / "versions").mkdir(parents=True)
+    (tmp_path / "migrations" / "env.py").write_text((ROOT / "migrator/templates/env.py.txt").read_text())
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.migrator]\n\n[tool.alembic]\nscript_location = "%(here)s/migrations"\n'
+    )
+    return Project(tmp_path)

@@ -1,0 +1,181 @@
+"""Find PostgreSQL servers for the tests.
+
+In this order: `MIGRATOR_TEST_URL`; a container, where Docker answers; servers
+installed on this machine and the one in the embedded wheel, each started in a
+temporary folder on a free port. `MIGRATOR_TEST_VERSIONS` (`15,18`) picks majors.
+Each xdist worker has servers of its own, each test a database of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from migrator.embedded import EmbeddedServer, all_binaries
+
+URL = os.environ.get("MIGRATOR_TEST_URL")
+WANTED = os.environ.get("MIGRATOR_TEST_VERSIONS")
+IN_CI = os.environ.get("CI") == "true"
+GIVEN = 0
+"""Stands for the server of a URL or a container, whose version is its own affair."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server with a superuser. `binaries`: where its own `pg_dump` is."""
+
+    url: str
+    binaries: Path | None
+    embedded: EmbeddedServer | None = None
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that exists for one test."""
+
+    url: str
+    name: str
+    server: Server
+    version: tuple[int, int]
+
+    @property
+    def plain_url(self) -> str:
+        """The URL as libpq and psycopg take it."""
+        return self.url.replace("+psycopg", "")
+
+    def connect(self, **options: object) -> psycopg.Connection:
+        return psycopg.connect(self.plain_url, autocommit=True, **options)
+
+    def run(self, *statements: str) -> None:
+        with self.connect() as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    def rows(self, statement: str) -> list[tuple]:
+        with self.connect() as connection:
+            return connection.execute(statement.encode()).fetchall()
+
+    def dump(self) -> str:
+        """The schema as `pg_dump` writes it, without the ledger and Alembic's table."""
+        program = str(self.server.binaries / "pg_dump") if self.server.binaries else "pg_dump"
+        options = ["--schema-only", "--exclude-schema=migrator", "--exclude-table=alembic_version"]
+        done = subprocess.run(
+            [program, *options, self.plain_url], capture_output=True, text=True, check=True, timeout=60
+        )
+        lines = done.stdout.splitlines()
+        return "\n".join(line for line in lines if not line.startswith(("\\restrict", "\\unrestrict", "--")))
+
+
+@cache
+def docker_answers() -> bool:
+    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
+        return False
+    try:
+        import docker
+
+        client = docker.from_env(timeout=2)
+        try:
+            client.ping()
+        finally:
+            client.close()
+    except Exception:
+        return False
+    return True
+
+
+@cache
+def versions() -> tuple[int, ...]:
+    """Majors that can be tested here, newest first."""
+    if URL or docker_answers():
+        return (GIVEN,)
+    found = sorted(all_binaries(), reverse=True)
+    if WANTED:
+        return tuple(int(word) for word in WANTED.split(",") if int(word) in found)
+    return tuple(found)
+
+
+def pytest_report_header() -> str:
+    if URL:
+        return "postgresql: the server of MIGRATOR_TEST_URL"
+    return f"postgresql: {', '.join(map(str, versions())) or 'none found'}"
+
+
+def missing(reason: str) -> None:
+    """Skip on a laptop, fail in CI."""
+    if IN_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class Fleet:
+    """Servers of one worker, started when first asked for."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.running: dict[int, Server] = {}
+
+    def server(self, major: int) -> Server:
+        if major not in self.running:
+            self.running[major] = self._start(major)
+        return self.running[major]
+
+    def _start(self, major: int) -> Server:
+        if URL:
+            return Server(URL.replace("postgresql://", "postgresql+psycopg://"), None)
+        if major == GIVEN:
+            from testcontainers.community.postgres import PostgresContainer
+
+            container = self.stack.enter_context(PostgresContainer("postgres:18", driver="psycopg"))
+            return Server(container.get_connection_url(), None)
+        embedded = self.stack.enter_context(EmbeddedServer(all_binaries()[major]))
+        return Server(embedded.url(), embedded.binaries.folder, embedded)
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    with ExitStack() as stack:
+        yield Fleet(stack)
+
+
+@contextmanager
+def fresh_database(server: Server) -> Iterator[Database]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = server.url.replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        number = connection.info.server_version
+    try:
+        url = f"{server.url.rpartition('/')[0]}/{name}"
+        yield Database(url, name, server, (number // 10000, number % 10000))
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(fleet: Fleet) -> Iterator[Database]:
+    """A fresh database on the newest server."""
+    if not versions():
+        missing("no PostgreSQL server: set MIGRATOR_TEST_URL, or install one")
+    with fresh_database(fleet.server(versions()[0])) as made:
+        yield made
+
+
+@pytest.fixture(params=versions() or [None], ids=lambda major: f"pg{major}" if major else "pg")
+def any_database(request: pytest.FixtureRequest, fleet: Fleet) -> Iterator[Database]:
+    """A fresh database on every version that is here, one after another."""
+    if request.param is None:
+        missing("no PostgreSQL server: set MIGRATOR_TEST_URL, or install one")
+    with fresh_database(fleet.server(request.param)) as made:
+        yield made
