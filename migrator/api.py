@@ -228,8 +228,7 @@ def _finish(
     found = [item for item in planned(work.session, graph, to).revisions if item.state in ready]
     chosen = [item for item in found if to is None or item.revision == to]
     if to is not None and not chosen:
-        state = state_of(work, to) or "not started"
-        raise UsageError(f"revision {to} is {state}: there is nothing to {phase}", next_step="migrator status")
+        refuse_too_early(work, to, phase)
     closed: list[NotYet] = []
     for item in chosen:
         refuse_half_undone(work, item.revision)
@@ -243,6 +242,19 @@ def _finish(
             closed.append(not_yet)
     if closed and len(closed) == len(chosen):
         raise closed[0]
+
+
+def refuse_too_early(work: Execution, revision: str, phase: Phase) -> None:
+    """Refuse a phase whose turn has not come; one that is over is nothing to do.
+
+    A run that was killed right after its last commit is run again, too.
+    """
+    refuse_half_undone(work, revision)
+    state = state_of(work, revision) or "not started"
+    before = ("not started", "expanding", "expanded", "migrating")
+    if state in before or (phase is Phase.PURGE and state in ("migrated", "contracting")):
+        earlier = "migrator apply" if state in before else f"migrator apply --phase contract --to {revision}"
+        raise UsageError(f"revision {revision} is {state}: it is too early to {phase} it", next_step=earlier)
 
 
 def abort(settings: Settings, revision: str, *, discard: bool = False, observer: Observer = ignore) -> Applied:
@@ -266,7 +278,7 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
     """Take the contract of a revision back.
 
     Raises:
-        UsageError: it has none, or it was purged.
+        UsageError: it is not that far, or it was purged.
     """
     graph = load_graph(settings)
     name = graph.resolve(revision)

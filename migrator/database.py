@@ -272,7 +272,7 @@ def refuse_shared_backend(url: str, session: Session) -> None:
         engine.dispose()
 
 
-def take_runner_lock(session: Session, attempts: Sequence[float] = (0.5, 1.0, 2.0)) -> None:
+def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)) -> None:
     """Take the lock that only one runner may hold; it lives as long as the session.
 
     Args:

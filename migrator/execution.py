@@ -192,7 +192,7 @@ class Execution:
         with self.session.transaction() as connection:
             record = store.revision(connection, revision)
         if record is None:
-            raise UsageError(f"revision {revision} has not been started", next_step="migrator status")
+            return  # aborted already, maybe by a run that was killed right after
         if record.state not in ("expanding", "expanded", "migrating", "migrated", "aborting"):
             raise UsageError(
                 f"revision {revision} is {record.state}: its contract has begun",
@@ -206,12 +206,14 @@ class Execution:
         """Take the contract back: the old shape is there again, equal to the new one.
 
         Raises:
-            UsageError: there is no contract to take back, or it was purged.
+            UsageError: the revision is not that far, or was purged.
         """
         from migrator.ledger import store
 
         with self.session.transaction() as connection:
             record = store.revision(connection, revision)
+        if record is not None and record.state == "migrated":
+            return  # restored already, maybe by a run that was killed right after
         if record is None or record.state not in ("contracting", "contracted", "restoring"):
             state = record.state if record else "not started"
             gone = record is not None and record.state in ("purging", "purged")

@@ -208,19 +208,25 @@ def refused(revision: Revision, refusal: Refused) -> PlanRefused:
 
 
 def prechecks(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Precheck]:
-    """Questions about tables that exist before the revision starts."""
+    """Questions about what exists before the revision starts."""
     current = catalog
     for operation in operations:
-        if all(touch.table in catalog.tables for touch in operation.touches(current)):
-            yield from operation.prechecks(current, dialect)
+        for check in operation.prechecks(current, dialect):
+            if all(exists(touch, catalog) for touch in check.reads):
+                yield check
         current = operation.outcome(current, dialect)
+
+
+def exists(touch: Touch, catalog: Catalog) -> bool:
+    table = catalog.tables.get(touch.table)
+    return table is not None and (touch.part is None or table.has_column(touch.part))
 
 
 def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Touch]:
     """What a revision touches, each operation seen on the catalog its predecessors leave."""
     for operation in operations:
         operation.validate(catalog, dialect)
-        yield from operation.touches(catalog)
+        yield from operation.touches(catalog, dialect)
         catalog = operation.outcome(catalog, dialect)
 
 
@@ -228,7 +234,7 @@ def refuse_overlap(touched: Sequence[Touch], busy: Mapping[str, Sequence[Touch]]
     for other, claimed in busy.items():
         for mine in touched:
             if any(mine.overlaps(theirs) for theirs in claimed):
-                what = f'"{mine.table}"' + (f'."{mine.column}"' if mine.column else "")
+                what = f'"{mine.table}"' + (f'."{mine.part}"' if mine.part else "")
                 raise Refused(
                     f"{what} is still being changed by revision {other}, whose contract is not done",
                     remedy=f"finish it first: migrator apply --phase contract --to {other}",
@@ -265,7 +271,7 @@ def build_plan(
             if not finished(record, steps):
                 operations = operations_of(revision)
                 plans.append(recorded_plan(record, steps, [o.describe() for o in operations]))
-                busy[revision.id] = in_flight_claims(operations, catalog, record)
+                busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
             plans.append(plan)
@@ -278,14 +284,16 @@ def finished(record: RevisionRecord, steps: Sequence[StepRecord]) -> bool:
     return record.state == FINISHED or (releasable and all(step.state == "done" for step in steps))
 
 
-def in_flight_claims(operations: Sequence[Operation], catalog: Catalog, record: RevisionRecord) -> Sequence[Touch]:
+def in_flight_claims(
+    operations: Sequence[Operation], catalog: Catalog, dialect: Dialect, record: RevisionRecord
+) -> Sequence[Touch]:
     """What a started revision still claims: nothing once its contract is done."""
     if record.state in ("contracted", "purging", "purged"):
         return ()
     found: list[Touch] = []
     for operation in operations:
         try:
-            found += operation.touches(catalog)
+            found += operation.touches(catalog, dialect)
         except Refused:
             continue  # what it names is gone, so nothing can overlap with it
     return found

@@ -168,6 +168,10 @@ class Table:
     owner: str = ""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
+    written: tuple[str, ...] = ()
+    """Columns that triggers of the revision being planned write to …"""
+    mirrored: tuple[str, ...] = ()
+    """… and those of them that are dual writes, which fire first."""
 
     def column(self, name: str) -> Column:
         """Find a column.

@@ -35,12 +35,12 @@ def owned(kind: str, *parts: str) -> str:
 
 
 def trigger(kind: str, *parts: str) -> str:
-    """Name a trigger so that it fires after the user's own.
+    """Name a trigger so that it fires after the user's own, and after ours of kinds that sort before.
 
-    Triggers of one kind fire in order of name, compared byte by byte
+    Triggers of one event fire in order of name, compared byte by byte
     (PostgreSQL manual, CREATE TRIGGER); `~` is the last printable ASCII byte.
     """
-    return fit(f"{TRIGGER_PREFIX}{digest(kind, *parts)}_{kind}_{parts[-1]}")
+    return fit(f"{TRIGGER_PREFIX}{kind}_{digest(kind, *parts)}_{parts[-1]}")
 
 
 def quarantine(*parts: str) -> str:

@@ -34,4 +34,4 @@ def command(
     if form == "json":
         print_json({"aborted": revision, "steps": applied.outcomes})
     else:
-        say(f"{revision} is aborted: nothing of it is left in the database.")
+        say(f"Nothing of {revision} is in the database.")

@@ -50,6 +50,8 @@ BEGIN
 END
 """
 
+ORDER = {"sync": "1", "fill": "2"}
+
 
 class PostgreSQLTriggers:
     """The trigger half of the PostgreSQL dialect."""
@@ -104,9 +106,9 @@ class PostgreSQLTriggers:
 
     def _names(self, table: TableName, kind: str, name: str) -> tuple[str, tuple[str, str]]:
         function = TableName(table.schema, names.owned(kind, table.schema, table.name, name))
-        triggers = [names.trigger(part, table.schema, table.name, name) for part in (f"{kind}0", f"{kind}1")]
-        # Of the two the one that sorts first has to fire first.
-        first, second = sorted(triggers, key=str.encode)
+        # Dual writes fire first, so that what fills a column may read a mirrored one.
+        order = ORDER[kind]
+        first, second = (names.trigger(f"{order}{part}", table.schema, table.name, name) for part in "ab")
         return qualified(function), (first, second)
 
     def _function(self, verb: str, function: str, body: str) -> Change:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from phases.catalog import Catalog, Column, Volatility
+from phases.catalog import Catalog, Column, Table, Volatility
 from phases.dialects.base import Dialect
 from phases.dual_write import NullFill
 from phases.errors import Refused
@@ -16,8 +16,10 @@ from phases.operations.base import (
     Touch,
     check_expression,
     check_new_column,
+    check_not_written,
     check_ordinary,
     check_trigger_order,
+    reads,
     without_undo,
 )
 from phases.operations.drop_column import DropColumn
@@ -34,9 +36,10 @@ class AddColumn(Operation):
         type: type as the server writes it, or an SQLAlchemy type.
         nullable: False demands a value in every row.
         default: SQL expression the server uses where a writer gives nothing. A
-            volatile one (`gen_random_uuid()`) is evaluated for every row.
+            volatile one (`gen_random_uuid()`) is evaluated for every row; until all
+            have a value, NULL counts as not written.
         fill: SQL expression over the table's other columns: what rows get that
-            were written without this column.
+            were written without this column. Until the contract, NULL counts as not written.
         schema: schema of the table; the connection's default where not given.
         comment: stored with the column.
     """
@@ -53,8 +56,9 @@ class AddColumn(Operation):
     def describe(self) -> str:
         return f"add column {self.table}.{self.column}"
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
-        return (Touch(catalog.name(self.table, self.schema), self.column),)
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table = catalog.name(self.table, self.schema)
+        return Touch(table, self.column), *reads(table, self.fill, dialect)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
@@ -69,6 +73,8 @@ class AddColumn(Operation):
             check_default(self.default, dialect)
         if self.fill is not None:
             check_expression(self.fill, table, dialect, "fill")
+            check_filled_reads(self.fill, table, dialect)
+        if not self._in_one_go(dialect):
             check_trigger_order(table)
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
@@ -78,7 +84,8 @@ class AddColumn(Operation):
         key = ", ".join(f"{identifier(c)}::text" for c in table.row_key()) or "ctid::text"
         sql = f"SELECT {key} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
         problem = f'fill gives NULL for rows of "{table.name}", but "{self.column}" is NOT NULL'
-        return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"'),)
+        needed = reads(table.name, self.fill, dialect)
+        return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"', needed),)
 
     def _column(self, dialect: Dialect) -> Column:
         return Column(self.column, dialect.type_text(self.type), comment=self.comment)
@@ -90,11 +97,16 @@ class AddColumn(Operation):
         """Whether one ALTER TABLE does it all without touching a row (PostgreSQL 11 and later)."""
         return self.fill is None and not self._volatile(dialect)
 
+    @property
+    def _value(self) -> str:
+        return self.fill or self.default or "NULL"
+
     def _link(self, catalog: Catalog, dialect: Dialect) -> NullFill | None:
-        if self.fill is None:
+        """What fills rows on every write: the backfill never sees one that moves behind it."""
+        if self._in_one_go(dialect):
             return None
         table = catalog.table(self.table, self.schema)
-        return NullFill(table.name, self.column, self._column(dialect), self.fill)
+        return NullFill(table.name, self.column, self._column(dialect), self._value)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table, column = catalog.table(self.table, self.schema), self._column(dialect)
@@ -123,10 +135,10 @@ class AddColumn(Operation):
         default = self.default or "NULL"
         if self.fill is None and dialect.volatility(default) is not Volatility.IMMUTABLE:
             return None
-        given = self.fill or self.default or "NULL"
-        written = f"{identifier(self.column)} IS DISTINCT FROM ({given})"
+        written = f"{identifier(self.column)} IS DISTINCT FROM ({self._value})"
+        given = "fill=" if self.fill else "the default"
         return Loss(
-            f"values written to {self.table}.{self.column}",
+            f"values of {self.table}.{self.column} that {given} would not give again",
             f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {identifier(self.column)} IS NOT NULL"
             f" AND {written} LIMIT 1000) AS written",
         )
@@ -136,14 +148,18 @@ class AddColumn(Operation):
             return ()
         table, column = catalog.table(self.table, self.schema), self._column(dialect)
         target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
-        value = self.fill or self.default or "NULL"
-        steps = [dialect.fill(table, {self.column: value}, missing, target=target)]
+        steps = [dialect.fill(table, {self.column: self._value}, missing, target=target)]
         if not self.nullable:
             steps.append(dialect.verify(table, missing, target=target))
             steps += dialect.require_values(table.name, column)
-        return without_undo(steps)
+        # Once every row has a value, the default alone gives old writers theirs.
+        settled = self._stop_filling(catalog, dialect) if self.fill is None else ()
+        return (*without_undo(steps), *settled)
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        return self._stop_filling(catalog, dialect) if self.fill is not None else ()
+
+    def _stop_filling(self, catalog: Catalog, dialect: Dialect) -> Steps:
         link = self._link(catalog, dialect)
         if link is None:
             return ()
@@ -155,10 +171,17 @@ class AddColumn(Operation):
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
         column = replace(self._column(dialect), default=self.default, not_null=not self.nullable)
-        return catalog.with_table(replace(table, columns=(*table.columns, column)))
+        written = table.written if self._in_one_go(dialect) else (*table.written, self.column)
+        return catalog.with_table(replace(table, columns=(*table.columns, column), written=written))
 
     def inverse(self) -> tuple[Operation, ...]:
         return (DropColumn(self.table, self.column, fill="NULL", schema=self.schema),)
+
+
+def check_filled_reads(fill: str, table: Table, dialect: Dialect) -> None:
+    """Refuse to read what a trigger of the same kind fills; dual writes fire before, and may be read."""
+    filled = [c for c in sorted(dialect.expressions.columns(fill)) if c not in table.mirrored]
+    check_not_written(table, filled, "fill reads")
 
 
 def check_default(default: str, dialect: Dialect) -> None:

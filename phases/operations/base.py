@@ -16,24 +16,28 @@ Steps = tuple[Step, ...]
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A part of the schema that an operation claims. `column` None: the table as a whole."""
+    """A part of a table that an operation claims: a column, `index NAME`, `constraint NAME`; None: all of it."""
 
     table: TableName
-    column: str | None = None
+    part: str | None = None
 
     def overlaps(self, other: Touch) -> bool:
         if self.table != other.table:
             return False
-        return self.column is None or other.column is None or self.column == other.column
+        return self.part is None or other.part is None or self.part == other.part
 
 
 @dataclass(frozen=True, slots=True)
 class Precheck:
-    """A question about data that must be answered with no rows before anything is touched."""
+    """A question about data that must be answered with no rows before anything is touched.
+
+    `reads` names the columns it needs; it is not asked where one of them is still to come.
+    """
 
     sql: str
     problem: str
     remedy: str = ""
+    reads: tuple[Touch, ...] = ()
 
 
 class Operation:
@@ -49,8 +53,8 @@ class Operation:
         """One line for people: what changes."""
         return repr(self)
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
-        """What the operation claims until its contract is done."""
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        """What the operation claims until its contract is done: what it writes, and what its triggers read."""
         return ()
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
@@ -151,6 +155,25 @@ def check_expression(expression: str, table: Table, dialect: Dialect, what: str)
         column = table.column(name)
         if column.generated is not None:
             raise Refused(f'{what} reads the generated column "{name}", which has no value in a trigger')
+
+
+def check_not_written(table: Table, columns: Iterable[str], what: str) -> None:
+    """Refuse a column that a trigger of the same revision writes: which of two triggers fires first would matter."""
+    for name in columns:
+        if name in table.written:
+            raise Refused(
+                f'{what} "{name}", which another operation of this revision adds and fills',
+                remedy="do it in a later revision, once this one is contracted",
+            )
+
+
+def reads(table: TableName, expression: str | None, dialect: Dialect) -> tuple[Touch, ...]:
+    """What an expression claims: the columns it reads."""
+    try:
+        columns = dialect.expressions.columns(expression) if expression else ()
+    except ValueError:
+        return ()  # `validate` says what is wrong with it
+    return tuple(Touch(table, column) for column in sorted(columns))
 
 
 def check_trigger_order(table: Table) -> None:

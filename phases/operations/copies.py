@@ -43,6 +43,14 @@ class ColumnCopy:
                     f'foreign key "{key.constraint}" of "{key.table}" references "{table}"."{self.old}"',
                     remedy=f"drop that foreign key in an earlier revision and add it again for {self.new}",
                 )
+        parts: tuple[Constraint | Index, ...] = (*self._constraints(), *self._indexes())
+        for part in parts:
+            if shared := set(part.columns) & set(self.table.leaving):
+                raise Refused(
+                    f'"{part.name}" of "{table}" covers "{self.old}" and "{min(shared)}",'
+                    " which another operation of this revision renames",
+                    remedy="rename them in two revisions, the second after the contract of the first",
+                )
         for constraint in self._constraints():
             if constraint.kind is ConstraintKind.EXCLUSION:
                 raise Refused(

@@ -78,7 +78,7 @@ class CreateTable(Operation):
     def describe(self) -> str:
         return f"create table {self.table}"
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         return (Touch(catalog.name(self.table, self.schema)),)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:

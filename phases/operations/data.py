@@ -9,7 +9,7 @@ from phases.catalog import Catalog
 from phases.dialects.base import Change, Dialect
 from phases.errors import Refused
 from phases.model import Fill, Phase, Step
-from phases.operations.base import Operation, Steps, Touch, check_ordinary
+from phases.operations.base import Operation, Steps, Touch, check_ordinary, reads
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,10 @@ class Backfill(Operation):
     def describe(self) -> str:
         return f"backfill {self.table} ({', '.join(self.set)})"
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
-        return tuple(Touch(table, column) for column in self.set)
+        read = [touch for text in (*self.set.values(), self.where) for touch in reads(table, text, dialect)]
+        return *(Touch(table, column) for column in self.set), *read
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)

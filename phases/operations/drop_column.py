@@ -16,8 +16,10 @@ from phases.operations.base import (
     Touch,
     check_expression,
     check_no_dependents,
+    check_not_written,
     check_ordinary,
     check_trigger_order,
+    reads,
 )
 from phases.sql import identifier
 
@@ -46,13 +48,15 @@ class DropColumn(Operation):
     def describe(self) -> str:
         return f"drop column {self.table}.{self.column}"
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
-        return (Touch(catalog.name(self.table, self.schema), self.column),)
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table = catalog.name(self.table, self.schema)
+        return Touch(table, self.column), *reads(table, self.fill if self._filled else None, dialect)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "DropColumn")
         column = table.column(self.column)
+        check_not_written(table, (self.column,), "DropColumn names")
         check_no_dependents(table, self.column, "dropping")
         self._check_parts(table)
         if len(table.columns) == 1:
@@ -65,6 +69,7 @@ class DropColumn(Operation):
             )
         if self._filled:
             check_expression(self._fill, table, dialect, "fill")
+            check_not_written(table, sorted(dialect.expressions.columns(self._fill)), "fill reads")
             check_trigger_order(table)
 
     def _check_parts(self, table: Table) -> None:

@@ -18,6 +18,7 @@ from phases.operations.base import (
     check_expression,
     check_name,
     check_ordinary,
+    reads,
 )
 from phases.sql import listed, qualified
 
@@ -61,9 +62,12 @@ class CreateIndex(Operation):
         words = "_".join("expr" if key.startswith("(") else key for key in self.columns)
         return names.fit(f"{self.table}_{words}_idx")
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
-        return tuple(Touch(table, key) for key in (*self.columns, *self.include) if not key.startswith("("))
+        plain = [key for key in (*self.columns, *self.include) if not key.startswith("(")]
+        expressions = [key for key in self.columns if key.startswith("(")]
+        read = [touch for text in (*expressions, self.where) for touch in reads(table, text, dialect)]
+        return *(Touch(table, key) for key in plain), *read
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
@@ -89,7 +93,9 @@ class CreateIndex(Operation):
         sql = (
             f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition} GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
         )
-        return (Precheck(sql, f'rows of "{table.name}" share a value of {keys}', "make them differ first"),)
+        problem = f'rows of "{table.name}" share a value of {keys}'
+        needed = (*(Touch(table.name, key) for key in self.columns), *reads(table.name, self.where, dialect))
+        return (Precheck(sql, problem, "make them differ first", needed),)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
@@ -149,9 +155,9 @@ class DropIndex(Operation):
                     known.append(index.name)
         raise Refused(f'there is no index "{name}"', remedy=nearest(self.index, known))
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table, index = self._find(catalog)
-        return tuple(Touch(table.name, column) for column in index.columns)
+        return Touch(table.name, f"index {index.name}"), *(Touch(table.name, column) for column in index.columns)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table, index = self._find(catalog)

@@ -15,6 +15,7 @@ from phases.operations.base import (
     Touch,
     check_new_column,
     check_no_dependents,
+    check_not_written,
     check_ordinary,
     check_trigger_order,
     without_undo,
@@ -50,14 +51,18 @@ class RenameColumn(Operation):
     def describe(self) -> str:
         return f"rename column {self.table}.{self.old} to {self.new}"
 
-    def touches(self, catalog: Catalog) -> tuple[Touch, ...]:
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         name = catalog.name(self.table, self.schema)
-        return Touch(name, self.old), Touch(name, self.new)
+        table = catalog.tables.get(name)
+        covering = [f"index {i.name}" for i in table.indexes if self.old in i.columns] if table else []
+        covering += [f"constraint {c.name}" for c in table.constraints if self.old in c.columns] if table else []
+        return tuple(Touch(name, part) for part in (self.old, self.new, *covering))
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "RenameColumn")
         column = table.column(self.old)
+        check_not_written(table, (self.old,), "RenameColumn names")
         check_new_column(table, self.new, dialect)
         check_no_dependents(table, self.old, "renaming")
         self._check_column(table, column)
@@ -205,7 +210,9 @@ class RenameColumn(Operation):
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
         columns = tuple(replace(c, name=self.new) if c.name == self.old else c for c in table.columns)
-        return catalog.with_table(replace(table, columns=columns, leaving=(*table.leaving, self.old)))
+        leaving, mirrored = (*table.leaving, self.old), (*table.mirrored, self.new)
+        after = replace(table, columns=columns, leaving=leaving, mirrored=mirrored)
+        return catalog.with_table(replace(after, written=(*table.written, self.new)))
 
     def inverse(self) -> tuple[Operation, ...]:
         return (replace(self, old=self.new, new=self.old),)

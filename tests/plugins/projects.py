@@ -55,6 +55,11 @@ class Project:
     def restore(self, revision: str) -> None:
         api.restore(self.settings, revision, observer=self.seen.append)
 
+    def plan(self, revision: str) -> list[object]:
+        """Steps of a revision that are still to do."""
+        found = [item for item in api.plan(self.settings).revisions if item.revision == revision]
+        return [step for item in found for step in item.remaining]
+
     def states(self) -> dict[str, str]:
         return {item.revision: item.state for item in api.status(self.settings).revisions}
 

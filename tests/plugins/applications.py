@@ -1,0 +1,330 @@
+"""Applications under test: real clients, each a thread with a connection of its own.
+
+Two of every four speak through SQLAlchemy sessions, two through psycopg. Each
+goes round and round through every statement it knows, on rows that are its own
+and on rows that everybody touches, and keeps a journal of what must be there.
+Waits are bounded by the server: a statement that waits for a lock longer than
+`LOCK_TIMEOUT` fails, and a failed statement is what no test forgives.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as upsert_into
+from sqlalchemy.orm import Session, registry
+
+LOCK_TIMEOUT = "1000ms"
+"""The runner's own lock timeout, and as much again for the statement itself and a busy machine."""
+
+CONNECTIONS = 4
+SHARED_ROWS = 40
+ROUND_SECONDS = 60.0
+
+Values = Callable[[str, int], object]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How one version of the application sees the table.
+
+    `values` makes, for each column it writes, a value from the writer's name and a number.
+    `reads` are columns it reads besides.
+    """
+
+    values: Mapping[str, Values]
+    reads: tuple[str, ...] = ()
+    table: str = "users"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.values)
+
+    def row(self, writer: str, number: int) -> dict[str, object]:
+        return {column: make(writer, number) for column, make in self.values.items()}
+
+
+@dataclass
+class Client(threading.Thread):
+    """One connection of an application that runs all its statements, again and again."""
+
+    url: str
+    name_: str
+    shape: Shape
+    reading: bool
+    rounds: int = 0
+    failures: list[str] = field(default_factory=list)
+    journal: dict[int, dict[str, object] | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stopping = threading.Event()
+        self.number = 0
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def next_row(self) -> dict[str, object]:
+        self.number += 1
+        return self.shape.row(self.name_, self.number)
+
+    def email(self) -> str:
+        return f"{self.name_}-{self.number}-{time.time_ns()}@example.org"
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                with self.connected() as actions:
+                    self.go_round(actions)
+            except Exception as problem:
+                self.failures.append(f"{self.name_}: {type(problem).__name__}: {problem}")
+
+    def go_round(self, actions: list[Callable[[], None]]) -> None:
+        while not self.stopping.is_set():
+            for action in actions:
+                try:
+                    action()
+                except Exception as problem:
+                    self.failures.append(f"{self.name_} {action.__name__}: {type(problem).__name__}: {problem}")
+            self.rounds += 1
+            self.stopping.wait(0.005)
+
+    def connected(self) -> Any:
+        raise NotImplementedError
+
+    def own(self) -> list[int]:
+        return [row for row, values in self.journal.items() if values is not None]
+
+
+class PlainClient(Client):
+    """psycopg as it comes: autocommit, statements prepared after five runs."""
+
+    @contextmanager
+    def connected(self) -> Iterator[list[Callable[[], None]]]:
+        with psycopg.connect(self.url, autocommit=True, options=f"-c lock_timeout={LOCK_TIMEOUT}") as self.connection:
+            actions = [self.insert, self.copy_in, self.many, self.update, self.shared, self.upsert, self.delete]
+            yield [*actions, self.read, self.copy_out] if self.reading else actions
+
+    def quoted(self) -> str:
+        return ", ".join(f'"{column}"' for column in self.shape.columns)
+
+    def execute(self, sql: str, values: object = ()) -> list[tuple]:
+        cursor = self.connection.execute(sql.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def insert(self) -> None:
+        row = self.next_row()
+        marks = ", ".join(["%s"] * (len(row) + 1))
+        sql = f"INSERT INTO {self.shape.table} (email, {self.quoted()}) VALUES ({marks}) RETURNING id"
+        self.journal[self.execute(sql, [self.email(), *row.values()])[0][0]] = row
+
+    def copy_in(self) -> None:
+        row, email = self.next_row(), self.email()
+        statement = f"COPY {self.shape.table} (email, {self.quoted()}) FROM STDIN"
+        with self.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            copy.write_row([email, *row.values()])
+        self.journal[self.execute(f"SELECT id FROM {self.shape.table} WHERE email = %s", [email])[0][0]] = row
+
+    def many(self) -> None:
+        row = self.next_row()
+        marks = ", ".join(["%s"] * (len(row) + 1))
+        sql = f"INSERT INTO {self.shape.table} (email, {self.quoted()}) VALUES ({marks}) RETURNING id"
+        with self.connection.cursor() as cursor:
+            rows = [[self.email(), *row.values()] for _ in range(3)]
+            cursor.executemany(sql.encode(), rows, returning=True)
+            while True:
+                self.journal[cursor.fetchall()[0][0]] = row
+                if not cursor.nextset():
+                    return
+
+    def update(self) -> None:
+        for row_id in self.own()[-2:]:
+            row = self.next_row()
+            sets = ", ".join(f'"{column}" = %s' for column in row)
+            self.execute(f"UPDATE {self.shape.table} SET {sets} WHERE id = %s", [*row.values(), row_id])
+            self.journal[row_id] = row
+
+    def shared(self) -> None:
+        """Rows that both versions write, in full, in part, and not at all."""
+        row_id, row = self.number % SHARED_ROWS + 1, self.next_row()
+        column = self.shape.columns[self.number % len(row)]
+        self.execute(f'UPDATE {self.shape.table} SET "{column}" = %s WHERE id = %s', [row[column], row_id])
+        self.execute(f"UPDATE {self.shape.table} SET email = email WHERE id = %s", [row_id])
+
+    def upsert(self) -> None:
+        row, email = self.next_row(), self.email()
+        marks = ", ".join(["%s"] * (len(row) + 1))
+        sets = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in row)
+        sql = (
+            f"INSERT INTO {self.shape.table} (email, {self.quoted()}) VALUES ({marks})"
+            f" ON CONFLICT (email) DO UPDATE SET {sets} RETURNING id"
+        )
+        for values in (row, self.next_row()):
+            self.journal[self.execute(sql, [email, *values.values()])[0][0]] = values
+
+    def delete(self) -> None:
+        for row_id in self.own()[:2]:
+            self.execute(f"DELETE FROM {self.shape.table} WHERE id = %s", [row_id])
+            self.journal[row_id] = None
+
+    def read(self) -> None:
+        columns = ", ".join(f'"{column}"' for column in (*self.shape.columns, *self.shape.reads))
+        self.execute(f"SELECT id, {columns} FROM {self.shape.table} WHERE id < 100")
+        for row_id in self.own()[-1:]:
+            wanted = self.journal[row_id] or {}
+            names = ", ".join(f'"{column}"' for column in wanted)
+            found = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
+            if found != [tuple(wanted.values())]:
+                raise AssertionError(f"row {row_id} has {found}, not {wanted}")
+
+    def copy_out(self) -> None:
+        statement = f"COPY (SELECT id, {self.quoted()} FROM {self.shape.table} WHERE id < 20) TO STDOUT"
+        with self.connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            list(copy)
+
+
+class OrmClient(Client):
+    """SQLAlchemy sessions: units of work of several statements, bulk writes, upserts."""
+
+    @contextmanager
+    def connected(self) -> Iterator[list[Callable[[], None]]]:
+        engine = sa.create_engine(
+            self.url.replace("postgresql://", "postgresql+psycopg://"),
+            poolclass=sa.pool.StaticPool,
+            connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT}"},
+        )
+        self.model = self.mapped()
+        self.engine = engine
+        actions = [self.insert, self.bulk, self.update, self.update_many, self.upsert, self.delete]
+        try:
+            yield [*actions, self.read] if self.reading else actions
+        finally:
+            engine.dispose()
+
+    def mapped(self) -> type:
+        types = {
+            name: sa.Text if isinstance(make("x", 1), str) else sa.Integer for name, make in self.shape.values.items()
+        }
+        columns = [sa.Column(name, type_) for name, type_ in types.items()]
+        columns += [sa.Column(name) for name in self.shape.reads]
+        key = sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True)
+        table = sa.Table(self.shape.table, sa.MetaData(), key, sa.Column("email", sa.Text), *columns)
+        model = type("Row", (), {})
+        registry().map_imperatively(model, table)
+        return model
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def made(self, row: dict[str, object]) -> Any:
+        item = self.model()
+        for name, value in {"email": self.email(), **row}.items():
+            setattr(item, name, value)
+        return item
+
+    def insert(self) -> None:
+        row = self.next_row()
+        with self.session() as session:
+            item = self.made(row)
+            session.add(item)
+            session.flush()
+            session.execute(sa.select(sa.func.count()).select_from(self.model).where(self.model.id == item.id))
+        self.journal[item.id] = row
+
+    def bulk(self) -> None:
+        rows = [{"email": f"{index}-{self.email()}", **self.next_row()} for index in range(3)]
+        with self.session() as session:
+            found = session.scalars(sa.insert(self.model).returning(self.model.id, sort_by_parameter_order=True), rows)
+            ids = list(found)
+        for row_id, row in zip(ids, rows, strict=True):
+            self.journal[row_id] = {name: value for name, value in row.items() if name != "email"}
+
+    def update(self) -> None:
+        for row_id in self.own()[-2:]:
+            row = self.next_row()
+            with self.session() as session:
+                options = [sa.orm.load_only(self.model.id)]
+                item = session.scalars(sa.select(self.model).options(*options).filter_by(id=row_id)).one()
+                for name, value in row.items():
+                    setattr(item, name, value)
+            self.journal[row_id] = row
+
+    def update_many(self) -> None:
+        row = self.next_row()
+        with self.session() as session:
+            changed = sa.update(self.model).where(self.model.id.between(1, 3)).values(row)
+            session.execute(changed, execution_options={"synchronize_session": False})
+
+    def upsert(self) -> None:
+        email, table = self.email(), self.model.__table__
+        for row in (self.next_row(), self.next_row()):
+            made = upsert_into(table).values(email=email, **row)
+            made = made.on_conflict_do_update(index_elements=["email"], set_=row).returning(table.c.id)
+            with self.session() as session:
+                row_id = session.execute(made).scalar_one()
+            self.journal[row_id] = row
+
+    def delete(self) -> None:
+        for row_id in self.own()[:2]:
+            with self.session() as session:
+                session.execute(sa.delete(self.model).where(self.model.id == row_id))
+            self.journal[row_id] = None
+
+    def read(self) -> None:
+        with self.session() as session:
+            session.scalars(sa.select(self.model).where(self.model.id < 100)).all()
+            for row_id in self.own()[-1:]:
+                item = session.get(self.model, row_id)
+                found = {column: getattr(item, column) for column in self.shape.columns}
+                if found != self.journal[row_id]:
+                    raise AssertionError(f"row {row_id} has {found}, not {self.journal[row_id]}")
+
+
+class Application:
+    """One version: `CONNECTIONS` clients that can be started, waited for and stopped."""
+
+    def __init__(self, url: str, name: str, shape: Shape) -> None:
+        self.url, self.name, self.shape = url, name, shape
+        self.clients: list[Client] = []
+        self.started = 0
+        self.failures: list[str] = []
+        self.journal: dict[int, dict[str, object] | None] = {}
+
+    def start(self, *, reading: bool = True) -> Application:
+        self.started += 1
+        for number in range(CONNECTIONS):
+            kind = PlainClient if number % 2 else OrmClient
+            client = kind(self.url, f"{self.name}{self.started}.{number}", self.shape, reading)
+            client.start()
+            self.clients.append(client)
+        return self
+
+    def round(self) -> None:
+        """Wait until every client has run every statement, from first to last, once more."""
+        goals = {client: client.rounds + 2 for client in self.clients}
+        deadline = time.monotonic() + ROUND_SECONDS
+        while any(client.rounds < goal for client, goal in goals.items()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.name} stands still: {self.all_failures()[:3]}")
+            time.sleep(0.002)
+
+    def stop(self) -> None:
+        for client in self.clients:
+            client.stopping.set()
+        for client in self.clients:
+            client.join(30)
+            self.failures += client.failures
+            self.journal |= client.journal
+        self.clients.clear()
+
+    def all_failures(self) -> list[str]:
+        return [*self.failures, *(failure for client in self.clients for failure in client.failures)]
