@@ -225,10 +225,10 @@ def _finish(
     from migrator.contracting import contract_guard, purge_guard
 
     ready = ("migrated", "contracting") if phase is Phase.CONTRACT else ("contracted", "purging")
-    found = [item for item in planned(work.session, graph, to).revisions if item.state in ready]
-    chosen = [item for item in found if to is None or item.revision == to]
-    if to is not None and not chosen:
-        refuse_too_early(work, to, phase)
+    unfinished = planned(work.session, graph, to).revisions
+    chosen = [item for item in unfinished if item.state in ready and to in (None, item.revision)]
+    if not chosen and any(item.revision == to for item in unfinished):
+        refuse_too_early(work, str(to), phase)
     closed: list[NotYet] = []
     for item in chosen:
         refuse_half_undone(work, item.revision)
