@@ -36,9 +36,9 @@ class Pacing:
 
     target_seconds: float = 0.1
     stripes: int = 8
-    first_window: int = 240
+    first_window: int = 960
     smallest_window: int = 16
-    largest_window: int = 960
+    largest_window: int = 4096
     first_rows: int = 1000
     largest_rows: int = 5000
 

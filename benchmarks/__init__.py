@@ -1,0 +1,1 @@
+"""The figures the README quotes: one command each, measured side by side in one run."""
