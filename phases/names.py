@@ -48,6 +48,19 @@ def quarantine(*parts: str) -> str:
     return fit(f"{QUARANTINE_PREFIX}{digest(*parts)}_{parts[-1]}")
 
 
+def composed(*words: str) -> str:
+    """Name of a thing of the user's that was given none, with a hash where it would be too long.
+
+    >>> composed("users", "email", "idx")
+    'users_email_idx'
+    """
+    full = "_".join(words)
+    if len(full.encode()) <= MAX_BYTES:
+        return full
+    end = f"_{digest(*words)}_{words[-1]}"
+    return fit(full, MAX_BYTES - len(end)) + end
+
+
 def renamed(name: str, old: str, new: str) -> str:
     """Name of an index or constraint after its column is renamed.
 

@@ -260,9 +260,7 @@ class PostgreSQL(PostgreSQLTriggers):
 
     def _not_null_constraint(self, table: TableName, column: Column) -> Sequence[Step]:
         # PostgreSQL 18 has NOT NULL … NOT VALID: one exclusive lock instead of two.
-        name = column.not_null_name or f"{table.name}_{column.name}_not_null"
-        if len(name.encode()) > self.max_name_bytes:
-            name = names.owned("not_null", table.schema, table.name, column.name)
+        name = column.not_null_name or names.composed(table.name, column.name, "not_null")
         label = f"{table.name}.{column.name}"
         declare = alter(table, f"ADD CONSTRAINT {identifier(name)} NOT NULL {identifier(column.name)} NOT VALID")
         withdraw = self.together(

@@ -59,8 +59,7 @@ class CreateIndex(Operation):
     def index_name(self) -> str:
         if self.name is not None:
             return self.name
-        words = "_".join("expr" if key.startswith("(") else key for key in self.columns)
-        return names.fit(f"{self.table}_{words}_idx")
+        return names.composed(self.table, *("expr" if key.startswith("(") else key for key in self.columns), "idx")
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)

@@ -1,0 +1,147 @@
+"""A runner never makes an application wait longer than the lock timeout, and says who is in its way."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import psycopg
+import pytest
+
+from migrator.errors import LockNotAvailable, RunnerBusy
+from migrator.events import LockRetried
+from tests.crash.test_kill import start, wait_for
+
+TABLE = (
+    "CREATE TABLE users (id int PRIMARY KEY, full_name text NOT NULL)",
+    "INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 500) i",
+)
+
+
+@pytest.fixture
+def prepared(any_database, project):
+    any_database.run(*TABLE)
+    project.url = any_database.url
+    project.revision("change", 'RenameColumn("users", "full_name", "name")')
+    return any_database
+
+
+@pytest.fixture
+def idle_holder(prepared):
+    """A session that has read the table and forgot to end its transaction."""
+    with prepared.connect(application_name="forgetful report") as session:
+        session.execute("BEGIN")
+        session.execute("SELECT count(*) FROM users")
+        yield session
+
+
+def test_gives_up_with_exit_4_and_names_the_session(idle_holder, prepared, project):
+    done = project.cli("apply", "--yes", "--lock-timeout", "100ms", "--lock-give-up", "2s")
+    assert done.returncode == 4, done.stderr
+    assert "forgetful report" in done.stderr
+    assert f"pid {idle_holder.info.backend_pid}" in done.stderr
+    assert "idle in transaction" in done.stderr
+    assert "next:" in done.stderr
+    assert "lock not granted, try 2" in done.stderr
+    columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'users'"
+    assert prepared.rows(columns) == [(2,)]
+
+
+def test_says_the_same_as_json(idle_holder, project):
+    done = project.cli("apply", "--yes", "--lock-timeout", "50ms", "--lock-give-up", "300ms", "--format", "json")
+    assert done.returncode == 4
+    facts = json.loads(done.stdout)["error"]["facts"]
+    assert facts["mode"] == "ACCESS EXCLUSIVE"
+    assert any(str(idle_holder.info.backend_pid) in blocker for blocker in facts["blockers"])
+
+
+def test_goes_on_when_the_session_ends(idle_holder, prepared, project):
+    seen = []
+
+    class Watch(list):
+        def append(self, event):
+            seen.append(event)
+            if isinstance(event, LockRetried) and event.attempt == 2:
+                idle_holder.execute("COMMIT")
+
+    project.seen = Watch()
+    project.apply()
+    assert [event.attempt for event in seen if isinstance(event, LockRetried)] == [1, 2]
+    assert prepared.rows("SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name") == [(0,)]
+
+
+def test_nobody_queues_behind_the_runner_for_longer_than_the_timeout(idle_holder, prepared, project):
+    """Clients that may wait 1.5 times the runner's timeout, and not a moment longer, never fail."""
+    del idle_holder
+    failures, stopping = [], threading.Event()
+
+    def client():
+        with prepared.connect(options="-c lock_timeout=750ms") as connection:
+            while not stopping.is_set():
+                try:
+                    connection.execute("SELECT full_name FROM users WHERE id = 1")
+                    connection.execute("INSERT INTO users VALUES (0, 'x') ON CONFLICT DO NOTHING")
+                except psycopg.Error as problem:
+                    failures.append(problem)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    runner = start(project, "apply", "--yes", "--lock-timeout", "500ms", "--lock-give-up", "4s")
+    assert runner.wait(60) == 4
+    stopping.set()
+    for thread in clients:
+        thread.join()
+    assert failures == []
+
+
+def test_a_row_that_is_held_is_deferred_not_waited_for(prepared, project):
+    project.apply("expand")
+    notes = []
+
+    class Watch(list):
+        def append(self, event):
+            notes.append(event)
+            if type(event).__name__ == "Paused":
+                holder.execute("COMMIT")
+
+    with prepared.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT * FROM users WHERE id = 7 FOR UPDATE")
+        project.seen = Watch()
+        project.apply("migrate")
+    assert any("another session holds rows" in getattr(note, "reason", "") for note in notes)
+    assert prepared.rows("SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name") == [(0,)]
+
+
+def test_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
+    with prepared.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT count(*) FROM users")
+        first = start(project, "apply", "--yes", "--lock-give-up", "60s")
+        wait_for(prepared, "application_name LIKE 'migrator apply%' AND query LIKE 'LOCK TABLE%'")
+        second = project.cli("apply", "--yes")
+        assert second.returncode == RunnerBusy.exit_code == LockNotAvailable.exit_code == 4
+        assert "another runner is at work" in second.stderr
+        assert f":{first.pid}" in second.stderr
+        looking = project.cli("status")
+        assert looking.returncode == 0
+        assert "migrator apply" in looking.stdout
+        holder.execute("COMMIT")
+    assert first.wait(60) == 0
+
+
+def test_ctrl_c_stops_at_once_and_the_next_run_continues(prepared, project):
+    import signal
+
+    with prepared.connect() as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT count(*) FROM users")
+        runner = start(project, "apply", "--yes")
+        wait_for(prepared, "application_name LIKE 'migrator apply%' AND query LIKE 'LOCK TABLE%'")
+        begun = time.monotonic()
+        runner.send_signal(signal.SIGINT)
+        assert runner.wait(30) == 130
+        assert time.monotonic() - begun < 20
+    assert project.cli("apply", "--yes").returncode == 0
