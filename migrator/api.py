@@ -67,21 +67,25 @@ def looking(settings: Settings, verb: str) -> Iterator[Session]:
 
 @contextmanager
 def running(settings: Settings, verb: str) -> Iterator[Session]:
-    """A session that holds the runner lock, with the ledger in place.
+    """A session that holds the runner lock.
 
     Raises:
         NotSupportedHere: a replica, a read-only role or a transaction-mode pooler.
         RunnerBusy: another runner is at work.
     """
-    from migrator.ledger import schema
-
     with connect(settings.require_url(), verb) as session:
         require_writable(session)
         refuse_shared_backend(settings.require_url(), session)
         take_runner_lock(session)
-        with session.transaction() as connection:
-            schema.install(connection)
         yield session
+
+
+def install_ledger(session: Session) -> None:
+    """Create the ledger where there is none."""
+    from migrator.ledger import schema
+
+    with session.transaction() as connection:
+        schema.install(connection)
 
 
 def recorded(session: Session) -> Recorded:
@@ -98,28 +102,29 @@ def recorded(session: Session) -> Recorded:
         return Recorded(heads, revisions, {name: steps.get(name, ()) for name in revisions})
 
 
-def planned(session: Session, graph: RevisionGraph, to: str | None) -> Plan:
+def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: bool = True) -> Plan:
     from migrator.introspection import read_catalog, volatility_reader
 
     memory = recorded(session)
     with session.transaction() as connection:
         catalog = read_catalog(connection)
         dialect = dialect_for(session.server, volatility_reader(connection))
-        return build_plan(graph, catalog, dialect, memory, to)
+        return build_plan(graph, catalog, dialect, memory, to, strict=strict)
 
 
-def plan(settings: Settings, to: str | None = None) -> Plan:
+def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> Plan:
     """Say what would be done, in which steps, under which locks.
 
     Args:
         to: plan no further than this revision.
+        strict: False puts down why a pending revision cannot be planned, and goes on.
 
     Raises:
         PlanRefused, RevisionError: naming file and line.
     """
     graph = load_graph(settings)
     with looking(settings, "plan") as session:
-        return planned(session, graph, graph.resolve(to) if to else None)
+        return planned(session, graph, graph.resolve(to) if to else None, strict=strict)
 
 
 def execution(settings: Settings, session: Session, graph: RevisionGraph, observer: Observer) -> Execution:
@@ -166,7 +171,10 @@ def apply(
     target = graph.resolve(to) if to else None
     with running(settings, "apply") as session:
         work = execution(settings, session, graph, observer)
-        if phase in (Phase.CONTRACT, Phase.PURGE):
+        finishing = phase in (Phase.CONTRACT, Phase.PURGE)
+        planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace in the database
+        install_ledger(session)
+        if finishing and phase is not None:
             _finish(settings, work, graph, phase, target, override)
         else:
             _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
@@ -225,7 +233,7 @@ def _finish(
     from migrator.contracting import contract_guard, purge_guard
 
     ready = ("migrated", "contracting") if phase is Phase.CONTRACT else ("contracted", "purging")
-    unfinished = planned(work.session, graph, to).revisions
+    unfinished = planned(work.session, graph, to, strict=False).revisions
     chosen = [item for item in unfinished if item.state in ready and to in (None, item.revision)]
     if not chosen and any(item.revision == to for item in unfinished):
         refuse_too_early(work, str(to), phase)
@@ -266,6 +274,7 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "abort") as session:
+        install_ledger(session)
         work = execution(settings, session, graph, observer)
         later = [r for r in recorded(session).revisions if r != name and r in graph and name in graph.ancestors(r)]
         if later:
@@ -283,6 +292,7 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "restore") as session:
+        install_ledger(session)
         work = execution(settings, session, graph, observer)
         work.restore(name)
         return Applied(tuple(work.outcomes), {name: "migrated"})
@@ -336,7 +346,7 @@ def status(settings: Settings, *, events: int = 0) -> Status:
 
     graph = load_graph(settings)
     with looking(settings, "status") as session:
-        found = planned(session, graph, None)
+        found = planned(session, graph, None, strict=False)
         rows: dict[str, int] = {}
         log: tuple[EventRecord, ...] = ()
         with session.transaction() as connection:
@@ -410,12 +420,9 @@ def shape_of(graph: RevisionGraph, given: str | None) -> str | None:
 @contextmanager
 def recording(settings: Settings) -> Iterator[Session]:
     """A session that writes deployment records: beside a runner, so without its lock."""
-    from migrator.ledger import schema
-
     with connect(settings.require_url(), "deploy") as session:
         require_writable(session)
-        with session.transaction() as connection:
-            schema.install(connection)
+        install_ledger(session)
         yield session
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.errors import MigratorError, PlanRefused, StepFailed, UsageError
+from migrator.errors import MigratorError, NotSupportedHere, PlanRefused, StepFailed, UsageError
 from migrator.events import PhaseStarted, StateChanged, StepFinished, StepStarted
 from migrator.performance import Performer
 from phases.model import BuildIndex, Phase, RemoveIndex, Verify
@@ -77,6 +77,12 @@ class Execution:
         """
         from migrator.ledger import store
 
+        if plan.not_ours:
+            raise NotSupportedHere(
+                f"{revision.path}:{revision.line}: {self.session.facts.user!r} cannot alter it: {plan.not_ours[0]}",
+                next_step="connect as that role, or as a member of it (GRANT owner TO you); see: migrator doctor",
+                revision=revision.id,
+            )
         self.look(plan.prechecks, revision)
         with self.session.transaction() as connection:
             store.begin(

@@ -9,7 +9,7 @@ USER_SCHEMA = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT
 
 TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, c.reltuples::float8, c.relpages,
-       pg_catalog.pg_get_userbyid(c.relowner)
+       CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(c.relowner) END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USER_SCHEMA}
 """

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migrator.errors import PlanRefused, RevisionError
+from migrator.errors import PlanRefused, RevisionError, UsageError
 from phases.catalog import Catalog, Server, Volatility
 from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
@@ -48,6 +48,10 @@ class RevisionPlan:
     operations: tuple[str, ...]
     steps: tuple[PlannedStep, ...]
     prechecks: tuple[Precheck, ...] = ()
+    not_ours: tuple[str, ...] = ()
+    """Tables it changes that the session may not alter, each with its owner."""
+    problem: str = ""
+    """Why it cannot be planned, where the plan was asked not to stop at that."""
 
     def of(self, phase: Phase) -> tuple[PlannedStep, ...]:
         return tuple(step for step in self.steps if step.phase is phase)
@@ -168,8 +172,17 @@ def plan_revision(
         tuple(operation.describe() for operation in operations),
         tuple(PlannedStep(phase, step) for phase, step in steps),
         checks,
+        not_ours(claimed, catalog),
     )
     return plan, after, claimed if Phase.CONTRACT in phases else ()
+
+
+def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
+    """Tables that belong to a role the session is no member of."""
+    tables = [
+        catalog.tables[name] for name in dict.fromkeys(touch.table for touch in claimed) if name in catalog.tables
+    ]
+    return tuple(f'"{table.name}" belongs to role "{table.foreign_owner}"' for table in tables if table.foreign_owner)
 
 
 def operations_of(revision: Revision) -> Sequence[Operation]:
@@ -248,9 +261,18 @@ def recorded_plan(record: RevisionRecord, steps: Sequence[StepRecord], operation
 
 
 def build_plan(
-    graph: RevisionGraph, catalog: Catalog, dialect: Dialect, recorded: Recorded, to: str | None = None
+    graph: RevisionGraph,
+    catalog: Catalog,
+    dialect: Dialect,
+    recorded: Recorded,
+    to: str | None = None,
+    *,
+    strict: bool = True,
 ) -> Plan:
     """Plan everything that is not finished, up to revision `to`.
+
+    Args:
+        strict: False puts down why a pending revision cannot be planned, and goes on.
 
     Raises:
         PlanRefused: a pending revision cannot be done safely; the ones before it are not lost,
@@ -273,7 +295,12 @@ def build_plan(
                 plans.append(recorded_plan(record, steps, [o.describe() for o in operations]))
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
-            plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
+            try:
+                plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
+            except UsageError as problem:
+                if strict:
+                    raise
+                plan = RevisionPlan(revision.id, revision.message, "pending", False, (), (), problem=problem.message)
             plans.append(plan)
     return Plan(catalog.server, tuple(plans))
 

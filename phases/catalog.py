@@ -165,7 +165,8 @@ class Table:
     rows: int = 0
     """Estimate of the statistics; -1 where never analysed."""
     pages: int = 0
-    owner: str = ""
+    foreign_owner: str | None = None
+    """The owner, where the session is no member of it and so cannot alter the table."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     written: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.plugins.servers", "tests.plugins.projects"]
+pytest_plugins = ["tests.plugins.servers", "tests.plugins.projects", "tests.plugins.poolers"]
 
 
 @pytest.fixture(autouse=True)

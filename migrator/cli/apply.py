@@ -52,7 +52,11 @@ def command(
     settings = settings_from(database_url, config, lock_timeout=lock_timeout, lock_give_up=lock_give_up)
     chosen = Phase(phase) if phase else None
     letting = let_through(override, reason, to, phase)
-    if not yes and form == "text" and not confirm(api.plan(settings, to), phase):
+    if (
+        not yes
+        and form == "text"
+        and not confirm(api.plan(settings, to, strict=phase not in ("contract", "purge")), phase)
+    ):
         return
     applied = api.apply(settings, phase=chosen, to=to, override=letting, observer=observer_for(form))
     if form == "json":

@@ -148,6 +148,7 @@ def revision_data(item: RevisionPlan) -> dict[str, Any]:
         "additive": item.additive,
         "release": kept(item),
         "operations": item.operations,
+        "problem": item.problem,
         "steps": [
             {
                 "phase": step.phase,

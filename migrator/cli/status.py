@@ -64,6 +64,8 @@ def print_status(status: Status) -> None:
             f"{item.revision}  {item.message}  [{item.state}]  {done} of {len(item.steps)} steps done",
             bold=True,
         )
+        if item.problem:
+            say(f"  cannot be planned: {item.problem}", fg="yellow")
         if rows := status.rows.get(item.revision):
             say(f"  {rows} rows backfilled")
         if item.remaining:

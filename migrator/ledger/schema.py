@@ -38,6 +38,9 @@ def install(connection: Connection) -> None:
     """
     if installed(connection) is not None:
         return
+    dialect.hold_deployments(connection, exclusive=True)
+    if installed(connection) is not None:
+        return  # by another program, while this one waited
     dialect.create_schema(connection)
     tables.metadata.create_all(connection)
     legal = [{"from_state": a, "to_state": b} for a, b in tables.TRANSITIONS]

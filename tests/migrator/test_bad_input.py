@@ -1,0 +1,240 @@
+"""What is wrong is said with file, line and remedy, and nothing is done."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+TABLES = (
+    "CREATE TABLE users (id int PRIMARY KEY, full_name text NOT NULL, email text UNIQUE, age int, code text, note text,"
+    " height int, doubled int GENERATED ALWAYS AS (height * 2) STORED, UNIQUE (code, note))",
+    "CREATE TABLE orders (id int PRIMARY KEY, user_email text REFERENCES users (email))",
+    "CREATE VIEW adults AS SELECT full_name FROM users WHERE height > 17",
+    "CREATE TABLE events (id int, at date) PARTITION BY RANGE (at)",
+    "CREATE INDEX users_age_idx ON users (age)",
+    "INSERT INTO users VALUES (1, 'Ann', 'a@example.org', NULL, 'x'), (2, 'Bob', 'b@example.org', 30, 'x')",
+)
+
+REFUSED = {
+    "unknown table": ('RenameColumn("usres", "full_name", "name")', 'did you mean "users"?'),
+    "unknown column": ('RenameColumn("users", "fullname", "name")', 'did you mean "full_name"?'),
+    "unknown column to drop": ('DropColumn("users", "agee")', 'did you mean "age"?'),
+    "unknown index": ('DropIndex("users_aeg_idx")', 'did you mean "users_age_idx"?'),
+    "unknown schema": ('RenameColumn("users", "age", "years", schema="shop")', "shop.users"),
+    "name is taken": ('RenameColumn("users", "age", "email")', 'already has a column "email"'),
+    "column is there already": ('AddColumn("users", "age", "int")', 'already has a column "age"'),
+    "table is there already": ('CreateTable("users", Column("id", "int", primary_key=True))', "already exists"),
+    "missing fill": ('AddColumn("users", "size", "int", nullable=False)', 'fill="'),
+    "fill that gives NULL": ('AddColumn("users", "size", "int", nullable=False, fill="age")', "coalesce(age"),
+    "fill that is no expression": ('AddColumn("users", "size", "int", fill="1; DROP TABLE users")', "not an SQL expr"),
+    "fill of an unknown column": ('AddColumn("users", "size", "int", fill="agee")', 'did you mean "age"?'),
+    "default of a column": ('AddColumn("users", "size", "int", default="age")', "default reads the column"),
+    "required column without fill": ('DropColumn("users", "full_name")', "view public.adults"),
+    "column of a view": ('RenameColumn("users", "full_name", "name")', "view public.adults"),
+    "column of the primary key": ('RenameColumn("users", "id", "key")', "primary key"),
+    "generated column": ('RenameColumn("users", "doubled", "twice")', "generated column"),
+    "referenced column": ('RenameColumn("users", "email", "mail")', "orders_user_email_fkey"),
+    "partitioned table": ('RenameColumn("events", "at", "day")', "partitioned table"),
+    "shared constraint": ('DropColumn("users", "note")', "also covers other columns"),
+    "unique index over equal rows": ('CreateIndex("users", "code", unique=True)', "share a value"),
+    "concurrently in RunSQL": ('RunSQL(expand="CREATE INDEX CONCURRENTLY i ON users (age)", undo="")', "CreateIndex"),
+    "RunSQL without a way back": ('RunSQL(expand="SELECT 1")', 'undo=""'),
+    "RunSQL that is no SQL": ('RunSQL(expand="SELEC 1", undo="")', "not SQL"),
+    "Backfill of nothing": ('Backfill("users", {}, where="true")', "names no column"),
+    "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
+    "two renames under one constraint": (
+        'RenameColumn("users", "code", "c"), RenameColumn("users", "note", "n")',
+        "in two revisions",
+    ),
+}
+
+
+@pytest.fixture
+def shop(database, project):
+    database.run(*TABLES)
+    project.url = database.url
+    return project
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_with_file_line_and_remedy_and_nothing_done(name, database, shop):
+    operation, said = REFUSED[name]
+    shop.revision("change", operation)
+    before = database.dump()
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "versions/change.py:8: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert database.dump() == before
+    assert database.rows("SELECT count(*) FROM pg_tables WHERE tablename = 'alembic_version'") == [(0,)]
+
+
+def test_an_edited_revision_is_refused_after_expand(shop, database):
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    shop.apply("expand")
+    expanded = database.dump()
+    shop.last = None
+    shop.revision("change", 'RenameColumn("users", "age", "summers")')
+    for words in (("plan",), ("apply", "--yes"), ("status",)):
+        done = shop.cli(*words)
+        assert done.returncode == 2
+        assert "was edited after its expand phase began" in done.stderr
+        assert "migrator abort change" in done.stderr
+    assert database.dump() == expanded
+    shop.abort("change")
+    assert "years" not in database.dump()
+
+
+def test_a_revision_waits_for_one_in_flight_that_it_overlaps_with(shop):
+    shop.revision("first", 'RenameColumn("users", "age", "years")')
+    shop.apply()
+    shop.revision("apart", 'AddColumn("users", "size", "int")')
+    shop.revision("second", 'AddColumn("users", "half", "int", fill="years / 2")')
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 2
+    assert "still being changed by revision first" in done.stderr
+    assert "migrator apply --phase contract --to first" in done.stderr
+    assert shop.cli("apply", "--yes", "--to", "apart").returncode == 0
+    assert shop.states() == {"first": "migrated", "second": "pending"}
+    assert "cannot be planned" in shop.cli("status").stdout
+    shop.apply("contract", "first")
+    assert shop.cli("apply", "--yes").returncode == 0
+    assert shop.states() == {"first": "contracted", "second": "migrated"}
+
+
+def test_a_contract_waits_for_its_own_gate_only(shop):
+    shop.revision("first", 'RenameColumn("users", "age", "years")')
+    shop.revision("second", 'RenameColumn("users", "code", "reference")')
+    shop.apply()
+    shop.apply("contract", "second")
+    assert shop.states() == {"first": "migrated", "second": "contracted"}
+    shop.apply("contract", "first")
+    shop.restore("second")
+    assert shop.states() == {"first": "contracted", "second": "migrated"}
+
+
+def test_a_role_that_is_not_the_owner_is_refused_before_anything_is_done(shop, database):
+    role = f"guest_{database.name}"
+    database.run(f"CREATE ROLE {role} LOGIN", f'GRANT CREATE ON DATABASE "{database.name}" TO {role}')
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    before = database.dump()
+    try:
+        shop.url = database.url.replace("postgres@", f"{role}@")
+        done = shop.cli("apply", "--yes")
+        assert done.returncode == 1
+        assert f"'{role}' cannot alter it" in done.stderr
+        assert 'belongs to role "postgres"' in done.stderr
+        assert database.dump() == before
+        assert shop.cli("plan").returncode == 0
+        assert "belong to roles this one is no member of" in shop.cli("doctor").stdout
+    finally:
+        database.run(f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
+
+
+def test_a_role_that_may_not_create_the_ledger_is_told_so(shop, database):
+    role = f"guest_{database.name}"
+    database.run(f"CREATE ROLE {role} LOGIN")
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    try:
+        shop.url = database.url.replace("postgres@", f"{role}@")
+        done = shop.cli("apply", "--yes")
+        assert done.returncode == 1
+        assert "permission denied" in done.stderr
+        assert "migrator doctor" in done.stderr
+    finally:
+        database.run(f"DROP ROLE {role}")
+
+
+def test_a_read_only_role_is_refused(shop, database):
+    database.run(f'ALTER DATABASE "{database.name}" SET default_transaction_read_only = on')
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 1
+    assert "read-only" in done.stderr
+    assert "default_transaction_read_only" in done.stderr
+
+
+def test_a_replica_answers_questions_and_is_not_migrated(project, replica_url):
+    project.url = replica_url
+    project.revision("change", 'RenameColumn("users", "full_name", "name")')
+    assert project.cli("plan").returncode == 0
+    for words in (("apply", "--yes"), ("deploy", "record", "--app", "shop", "--version", "1")):
+        done = project.cli(*words)
+        assert done.returncode == 1
+        assert "read-only replica" in done.stderr
+        assert "the primary" in done.stderr
+
+
+def test_a_pooler_in_transaction_mode_is_refused_with_the_remedy(shop, pooler, database):
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    shop.url = pooler("transaction")
+    before = database.dump()
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 1, done.stderr
+    assert "pooler in transaction mode" in done.stderr
+    assert "session mode" in done.stderr
+    assert database.dump() == before
+    doctor = shop.cli("doctor")
+    assert doctor.returncode == 1
+    assert "transaction mode" in doctor.stdout
+
+
+def test_a_pooler_in_session_mode_is_as_good_as_the_server(shop, pooler):
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    shop.url = pooler("session")
+    assert shop.cli("apply", "--yes").returncode == 0
+
+
+def test_a_server_that_is_away(project):
+    project.revision("change", 'RenameColumn("users", "age", "years")')
+    project.url = "postgresql://someone:very-secret@127.0.0.1:1/shop"
+    for words in (("plan",), ("apply", "--yes"), ("status",), ("gate",), ("doctor",), ("deploy", "list")):
+        done = project.cli(*words)
+        assert done.returncode == 1
+        assert "cannot connect to postgresql+psycopg://someone:***@127.0.0.1:1/shop" in done.stderr
+        assert "very-secret" not in done.stdout + done.stderr
+
+
+def test_a_wrong_password_is_never_shown(database, project):
+    """Not in any output, not even in a debugging traceback."""
+    project.url = database.url.replace("postgres@", "nobody-here:very%20secret%40word@")
+    project.revision("change", 'RenameColumn("users", "age", "years")')
+    for words in (("apply", "--yes"), ("plan", "--format", "json"), ("doctor",), ("status", "--format", "json")):
+        done = project.cli(*words, MIGRATOR_DEBUG="1")
+        assert done.returncode == 1
+        for secret in ("very secret", "very%20secret", "secret@word"):
+            assert secret not in done.stdout + done.stderr
+
+
+def test_the_errors_of_a_run_are_one_json_document(shop):
+    shop.revision("change", 'RenameColumn("usres", "full_name", "name")')
+    done = shop.cli("apply", "--format", "json")
+    error = json.loads(done.stdout)["error"]
+    assert error["type"] == "PlanRefused"
+    assert error["next"] == 'did you mean "users"?'
+    assert error["facts"]["line"] == 8
+    assert error["exit_code"] == done.returncode == 2
+    assert done.stderr == ""
+
+
+def test_a_step_that_fails_says_how_to_go_on_and_back(shop, database):
+    shop.revision("change", 'RunSQL(expand="SELECT 1 / (SELECT count(*) FROM orders)", undo="")')
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 1
+    assert "division by zero" in done.stderr
+    assert "migrator abort change" in done.stderr
+    database.run("INSERT INTO orders VALUES (1)")
+    assert shop.cli("apply", "--yes").returncode == 0
+
+
+def test_the_verification_names_rows_that_differ(shop, database):
+    shop.revision("change", 'RenameColumn("users", "age", "years")')
+    shop.apply()
+    database.run("ALTER TABLE users DISABLE TRIGGER USER", "UPDATE users SET age = 99 WHERE id = 2")
+    done = shop.cli("verify")
+    assert done.returncode == 1
+    assert '1 of 2 rows of "public.users" differ (for example 2)' in done.stderr
+    document = json.loads(shop.cli("verify", "--format", "json").stdout)
+    assert document["error"]["facts"]["sample"] == ["2"]
