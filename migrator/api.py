@@ -6,26 +6,26 @@ no runner lock and write nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
+from migrator.deploying import Build as Build
+from migrator.deploying import deploy_finish as deploy_finish
+from migrator.deploying import deploy_record as deploy_record
+from migrator.deploying import deploy_start as deploy_start
+from migrator.deploying import deployments as deployments
 from migrator.errors import NotYet, UsageError
 from migrator.events import Observer, ignore
 from migrator.execution import Execution, Outcome
-from migrator.performance import LockPolicy, Performer
-from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for, finished
-from phases.backfill import Pacing
+from migrator.planning import Plan, RevisionPlan, finished
+from migrator.runs import clock, execution, install_ledger, load_graph, looking, planned, recorded, running
 from phases.gate import Verdict
 from phases.model import Phase
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from migrator.ledger.records import DeploymentRecord, EventRecord
+    from migrator.ledger.records import EventRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -47,71 +47,6 @@ class Override:
     reason: str
 
 
-def load_graph(settings: Settings) -> RevisionGraph:
-    """Read the revision files.
-
-    Raises:
-        RevisionError: a file or the graph is wrong.
-    """
-    from migrator.revisions import RevisionGraph
-
-    return RevisionGraph.load(settings)
-
-
-@contextmanager
-def looking(settings: Settings, verb: str) -> Iterator[Session]:
-    """A session that only reads."""
-    with connect(settings.require_url(), verb) as session:
-        yield session
-
-
-@contextmanager
-def running(settings: Settings, verb: str) -> Iterator[Session]:
-    """A session that holds the runner lock.
-
-    Raises:
-        NotSupportedHere: a replica, a read-only role or a transaction-mode pooler.
-        RunnerBusy: another runner is at work.
-    """
-    with connect(settings.require_url(), verb) as session:
-        require_writable(session)
-        refuse_shared_backend(settings.require_url(), session)
-        take_runner_lock(session)
-        yield session
-
-
-def install_ledger(session: Session) -> None:
-    """Create the ledger where there is none."""
-    from migrator.ledger import schema
-
-    with session.transaction() as connection:
-        schema.install(connection)
-
-
-def recorded(session: Session) -> Recorded:
-    """What the database remembers. Writes nothing, not even where there is no ledger."""
-    from migrator.alembic_support import stamped
-    from migrator.ledger import schema, store
-
-    with session.transaction() as connection:
-        heads = frozenset(stamped(connection))
-        if schema.installed(connection) is None:
-            return Recorded(heads, {}, {})
-        revisions = store.revisions(connection)
-        steps = store.all_steps(connection)
-        return Recorded(heads, revisions, {name: steps.get(name, ()) for name in revisions})
-
-
-def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: bool = True) -> Plan:
-    from migrator.introspection import read_catalog, volatility_reader
-
-    memory = recorded(session)
-    with session.transaction() as connection:
-        catalog = read_catalog(connection)
-        dialect = dialect_for(session.server, volatility_reader(connection))
-        return build_plan(graph, catalog, dialect, memory, to, strict=strict)
-
-
 def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> Plan:
     """Say what would be done, in which steps, under which locks.
 
@@ -125,24 +60,6 @@ def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> P
     graph = load_graph(settings)
     with looking(settings, "plan") as session:
         return planned(session, graph, graph.resolve(to) if to else None, strict=strict)
-
-
-def execution(settings: Settings, session: Session, graph: RevisionGraph, observer: Observer) -> Execution:
-    """An execution as the settings say, stamping Alembic's table where a revision may be released."""
-    policy = LockPolicy(
-        timeout_ms=settings.lock_timeout_ms,
-        attempts=settings.lock_retries,
-        give_up_after=settings.lock_give_up,
-    )
-    pacing = Pacing(target_seconds=settings.batch_target)
-    performer = Performer(session, policy, pacing, observer)
-
-    def on_state(connection: Connection, revision: str, state: str) -> None:
-        from migrator.release import follow
-
-        follow(connection, graph, revision, state)
-
-    return Execution(performer, on_state)
 
 
 def apply(
@@ -356,13 +273,6 @@ def status(settings: Settings, *, events: int = 0) -> Status:
         return Status(found.revisions, recorded(session).heads, runner_owner(session), clock(session), rows, log)
 
 
-def clock(session: Session) -> datetime:
-    """The database's clock: the only one that decides anything."""
-    rows = session.query("SELECT clock_timestamp()")
-    moment: datetime = rows[0][0]
-    return moment
-
-
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:
     """Judge the contract gate of one revision, or of every migrated one. Writes nothing."""
     from migrator.contracting import judge_gate
@@ -376,123 +286,3 @@ def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdic
             raise UsageError(f"revision {names[0]} has not been started", next_step="migrator plan")
         with session.transaction() as connection:
             return {name: judge_gate(connection, settings, graph, name) for name in names}
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """A build that is deployed somewhere.
-
-    Args:
-        shape: newest revision whose new shape it uses; None: the head of this checkout; `none`: none.
-        survives: newest revision whose contract it survives; None: the same as `shape`.
-        key: the same key is recorded once.
-    """
-
-    application: str
-    version: str
-    environment: str = "production"
-    shape: str | None = None
-    survives: str | None = None
-    strategy: str = "rolling"
-    key: str | None = None
-    commit: str | None = None
-
-
-def shape_of(graph: RevisionGraph, given: str | None) -> str | None:
-    """The revision a build names, or the one head of the checkout.
-
-    Raises:
-        RevisionError: no such revision.
-        UsageError: the checkout has several heads, so one has to be named.
-    """
-    if given == "none":
-        return None
-    if given is not None:
-        return graph.resolve(given)
-    if len(graph.heads) > 1:
-        raise UsageError(
-            f"this checkout has several heads: {', '.join(graph.heads)}",
-            next_step="name one: --shape REVISION",
-        )
-    return graph.heads[0] if graph.heads else None
-
-
-@contextmanager
-def recording(settings: Settings) -> Iterator[Session]:
-    """A session that writes deployment records: beside a runner, so without its lock."""
-    with connect(settings.require_url(), "deploy") as session:
-        require_writable(session)
-        install_ledger(session)
-        yield session
-
-
-def deploy_start(settings: Settings, build: Build) -> DeploymentRecord:
-    """Record that a deployment begins.
-
-    Raises:
-        NotYet: the build reads a shape that is not there yet, or uses one that is gone.
-    """
-    graph = load_graph(settings)
-    with recording(settings) as session, session.transaction() as connection:
-        return _start(connection, graph, build)
-
-
-def _start(connection: Connection, graph: RevisionGraph, build: Build) -> DeploymentRecord:
-    from migrator.alembic_support import stamped
-    from migrator.deployments import start_deployment
-    from migrator.planning import stamped_revisions
-
-    uses = shape_of(graph, build.shape)
-    return start_deployment(
-        connection,
-        application=build.application,
-        version=build.version,
-        environment=build.environment,
-        strategy=build.strategy,
-        uses=uses,
-        survives=shape_of(graph, build.survives) if build.survives else uses,
-        ancestors=graph.all_ancestors(),
-        applied=stamped_revisions(graph, frozenset(stamped(connection))),
-        key=build.key,
-        commit=build.commit,
-    )
-
-
-def deploy_record(settings: Settings, build: Build) -> DeploymentRecord:
-    """Record a deployment that is done, in one go.
-
-    Raises:
-        NotYet: the build may not run now.
-    """
-    from migrator.deployments import finish_deployment
-
-    graph = load_graph(settings)
-    with recording(settings) as session, session.transaction() as connection:
-        started = _start(connection, graph, build)
-        return finish_deployment(connection, started.id, "succeeded")
-
-
-def deploy_finish(
-    settings: Settings, application: str, environment: str, version: str | None, status: str
-) -> DeploymentRecord:
-    """Record how the running deployment of an application ended.
-
-    Raises:
-        UsageError: none is running.
-    """
-    from migrator.deployments import finish_deployment, running_deployment
-
-    with recording(settings) as session, session.transaction() as connection:
-        running = running_deployment(connection, application, environment, version)
-        return finish_deployment(connection, running.id, status)
-
-
-def deployments(settings: Settings) -> tuple[DeploymentRecord, ...]:
-    """Every recorded deployment, oldest first. Writes nothing."""
-    from migrator.deployments import all_deployments
-    from migrator.ledger import schema
-
-    with looking(settings, "deploy") as session, session.transaction() as connection:
-        if schema.installed(connection) is None:
-            return ()
-        return tuple(all_deployments(connection))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from migrator.database import Session, connect, refuse_shared_backend
 from migrator.errors import NotSupportedHere
+from migrator.planning import finished
+from phases.encoding import encode
 from phases.names import PREFIX, TRIGGER_PREFIX
 
 if TYPE_CHECKING:
     from migrator.settings import Settings
 
 NEWEST_TESTED = 18
+DIGEST = re.compile(r"_([0-9a-f]{8})_")
+"""The part of our names that tells them apart (`phases.names`)."""
 
 OWNED = """
 SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -135,8 +141,10 @@ def leftovers(session: Session) -> Iterator[Finding]:
             f"REINDEX INDEX CONCURRENTLY {index}, or drop it",
         )
     found = [row[0] for row in session.query(LEFTOVERS)]
-    if found and not open_revisions(session):
-        listed = ", ".join(found)
+    known = statements_in_flight(session)
+    lost = [name for name in found if not any(digest in known for digest in DIGEST.findall(name))]
+    if lost:
+        listed = ", ".join(lost)
         yield Finding("problem", "leftovers", f"of no revision in flight: {listed}", "look at them, and drop them")
     elif found:
         yield Finding("ok", "leftovers", f"{len(found)} helper objects of revisions in flight")
@@ -144,13 +152,18 @@ def leftovers(session: Session) -> Iterator[Finding]:
         yield Finding("ok", "leftovers", "none")
 
 
-def open_revisions(session: Session) -> list[str]:
+def statements_in_flight(session: Session) -> str:
+    """What revisions that are not finished have sent or will send, as one text."""
     from migrator.ledger import schema, store
 
     with session.transaction() as connection:
         if schema.installed(connection) is None:
-            return []
-        return [name for name, record in store.revisions(connection).items() if record.state != "purged"]
+            return ""
+        steps = store.all_steps(connection)
+        unfinished = [
+            name for name, record in store.revisions(connection).items() if not finished(record, steps.get(name, ()))
+        ]
+    return json.dumps([encode(record.step) for name in unfinished for record in steps.get(name, ())])
 
 
 def limits(settings: Settings) -> Iterator[Finding]:

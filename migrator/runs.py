@@ -1,0 +1,111 @@
+"""Sessions, and what a run needs to know: the ground the verbs stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
+from migrator.events import Observer
+from migrator.execution import Execution
+from migrator.performance import LockPolicy, Performer
+from migrator.planning import Plan, Recorded, build_plan, dialect_for
+from phases.backfill import Pacing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migrator.revisions import RevisionGraph
+    from migrator.settings import Settings
+
+
+def load_graph(settings: Settings) -> RevisionGraph:
+    """Read the revision files.
+
+    Raises:
+        RevisionError: a file or the graph is wrong.
+    """
+    from migrator.revisions import RevisionGraph
+
+    return RevisionGraph.load(settings)
+
+
+@contextmanager
+def looking(settings: Settings, verb: str) -> Iterator[Session]:
+    """A session that only reads."""
+    with connect(settings.require_url(), verb) as session:
+        yield session
+
+
+@contextmanager
+def running(settings: Settings, verb: str) -> Iterator[Session]:
+    """A session that holds the runner lock.
+
+    Raises:
+        NotSupportedHere: a replica, a read-only role or a transaction-mode pooler.
+        RunnerBusy: another runner is at work.
+    """
+    with connect(settings.require_url(), verb) as session:
+        require_writable(session)
+        refuse_shared_backend(settings.require_url(), session)
+        take_runner_lock(session)
+        yield session
+
+
+def install_ledger(session: Session) -> None:
+    """Create the ledger where there is none."""
+    from migrator.ledger import schema
+
+    with session.transaction() as connection:
+        schema.install(connection)
+
+
+def recorded(session: Session) -> Recorded:
+    """What the database remembers. Writes nothing, not even where there is no ledger."""
+    from migrator.alembic_support import stamped
+    from migrator.ledger import schema, store
+
+    with session.transaction() as connection:
+        heads = frozenset(stamped(connection))
+        if schema.installed(connection) is None:
+            return Recorded(heads, {}, {})
+        revisions = store.revisions(connection)
+        steps = store.all_steps(connection)
+        return Recorded(heads, revisions, {name: steps.get(name, ()) for name in revisions})
+
+
+def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: bool = True) -> Plan:
+    from migrator.introspection import read_catalog, volatility_reader
+
+    memory = recorded(session)
+    with session.transaction() as connection:
+        catalog = read_catalog(connection)
+        dialect = dialect_for(session.server, volatility_reader(connection))
+        return build_plan(graph, catalog, dialect, memory, to, strict=strict)
+
+
+def execution(settings: Settings, session: Session, graph: RevisionGraph, observer: Observer) -> Execution:
+    """An execution as the settings say, stamping Alembic's table where a revision may be released."""
+    policy = LockPolicy(
+        timeout_ms=settings.lock_timeout_ms,
+        attempts=settings.lock_retries,
+        give_up_after=settings.lock_give_up,
+    )
+    pacing = Pacing(target_seconds=settings.batch_target)
+    performer = Performer(session, policy, pacing, observer)
+
+    def on_state(connection: Connection, revision: str, state: str) -> None:
+        from migrator.release import follow
+
+        follow(connection, graph, revision, state)
+
+    return Execution(performer, on_state)
+
+
+def clock(session: Session) -> datetime:
+    """The database's clock: the only one that decides anything."""
+    rows = session.query("SELECT clock_timestamp()")
+    moment: datetime = rows[0][0]
+    return moment

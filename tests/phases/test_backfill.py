@@ -1,0 +1,135 @@
+"""A backfill driven by a list: every page and stripe once, from wherever it stopped."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phases.backfill import Pacing, perform_fill
+from phases.catalog import Server
+from phases.effects import Batch, Batched, Commit, Pause, Progress, Query
+from phases.errors import Refused
+from phases.model import Fill, TableName
+
+STEP = Fill(
+    name="backfill", table=TableName("public", "t"), target="t.b", assignments='"b" = "a"', pending="x", stripe='"id"'
+)
+TID = re.compile(r"ctid >= '\((\d+),0\)'::tid AND ctid < '\((\d+),0\)'::tid(?: AND \(\"id\" & (\d+)\) = (\d+))?")
+
+
+class Table:
+    """Answers a walk: how many pages there are, how long a batch takes, and which rows are held."""
+
+    def __init__(self, pages, seconds, held=(), stop_after=None):
+        self.pages, self.seconds, self.held = pages, list(seconds), list(held)
+        self.seen, self.cursor, self.stop_after = [], None, stop_after
+        self.finished = False
+
+    def walk(self, pacing, version=(18, 0), step=STEP):
+        steps = perform_fill(step, self.cursor, Server("postgresql", version), pacing)
+        answer = None
+        try:
+            while True:
+                answer = self.answer(steps.send(answer))
+                if self.stop_after is not None and len(self.seen) >= self.stop_after:
+                    return
+        except StopIteration:
+            return
+
+    def answer(self, effect):
+        match effect:
+            case Query():
+                return [(self.pages,)]
+            case Batch():
+                blocked = self.held.pop() if self.held else False
+                if blocked:
+                    return Batched(0, 0.1, blocked=True)
+                self.seen.append(effect.sql)
+                self.cursor = effect.cursor
+                return Batched(1, self.seconds.pop() if self.seconds else 0.05)
+            case Commit():
+                self.finished = effect.finishes
+        assert isinstance(effect, Query | Batch | Commit | Pause | Progress)
+        return None
+
+    def covered(self):
+        found = []
+        for sql in self.seen:
+            first, last, _, stripe = TID.search(sql).groups()
+            found += [(page, int(stripe or 0)) for page in range(int(first), int(last))]
+        return found
+
+
+pacings = st.builds(
+    lambda stripes, window: Pacing(stripes=stripes, first_window=window, smallest_window=1, largest_window=64),
+    st.sampled_from([2, 4, 8]),
+    st.integers(1, 64),
+)
+
+
+@given(st.integers(0, 200), pacings, st.lists(st.floats(0.001, 2.0), max_size=50), st.lists(st.booleans(), max_size=40))
+def test_every_page_and_stripe_once_whatever_is_slow_or_held(pages, pacing, seconds, held):
+    table = Table(pages, seconds, held)
+    table.walk(pacing)
+    assert sorted(table.covered()) == [(page, stripe) for page in range(pages) for stripe in range(pacing.stripes)]
+    assert table.finished
+
+
+@given(st.integers(1, 100), pacings, st.lists(st.booleans(), max_size=20), st.integers(1, 60))
+def test_goes_on_from_any_cursor_without_doing_anything_twice(pages, pacing, held, stop_after):
+    table = Table(pages, [], held, stop_after)
+    table.walk(pacing)
+    table.stop_after = None
+    table.walk(pacing)
+    assert sorted(table.covered()) == [(page, stripe) for page in range(pages) for stripe in range(pacing.stripes)]
+
+
+@given(st.integers(1, 10_000), st.floats(0, 10))
+def test_the_window_stays_within_its_bounds_and_follows_the_target(size, slowest):
+    pacing = Pacing()
+    resized = pacing.resized(size, slowest, 16, 4096)
+    if slowest > 0.125:
+        assert resized <= max(16, size)
+    assert 16 <= resized <= 4096 or resized == size
+
+
+def test_rows_that_keep_coming_are_refused_and_not_chased_for_ever():
+    class Busy(Table):
+        def answer(self, effect):
+            if isinstance(effect, Query) and "EXISTS" in effect.sql:
+                return [(True,)]
+            return super().answer(effect)
+
+    step = Fill(name="b", table=STEP.table, target="t.b", assignments="x", pending="y", repeat=True)
+    with pytest.raises(Refused, match="still match after 20 walks"):
+        Busy(1, []).walk(Pacing(), step=step)
+
+
+def test_a_server_without_tid_ranges_walks_the_key():
+    class Keys(Table):
+        """Keys 1 to 2,500, as the server answers questions about them."""
+
+        def answer(self, effect):
+            if isinstance(effect, Query) and "DESC" in effect.sql:
+                return [("2500",)]
+            if isinstance(effect, Query):
+                after = re.search(r"> \('(\d+)'\)", effect.sql)
+                skip = int(re.search(r"OFFSET (\d+)", effect.sql)[1])
+                key = int(after[1] if after else 0) + skip + 1
+                return [(str(key),)] if key <= 2500 else []
+            return super().answer(effect)
+
+    step = Fill(name="b", table=STEP.table, target="t.b", assignments='"b" = "a"', pending="x", key=('"id"',))
+    table = Keys(0, [])
+    table.walk(Pacing(first_rows=1000), (13, 0), step)
+    bounds = [re.search(r"<= \('(\d+)'\)", sql)[1] for sql in table.seen]
+    assert bounds == ["1000", "2500"]
+    assert table.finished
+    stopped = Keys(0, [], stop_after=1)
+    stopped.walk(Pacing(first_rows=1000), (13, 0), step)
+    stopped.stop_after = None
+    stopped.walk(Pacing(first_rows=1000), (13, 0), step)
+    assert [re.search(r"<= \('(\d+)'\)", sql)[1] for sql in stopped.seen] == ["1000", "2000", "2500"]
