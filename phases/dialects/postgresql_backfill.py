@@ -91,15 +91,17 @@ class KeyWalk:
 
     def end(self) -> str:
         """Question for the greatest key: the end of the walk."""
-        descending = ", ".join(f"{column} DESC" for column in self.step.key)
-        return f"SELECT {self._texts()} FROM {qualified(self.step.table)} ORDER BY {descending} LIMIT 1"
+        # Qualified, because ORDER BY prefers the texts of the output, which sort otherwise.
+        descending = ", ".join(f"walked.{column} DESC" for column in self.step.key)
+        return f"SELECT {self._texts()} FROM ONLY {qualified(self.step.table)} AS walked ORDER BY {descending} LIMIT 1"
 
     def next(self, after: Sequence[str], last: Sequence[str], rows: int) -> str:
         """Question for the key at which a batch of `rows` rows ends; no row where it ends at `last`."""
+        ascending = ", ".join(f"walked.{column}" for column in self.step.key)
         return (
-            f"SELECT {self._texts()} FROM {qualified(self.step.table)}"
+            f"SELECT {self._texts()} FROM ONLY {qualified(self.step.table)} AS walked"
             f" WHERE {self._after(after)} AND {self._bound(last, '<')}"
-            f" ORDER BY {self._key} OFFSET {rows - 1} LIMIT 1"
+            f" ORDER BY {ascending} OFFSET {rows - 1} LIMIT 1"
         )
 
     def batch(self, after: Sequence[str], upto: Sequence[str]) -> str:

@@ -75,7 +75,7 @@ CASES = {
         "SELECT count(*) FROM users WHERE age IS NULL",
     ),
     "add column, volatile default": Case(
-        'AddColumn("users", "token", "text", nullable=False, default="gen_random_uuid()::text")',
+        'AddColumn("users", "token", "text", nullable=False, default="md5(random()::text)")',
         Shape(NAME),
         Shape({**NAME, "token": text}),
         "SELECT count(*) FROM users WHERE token IS NULL",

@@ -70,12 +70,12 @@ CASES = {
     ),
     "add column, stable default": Case('AddColumn("users", "seen", "timestamptz", default="now()")'),
     "add column, volatile default": Case(
-        'AddColumn("users", "token", "uuid", nullable=False, default="gen_random_uuid()")',
+        'AddColumn("users", "token", "uuid", nullable=False, default="md5(random()::text)::uuid")',
         question="SELECT count(DISTINCT token) FROM users",
         answer=3000,
     ),
     "add nullable column, volatile default": Case(
-        'AddColumn("users", "token", "uuid", default="gen_random_uuid()")',
+        'AddColumn("users", "token", "uuid", default="md5(random()::text)::uuid")',
         question="SELECT count(DISTINCT token) FROM users",
         answer=3000,
     ),

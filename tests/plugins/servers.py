@@ -67,13 +67,22 @@ class Database:
 
     def dump(self) -> str:
         """The schema as `pg_dump` writes it, without the ledger and Alembic's table."""
-        program = str(self.server.binaries / "pg_dump") if self.server.binaries else "pg_dump"
+        own = self.server.binaries / "pg_dump" if self.server.binaries else None
+        # A newer pg_dump reads older servers; not every build of a server comes with one.
+        program = str(own if own and own.exists() else newest_pg_dump())
         options = ["--schema-only", "--exclude-schema=migrator", "--exclude-table=alembic_version"]
         done = subprocess.run(
             [program, *options, self.plain_url], capture_output=True, text=True, check=True, timeout=60
         )
         lines = done.stdout.splitlines()
         return "\n".join(line for line in lines if not line.startswith(("\\restrict", "\\unrestrict", "--")))
+
+
+@cache
+def newest_pg_dump() -> Path:
+    found = all_binaries()
+    programs = [found[major].folder / "pg_dump" for major in sorted(found, reverse=True)]
+    return next((program for program in programs if program.exists()), Path("pg_dump"))
 
 
 @cache
