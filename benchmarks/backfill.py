@@ -52,7 +52,6 @@ COUNTERS = """
 SELECT pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_hot_updated(c.oid), pg_relation_size(c.oid)
 FROM pg_class c WHERE c.oid = 'users'::regclass
 """
-QUIET_SECONDS = 5.0
 SERVER = {"fsync": "on", "autovacuum": "off"}
 
 
@@ -124,7 +123,8 @@ def p99(waits: list[float]) -> float:
 class Bench:
     """One project on one server; every measurement starts from a table made anew."""
 
-    def __init__(self, server: EmbeddedServer, folder: Path, rows: int) -> None:
+    def __init__(self, server: EmbeddedServer, folder: Path, rows: int, quiet_seconds: float) -> None:
+        self.quiet_seconds = quiet_seconds
         self.rows, self.url = rows, server.url().replace("+psycopg", "")
         projects.write_setup(projects.plan_setup(folder))
         (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(MIGRATION)
@@ -179,17 +179,17 @@ class Bench:
         client.start()
         time.sleep(1.0)
         client.taken()
-        time.sleep(QUIET_SECONDS)
+        time.sleep(self.quiet_seconds)
         before = client.taken()
         work()
         client.stop()
         return before, client.taken()
 
 
-def measure(rows: int) -> Figures:
+def measure(rows: int, quiet_seconds: float) -> Figures:
     """Measure everything, on a server of our own."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer(settings=SERVER) as server:
-        bench = Bench(server, Path(folder), rows)
+        bench = Bench(server, Path(folder), rows, quiet_seconds)
         # A-B-B-A: whatever warms up or wears off in the course of the run falls on both.
         ways = bench.single_update, bench.backfill, bench.backfill, bench.single_update
         a1, b1, b2, a2 = [bench.alone(way) for way in ways]
@@ -216,9 +216,10 @@ def measure(rows: int) -> Figures:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--quiet-seconds", type=float, default=5.0, help="how long to watch before the work")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     given = parser.parse_args()
-    figures = asdict(measure(given.rows))
+    figures = asdict(measure(given.rows, given.quiet_seconds))
     if given.format == "json":
         print(json.dumps(figures, indent=2))
         return

@@ -1,0 +1,113 @@
+"""Write the reference pages from the code: `python docs/generate.py`. A test fails while they differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import click
+
+from migrator.cli.commands import COMMANDS
+from migrator.settings import Settings, setting_names
+from phases import operations
+
+FOLDER = Path(__file__).parent / "reference"
+NAMES = (
+    "CreateTable",
+    "Column",
+    "AddColumn",
+    "RenameColumn",
+    "DropColumn",
+    "CreateIndex",
+    "DropIndex",
+    "Backfill",
+    "RunSQL",
+)
+ABOUT = {
+    "database_url": "The database; in a committed file without a password.",
+    "database_url_env": "Name of the environment variable that has the URL.",
+    "script_location": "Alembic's script directory; its own configuration is read where there is one.",
+    "lock_timeout": "How long one try for a lock may wait, and others queue behind it.",
+    "lock_retries": "Tries for a lock before giving up.",
+    "lock_give_up": "How long to go on trying in all.",
+    "batch_target": "How long one transaction of a backfill should take.",
+    "gate_hours": "Hours without an old build before a contract; 24 at least.",
+    "retention": "How long a quarantined column is kept before a purge.",
+}
+
+
+def operations_page() -> str:
+    parts = ["# Operations\n", "Names are exact: never quoted, never folded. Expressions are SQL.\n"]
+    for name in NAMES:
+        kind = getattr(operations, name)
+        text = inspect.getdoc(kind) or ""
+        summary, _, arguments = text.partition("Args:")
+        signature = re.sub(r" -> .*", "", str(inspect.signature(kind)))
+        parts.append(f"## {name}\n\n```python\n{name}{signature.replace(chr(39), '')}\n```\n\n{summary.strip()}\n")
+        if arguments:
+            parts.append(listed(arguments))
+    return "\n".join(parts)
+
+
+def listed(arguments: str) -> str:
+    """The `Args:` of a docstring as a list."""
+    found: list[str] = []
+    for line in inspect.cleandoc(arguments).splitlines():
+        if re.match(r"[\w, ]+: ", line):
+            name, _, said = line.partition(": ")
+            found.append(f"- `{name}`: {said}")
+        elif found:
+            found[-1] += f" {line.strip()}"
+    return "\n".join(found) + "\n"
+
+
+def commands_page() -> str:
+    parts = ["# Commands\n"]
+    for name in COMMANDS:
+        command = importlib.import_module(f"migrator.cli.{name}").command
+        parts.append(f"## migrator {name}\n\n```text\n{help_of(command, f'migrator {name}')}\n```\n")
+        for inner in sorted(getattr(command, "commands", {})):
+            shown = help_of(command.commands[inner], f"migrator {name} {inner}")
+            parts.append(f"### migrator {name} {inner}\n\n```text\n{shown}\n```\n")
+    return "\n".join(parts)
+
+
+def help_of(command: click.Command, path: str) -> str:
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def settings_page() -> str:
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    rows = [
+        "# Settings\n",
+        "In `[tool.migrator]` of `pyproject.toml`, as `MIGRATOR_…` in the environment, or as a flag.",
+    ]
+    rows += ["A flag beats the environment, the environment beats the file. Durations are `500ms`, `5m`, `7d`.\n"]
+    rows += ["| setting | variable | default | meaning |", "| --- | --- | --- | --- |"]
+    for name in setting_names():
+        rows.append(f"| `{name}` | `MIGRATOR_{name.upper()}` | {shown(name, defaults[name])} | {ABOUT[name]} |")
+    return "\n".join(rows) + "\n"
+
+
+def shown(name: str, default: object) -> str:
+    """A default as a user would write it."""
+    if isinstance(default, float) and name != "gate_hours":
+        size, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
+        return f"`{default / size:g}{unit}`"
+    return "" if default is None else f"`{default}`"
+
+
+PAGES = {"operations.md": operations_page, "commands.md": commands_page, "settings.md": settings_page}
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()
