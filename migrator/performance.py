@@ -157,8 +157,7 @@ class Performer:
 
         asked = granted = time.monotonic()
         with self.session.transaction() as connection:
-            run(connection, postgresql.lock_timeout(self.policy.timeout_ms))
-            for statement in postgresql.lock_statements(effect.locks):
+            for statement in postgresql.lock_statements(effect.locks, self.policy.timeout_ms):
                 run(connection, statement)
             granted = time.monotonic()
             for statement in effect.statements:

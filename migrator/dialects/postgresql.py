@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 from phases.model import Lock, LockMode
 from phases.sql import literal, qualified
+
+PATIENT_LOCK_TIMEOUT_MS = 3000
 
 RUNNER_LOCK = 0x6D696772
 """Key of the advisory lock that a runner holds: the letters "migr"."""
@@ -73,8 +75,19 @@ def lock_timeout(milliseconds: int) -> str:
     return f"SET LOCAL lock_timeout = {milliseconds}"
 
 
-def lock_statements(locks: Iterable[Lock]) -> tuple[str, ...]:
-    return tuple(f"LOCK TABLE {qualified(lock.table)} IN {lock.mode} MODE" for lock in locks)
+def lock_statements(locks: Sequence[Lock], timeout_ms: int) -> Iterator[str]:
+    """Take locks: first the one that no reader or writer waits for, patiently, then the real ones, briefly.
+
+    Autovacuum holds that same lock, and steps aside only for somebody who has waited for
+    `deadlock_timeout` (1 s): longer than anybody may queue behind an exclusive lock.
+    """
+    yield lock_timeout(max(PATIENT_LOCK_TIMEOUT_MS, timeout_ms))
+    for lock in locks:
+        yield f"LOCK TABLE {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
+    yield lock_timeout(timeout_ms)
+    for lock in locks:
+        if lock.mode is not LockMode.SHARE_UPDATE_EXCLUSIVE:
+            yield f"LOCK TABLE {qualified(lock.table)} IN {lock.mode} MODE"
 
 
 def blockers_query(lock: Lock) -> str:

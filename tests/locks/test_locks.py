@@ -9,9 +9,11 @@ import time
 import psycopg
 import pytest
 
+from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import LockNotAvailable, RunnerBusy
 from migrator.events import LockRetried
 from tests.crash.test_kill import start, wait_for
+from tests.plugins.servers import missing, versions
 
 TABLE = (
     "CREATE TABLE users (id int PRIMARY KEY, full_name text NOT NULL)",
@@ -130,6 +132,36 @@ def test_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
         assert "migrator apply" in looking.stdout
         holder.execute("COMMIT")
     assert first.wait(60) == 0
+
+
+@pytest.fixture
+def server_with_autovacuum():
+    """A server whose autovacuum comes at once and takes its time."""
+    if not versions() or 0 in versions():
+        missing("no server of our own")
+    lazy = {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1"}
+    with EmbeddedServer(all_binaries()[versions()[0]], lazy) as server:
+        yield server
+
+
+def test_autovacuum_is_made_to_step_aside(server_with_autovacuum, project):
+    project.url = server_with_autovacuum.url()
+    with psycopg.connect(project.url.replace("+psycopg", ""), autocommit=True) as connection:
+        for statement in TABLE:
+            connection.execute(statement)
+        connection.execute("INSERT INTO users SELECT i, repeat('x', 500) FROM generate_series(501, 20000) i")
+        connection.execute(
+            "ALTER TABLE users SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)"
+        )
+        connection.execute("DELETE FROM users WHERE id % 2 = 0")
+        at_work = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'autovacuum: VACUUM%users%'"
+        deadline = time.monotonic() + 60
+        while connection.execute(at_work).fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        project.revision("change", 'RenameColumn("users", "full_name", "name")')
+        project.apply("expand")
+    assert not [event for event in project.seen if isinstance(event, LockRetried)]
 
 
 def test_ctrl_c_stops_at_once_and_the_next_run_continues(prepared, project):
