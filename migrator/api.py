@@ -187,7 +187,10 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
 
     Raises:
         UsageError: a later revision builds on it, its contract has begun, or data would be lost.
+        NotYet: a build that uses the new shape is live.
     """
+    from migrator.contracting import abort_guard
+
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "abort") as session:
@@ -196,7 +199,7 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
         later = [r for r in recorded(session).revisions if r != name and r in graph and name in graph.ancestors(r)]
         if later:
             raise UsageError(f"revision {later[-1]} builds on {name}", next_step=f"first: migrator abort {later[-1]}")
-        work.abort(name, discard=discard)
+        work.abort(name, discard=discard, guard=abort_guard(graph, name))
         return Applied(tuple(work.outcomes), {})
 
 

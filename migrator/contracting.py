@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from migrator.deployments import gate_facts
+from migrator.deployments import gate_facts, live_builds
 from migrator.errors import NotYet
 from migrator.ledger import store
 from migrator.ledger.dialect import hold_deployments
@@ -64,6 +64,23 @@ def closed(revision: str, verdict: Verdict) -> NotYet:
         opens_at=verdict.opens_at.isoformat() if verdict.opens_at else None,
         conditions=[condition.name for condition in failing],
     )
+
+
+def abort_guard(graph: RevisionGraph, revision: str) -> Guard:
+    """Refuse an abort while a build that uses the new shape is live: its next statement would fail."""
+
+    def guard(connection: Connection) -> None:
+        hold_deployments(connection, exclusive=True)
+        live = live_builds(connection, revision, graph.all_ancestors())
+        if live:
+            found = ", ".join(f"{d.application} {d.version} in {d.environment}" for d in live)
+            raise NotYet(
+                f"the new shape of {revision} is in use: {found}",
+                next_step="deploy a build that does not use it, and record it: migrator deploy record",
+                builds=[d.version for d in live],
+            )
+
+    return guard
 
 
 def purge_guard(settings: Settings, graph: RevisionGraph, revision: str, override: Override | None) -> Guard:

@@ -12,7 +12,7 @@ from migrator.ledger import store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
 from migrator.ledger.tables import NOW, deployments
-from phases.gate import Deployment, Facts
+from phases.gate import Deployment, Facts, live_until
 from phases.model import Phase, Verify
 from phases.shapes import BuildVerdict, RevisionState, judge_build
 
@@ -53,15 +53,7 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
     record = store.revision(connection, revision)
     checks = [s for s in store.steps(connection, revision, phase=Phase.MIGRATE) if isinstance(s.step, Verify)]
     found = [
-        Deployment(
-            d.application,
-            d.environment,
-            d.version,
-            d.status,
-            d.started_at,
-            d.finished_at,
-            d.survives is not None and revision in ancestors.get(d.survives, frozenset()),
-        )
+        as_deployment(d, clean=d.survives is not None and revision in ancestors.get(d.survives, frozenset()))
         for d in all_deployments(connection)
     ]
     return Facts(
@@ -69,6 +61,31 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         found,
         record.state if record else "not started",
         all(step.state == "done" for step in checks),
+    )
+
+
+def live_builds(connection: Connection, revision: str, ancestors: Ancestors) -> list[DeploymentRecord]:
+    """Builds that use the new shape of a revision and are, as far as is recorded, live."""
+    seen = [(record, as_deployment(record)) for record in all_deployments(connection)]
+    found = []
+    for record, deployment in seen:
+        same = [other for _, other in seen if other.target == deployment.target]
+        uses = record.uses is not None and revision in ancestors.get(record.uses, frozenset())
+        if uses and live_until(deployment, same) is None:
+            found.append(record)
+    return found
+
+
+def as_deployment(record: DeploymentRecord, *, clean: bool = False) -> Deployment:
+    """A record as the gate sees it."""
+    return Deployment(
+        record.application,
+        record.environment,
+        record.version,
+        record.status,
+        record.started_at,
+        record.finished_at,
+        clean,
     )
 
 

@@ -184,11 +184,12 @@ class Execution:
             )
         )
 
-    def abort(self, revision: str, *, discard: bool = False) -> None:
+    def abort(self, revision: str, *, discard: bool = False, guard: Guard | None = None) -> None:
         """Take expand and migrate back; the database is as it was before.
 
         Args:
             discard: throw away data that exists nowhere else.
+            guard: asked in the transaction that begins the abort; raises to refuse.
 
         Raises:
             UsageError: the contract has begun, or data would be lost and `discard` is not given.
@@ -206,7 +207,7 @@ class Execution:
             )
         if record.state != "aborting":
             self._refuse_loss(revision, discard)
-        self._undo(revision, "aborting", (Phase.EXPAND, Phase.MIGRATE), self._forget)
+        self._undo(revision, "aborting", (Phase.EXPAND, Phase.MIGRATE), self._forget, guard)
 
     def restore(self, revision: str) -> None:
         """Take the contract back: the old shape is there again, equal to the new one.
@@ -253,6 +254,7 @@ class Execution:
         state: str,
         phases: Sequence[Phase],
         finish: Callable[[Connection, str, Sequence[StepRecord]], None],
+        guard: Guard | None = None,
     ) -> None:
         """Run what undoes the steps done, last step first, then `finish` in one transaction."""
         from migrator.ledger import store
@@ -262,6 +264,8 @@ class Execution:
             done = [s for s in store.steps(connection, revision) if s.phase in phases and left_something(s)]
             done.reverse()
             if record is not None and record.state != state:
+                if guard is not None:
+                    guard(connection)
                 store.transition(connection, revision, state)
                 store.record_event(connection, state, revision=revision)
                 undo = [(step, back) for step in done for back in step.step.undo]

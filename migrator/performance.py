@@ -15,8 +15,8 @@ from migrator.events import LockRetried, Observer, Paused, StepProgress, ignore
 from migrator.settings import mask
 from phases.backfill import Pacing
 from phases.effects import Alone, Batch, Batched, Commit, Effect, Pause, Progress, Query
-from phases.errors import Mismatched, Refused
-from phases.model import Lock
+from phases.errors import Held, Mismatched, Refused
+from phases.model import Lock, LockMode
 from phases.performing import perform
 
 if TYPE_CHECKING:
@@ -118,6 +118,9 @@ class Performer:
             return measured
         except Mismatched as wrong:
             raise VerificationFailed(f"{record.name}: {wrong.reason}", next_step=wrong.remedy, **vars(wrong)) from None
+        except Held as held:
+            locks = (Lock(held.table, LockMode.EXCLUSIVE),)  # what every session that holds rows conflicts with
+            raise give_up(record.name, locks, tuple(self._blockers(locks)), self.policy.attempts) from None
         except Refused as stuck:
             raise StepFailed(f"{record.name}: {stuck.reason}", next_step=stuck.remedy) from None
 

@@ -93,7 +93,7 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         attempts=settings.lock_retries,
         give_up_after=settings.lock_give_up,
     )
-    pacing = Pacing(target_seconds=settings.batch_target)
+    pacing = Pacing(target_seconds=settings.batch_target, patience_seconds=settings.lock_give_up)
     performer = Performer(session, policy, pacing, observer)
 
     def on_state(connection: Connection, revision: str, state: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk, walk_for
 from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query
-from phases.errors import Refused
+from phases.errors import Held, Refused
 from phases.model import Fill
 
 GROWTH = 1.5
@@ -32,6 +32,7 @@ class Pacing:
         stripes: passes over each window of pages; a power of two.
         first_window, smallest_window, largest_window: heap pages.
         first_rows, largest_rows: rows of a batch, where the walk is by key.
+        patience_seconds: how long to come back to rows that another session holds, without any progress.
     """
 
     target_seconds: float = 0.1
@@ -41,6 +42,7 @@ class Pacing:
     largest_window: int = 4096
     first_rows: int = 1000
     largest_rows: int = 5000
+    patience_seconds: float = 300.0
 
     def resized(self, size: int, slowest: float, smallest: int, largest: int) -> int:
         """Size of the next window, from the slowest transaction of the last one."""
@@ -57,6 +59,7 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
 
     Raises:
         Refused: rows match again after every walk, so the backfill would never end.
+        Held: another session holds rows for too long.
     """
     walk = walk_for(step, server, pacing.stripes)
     state: dict[str, Any] = dict(cursor or {})
@@ -75,6 +78,23 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
     )
 
 
+@dataclass
+class Patience:
+    """Ever longer pauses, until they are too long in all."""
+
+    step: Fill
+    pacing: Pacing
+    wait: float = 0.2
+    waited: float = 0.0
+
+    def pause(self, batches: int) -> Pause:
+        if self.waited >= self.pacing.patience_seconds:
+            raise Held(self.step.table, batches)
+        wait, self.wait = self.wait, min(self.wait * 1.5, LONGEST_PAUSE)
+        self.waited += wait
+        return Pause(wait, f"another session holds rows of {batches} {'batch' if batches == 1 else 'batches'}")
+
+
 def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
     """Walk the windows; what another session holds is left for the end."""
     if "end" not in state:
@@ -86,7 +106,7 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Perform
         state["page"] = min(state["page"] + state["window"], state["end"])
         state["stripe"] = 0
         state["window"] = pacing.resized(state["window"], slowest, pacing.smallest_window, pacing.largest_window)
-    yield from revisit(walk, state)
+    yield from revisit(walk, state, pacing)
 
 
 def walk_window(walk: PageWalk, state: dict[str, Any]) -> Generator[Any, Any, float]:
@@ -108,21 +128,20 @@ def walk_window(walk: PageWalk, state: dict[str, Any]) -> Generator[Any, Any, fl
     return slowest
 
 
-def revisit(walk: PageWalk, state: dict[str, Any]) -> Performance:
+def revisit(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
     """Come back to what other sessions held, until it is done."""
-    wait = 0.2
+    patience = Patience(walk.step, pacing)
     while state["deferred"]:
         first, last, stripe = state["deferred"][0]
         after = {**state, "deferred": state["deferred"][1:]}
         done: Batched = yield Batch(walk.batch(first, last, stripe), after)
         if done.blocked:
             state["deferred"] = [*state["deferred"][1:], [first, last, stripe]]
-            yield Pause(wait, f"another session holds rows of {len(state['deferred'])} batches")
-            wait = min(wait * 1.5, LONGEST_PAUSE)
+            yield patience.pause(len(state["deferred"]))
             continue
         state |= after
         state["rows"] += done.rows
-        wait = 0.2
+        patience = Patience(walk.step, pacing)
 
 
 def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
@@ -132,7 +151,7 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performan
         state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
         state.setdefault("rows", 0)
         state["batches"] = 0
-    wait = 0.2
+    patience = Patience(walk.step, pacing)
     while state["last"] is not None and state["after"] != state["last"]:
         found = yield Query(walk.next(state["after"], state["last"], state["size"]))
         upto = list(found[0]) if found else state["last"]
@@ -140,10 +159,9 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performan
         after = {**state, "after": upto}
         done: Batched = yield Batch(walk.batch(state["after"], upto), after)
         if done.blocked:
-            yield Pause(wait, "another session holds rows of this batch")
-            wait = min(wait * 1.5, LONGEST_PAUSE)
+            yield patience.pause(1)
             continue
-        wait = 0.2
+        patience = Patience(walk.step, pacing)
         state |= after
         state["rows"] += done.rows
         state["batches"] += 1

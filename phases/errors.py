@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from phases.model import TableName
 
 
 class Refused(Exception):
@@ -24,6 +28,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Say which known word was probably meant; empty where none is near."""
     match = difflib.get_close_matches(word, list(known), n=1)
     return f'did you mean "{match[0]}"?' if match else ""
+
+
+class Held(Exception):
+    """Rows that another session would not let go of.
+
+    Attributes:
+        table: the table they are in.
+        batches: batches that are still to do.
+    """
+
+    def __init__(self, table: TableName, batches: int) -> None:
+        super().__init__(f'rows of "{table}"')
+        self.table, self.batches = table, batches
 
 
 class Mismatched(Exception):

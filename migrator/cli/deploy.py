@@ -48,16 +48,10 @@ def with_build(function: F) -> F:
         ),
         click.option("--environment", default="production", show_default=True),
         click.option("--version", required=True, help="Version, best the commit or digest."),
-        click.option("--app", required=True, help="Name of the application."),
+        click.option("--app", "application", required=True, help="Name of the application."),
     ):
         function = option(function)
     return function
-
-
-def build(**given: Any) -> Any:
-    from migrator.api import Build
-
-    return Build(**given)
 
 
 def show(record: DeploymentRecord, form: str) -> None:
@@ -71,63 +65,19 @@ def show(record: DeploymentRecord, form: str) -> None:
 @command.command("start", help="Record that a deployment begins; exit 3 if the build may not run now.")
 @with_build
 @with_database
-def start(
-    app: str,
-    version: str,
-    environment: str,
-    shape: str | None,
-    survives: str | None,
-    strategy: str,
-    key: str | None,
-    commit: str | None,
-    database_url: str | None,
-    config: Path | None,
-    form: str,
-) -> None:
+def start(database_url: str | None, config: Path | None, form: str, **build: Any) -> None:
     from migrator import api
 
-    made = build(
-        application=app,
-        version=version,
-        environment=environment,
-        shape=shape,
-        survives=survives,
-        strategy=strategy,
-        key=key,
-        commit=commit,
-    )
-    show(api.deploy_start(settings_from(database_url, config), made), form)
+    show(api.deploy_start(settings_from(database_url, config), api.Build(**build)), form)
 
 
 @command.command("record", help="Record a deployment that is done: started and succeeded at once.")
 @with_build
 @with_database
-def record(
-    app: str,
-    version: str,
-    environment: str,
-    shape: str | None,
-    survives: str | None,
-    strategy: str,
-    key: str | None,
-    commit: str | None,
-    database_url: str | None,
-    config: Path | None,
-    form: str,
-) -> None:
+def record(database_url: str | None, config: Path | None, form: str, **build: Any) -> None:
     from migrator import api
 
-    made = build(
-        application=app,
-        version=version,
-        environment=environment,
-        shape=shape,
-        survives=survives,
-        strategy=strategy,
-        key=key,
-        commit=commit,
-    )
-    show(api.deploy_record(settings_from(database_url, config), made), form)
+    show(api.deploy_record(settings_from(database_url, config), api.Build(**build)), form)
 
 
 @command.command("finish", help="Record how the running deployment of an application ended.")

@@ -95,10 +95,9 @@ class PostgreSQLTriggers:
         column = identifier(link.column.name)
         expression = self._expressions.qualify(link.expression, "NEW")
         body = NULL_FILL_BODY.format(column=column, expression=expression)
-        return (
-            self._function("CREATE FUNCTION", function, body),
-            self._trigger(link.table, main, "INSERT OR UPDATE", f"NEW.{column} IS NULL", f"{function}()"),
-        )
+        # The user's expression has to find its functions whatever the search path of the writer is.
+        made = self._function("CREATE FUNCTION", function, body, "SET search_path FROM CURRENT ")
+        return made, self._trigger(link.table, main, "INSERT OR UPDATE", f"NEW.{column} IS NULL", f"{function}()")
 
     def drop_null_fill(self, link: NullFill) -> Changes:
         function, (_, main) = self._names(link.table, "fill", link.name)
@@ -111,8 +110,8 @@ class PostgreSQLTriggers:
         first, second = (names.trigger(f"{order}{part}", table.schema, table.name, name) for part in "ab")
         return qualified(function), (first, second)
 
-    def _function(self, verb: str, function: str, body: str) -> Change:
-        return Change(f"{verb} {function}() RETURNS trigger LANGUAGE plpgsql AS {literal(body)}")
+    def _function(self, verb: str, function: str, body: str, options: str = "") -> Change:
+        return Change(f"{verb} {function}() RETURNS trigger LANGUAGE plpgsql {options}AS {literal(body)}")
 
     def _trigger(self, table: TableName, name: str, events: str, condition: str, call: str) -> Change:
         sql = (

@@ -117,6 +117,18 @@ def test_a_row_that_is_held_is_deferred_not_waited_for(prepared, project):
     assert prepared.rows("SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name") == [(0,)]
 
 
+def test_gives_up_with_exit_4_on_a_row_that_is_never_let_go(prepared, project):
+    project.apply("expand")
+    with prepared.connect(application_name="forgetful report") as holder:
+        holder.execute("BEGIN")
+        holder.execute("SELECT * FROM users WHERE id = 7 FOR UPDATE")
+        done = project.cli("apply", "--yes", "--lock-give-up", "1s")
+        assert done.returncode == 4, done.stderr
+        assert "forgetful report" in done.stderr
+        assert "another session holds rows of 1 batch" in done.stderr
+    assert project.cli("apply", "--yes").returncode == 0
+
+
 def test_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
     with prepared.connect() as holder:
         holder.execute("BEGIN")

@@ -221,6 +221,17 @@ def test_a_filled_column_never_stays_empty(session, before, written):
     assert {row: new[row] for row in given_values if row in new} == {r: v for r, v in given_values.items() if r in new}
 
 
+def test_a_fill_finds_its_functions_whatever_the_writers_search_path_is(session):
+    world = World(session, KINDS["nullable"], ["a"])
+    run(session, "CREATE OR REPLACE FUNCTION shout(text) RETURNS text LANGUAGE sql AS 'SELECT upper($1)'")
+    change = Change(session, AddColumn("things", "new", "text", nullable=False, fill="shout(old)"))
+    with session.transaction():
+        session.execute("SET LOCAL search_path = pg_catalog")
+        session.execute("INSERT INTO public.things (id, old) VALUES (2, 'b')")
+    change.finish()
+    assert world.column("new") == {1: "A", 2: "B"}
+
+
 @pytest.mark.parametrize("signal", WRITERS)
 def test_the_session_signal_decides_when_both_sides_are_written(session, signal):
     world = World(session, KINDS["required"], ["a"])

@@ -145,6 +145,16 @@ def test_abort_refuses_to_throw_data_away_unless_told(shop, database):
     ok(shop, "abort", "size", "--yes", "--discard-data")
 
 
+def test_abort_is_refused_while_the_new_version_is_live(shop):
+    shop.apply()
+    ok(shop, "deploy", "record", "--app", "shop", "--version", "2.0")
+    refused = shop.cli("abort", "rename", "--yes")
+    assert refused.returncode == 3
+    assert "the new shape of rename is in use: shop 2.0 in production" in refused.stderr
+    ok(shop, "deploy", "record", "--app", "shop", "--version", "1.0", "--shape", "first")
+    ok(shop, "abort", "rename", "--yes")
+
+
 def test_abort_goes_from_the_newest_back(shop):
     shop.revision("size", 'AddColumn("users", "size", "int")')
     shop.apply()
