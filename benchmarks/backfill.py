@@ -9,7 +9,6 @@ statements, with the same dual-write triggers in place.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks import show
 from migrator import api, projects, settings
 from migrator.embedded import EmbeddedServer
 from phases.model import Phase
@@ -220,11 +220,7 @@ def main() -> None:
     parser.add_argument("--format", choices=["text", "json"], default="text")
     given = parser.parse_args()
     figures = asdict(measure(given.rows, given.quiet_seconds))
-    if given.format == "json":
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name:28} {value}")
+    show(figures, given.format)
 
 
 if __name__ == "__main__":

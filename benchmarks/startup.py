@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 
+from benchmarks import show
 from migrator import projects
 from migrator.embedded import EmbeddedServer
 
@@ -86,11 +87,7 @@ def main() -> None:
             round(plan_seconds(), 2),
         )
     )
-    if given.format == "json":
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name:28} {value}")
+    show(figures, given.format)
 
 
 if __name__ == "__main__":

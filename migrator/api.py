@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from migrator.contracting import Override as Override
+from migrator.contracting import abort_guard, contract_guard, judge_gate, purge_guard
 from migrator.deploying import Build as Build
 from migrator.deploying import deploy_finish as deploy_finish
 from migrator.deploying import deploy_record as deploy_record
@@ -38,13 +40,6 @@ class Applied:
 
     outcomes: tuple[Outcome, ...]
     states: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """A reason for not waiting for the gate or the retention; kept in the ledger."""
-
-    reason: str
 
 
 def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> Plan:
@@ -147,8 +142,6 @@ def _finish(
     override: Override | None,
 ) -> None:
     """Contract or purge: the named revision, or every one whose time has come."""
-    from migrator.contracting import contract_guard, purge_guard
-
     ready = ("migrated", "contracting") if phase is Phase.CONTRACT else ("contracted", "purging")
     unfinished = planned(work.session, graph, to, strict=False).revisions
     chosen = [item for item in unfinished if item.state in ready and to in (None, item.revision)]
@@ -189,8 +182,6 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
         UsageError: a later revision builds on it, its contract has begun, or data would be lost.
         NotYet: a build that uses the new shape is live.
     """
-    from migrator.contracting import abort_guard
-
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "abort") as session:
@@ -278,8 +269,6 @@ def status(settings: Settings, *, events: int = 0) -> Status:
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:
     """Judge the contract gate of one revision, or of every migrated one. Writes nothing."""
-    from migrator.contracting import judge_gate
-
     graph = load_graph(settings)
     with looking(settings, "gate") as session:
         memory = recorded(session)

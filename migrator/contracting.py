@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,17 @@ from phases.gate import Verdict, judge
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from migrator.api import Override
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
 Guard = Callable[["Connection"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A reason for not waiting for the gate or the retention; kept in the ledger."""
+
+    reason: str
 
 
 def judge_gate(connection: Connection, settings: Settings, graph: RevisionGraph, revision: str) -> Verdict:

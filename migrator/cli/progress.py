@@ -28,7 +28,7 @@ class Lines:
     """Plain lines, one a step, and one every few seconds of a long one."""
 
     def __init__(self) -> None:
-        self.said = time.monotonic()
+        self.said = self.begun = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         from migrator import events
@@ -37,7 +37,7 @@ class Lines:
             case events.PhaseStarted():
                 note(f"{event.revision}: {event.phase}")
             case events.StepStarted():
-                self.said = time.monotonic()
+                self.said = self.begun = time.monotonic()
             case events.StepProgress():
                 self.progress(event)
             case events.LockRetried():
@@ -55,8 +55,10 @@ class Lines:
             return
         self.said = time.monotonic()
         step = event.progress
-        share = 100 * step.done / step.total if step.total else 100
-        note(f"  {event.name}: {share:.0f} %, {step.rows} rows {step.note}")
+        share = step.done / step.total if step.total else 1.0
+        spent = time.monotonic() - self.begun
+        left = f", ETA {spent / share - spent:.0f} s" if share else ""
+        note(f"  {event.name}: {100 * share:.0f} %, {step.rows} rows, {step.rows / spent:.0f} rows/s{left}")
 
 
 def cost(event: Any) -> str:
