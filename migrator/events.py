@@ -62,12 +62,19 @@ class StepFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class StepStopped:
+    """A step ended before its time: an error, or Ctrl-C."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class StateChanged:
     revision: str
     state: str
 
 
-Event = PhaseStarted | StepStarted | StepProgress | LockRetried | Paused | StepFinished | StateChanged
+Event = PhaseStarted | StepStarted | StepProgress | LockRetried | Paused | StepFinished | StepStopped | StateChanged
 Observer = Callable[[Event], None]
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from migrator.database import Deadlocked, LockTimeout, Session, run
 from migrator.dialects import postgresql
 from migrator.errors import LockNotAvailable, StepFailed, VerificationFailed
-from migrator.events import LockRetried, Observer, Paused, StepProgress, ignore
+from migrator.events import LockRetried, Observer, Paused, StepProgress, StepStopped, ignore
 from migrator.settings import mask
 from phases.backfill import Pacing
-from phases.effects import Alone, Batch, Batched, Commit, Effect, Pause, Progress, Query
+from phases.effects import Alone, Batch, Batched, Commit, Effect, Pause, Performance, Progress, Query
 from phases.errors import Held, Mismatched, Refused
 from phases.model import Lock, LockMode
 from phases.performing import perform
@@ -109,6 +109,13 @@ class Performer:
                 cursor = store.cursor(connection, record.id)
         measured = Measured()
         steps = perform(record.step, cursor, self.session.server, self.pacing)
+        try:
+            return self._drive(record, steps, measured, records)
+        except BaseException:
+            self.observer(StepStopped(record.name))
+            raise
+
+    def _drive(self, record: StepRecord, steps: Performance, measured: Measured, records: bool) -> Measured:
         answer: Any = None
         try:
             while True:

@@ -81,7 +81,7 @@ class Bars(Lines):
     def __call__(self, event: Event) -> None:
         from migrator import events
 
-        if isinstance(event, events.StepFinished | events.Paused | events.LockRetried):
+        if isinstance(event, events.StepFinished | events.StepStopped | events.Paused | events.LockRetried):
             self.stop()
         super().__call__(event)
 
