@@ -24,7 +24,7 @@ from migrator.execution import Execution, Outcome
 from migrator.planning import Plan, RevisionPlan, finished
 from migrator.runs import clock, execution, install_ledger, load_graph, looking, planned, recorded, running
 from phases.gate import Verdict
-from phases.model import Phase
+from phases.model import Phase, Verify
 
 if TYPE_CHECKING:
     from migrator.ledger.records import EventRecord
@@ -226,11 +226,14 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
     graph = load_graph(settings)
     with looking(settings, "verify") as session:
         work = execution(settings, session, graph, observer)
-        memory = recorded(session).revisions
-        wanted = [graph.resolve(revision)] if revision else list(memory)
-        migrated = [name for name in wanted if name in memory and memory[name].state == "migrated"]
+        memory = recorded(session)
+        comparing = {name for name, steps in memory.steps.items() if any(isinstance(s.step, Verify) for s in steps)}
+        migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
+        if revision:
+            wanted = graph.resolve(revision)
+            migrated = [name for name in migrated if name == wanted]
         if revision and not migrated:
-            raise UsageError(f"revision {wanted[0]} is not between migrate and contract", next_step="migrator status")
+            raise UsageError(f"revision {wanted} has nothing to compare", next_step="migrator status")
         return tuple(Verified(name, work.verify(name)) for name in migrated)
 
 

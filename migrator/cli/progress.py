@@ -47,8 +47,8 @@ class Lines:
                 note(f"  waiting {event.seconds:.1f} s: {event.reason}", fg="yellow")
             case events.StepFinished():
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
-            case events.StateChanged():
-                note(f"{event.revision} is {event.state}")
+            case events.StateChanged(state="aborting" | "restoring"):
+                note(f"{event.revision}: {event.state}")
 
     def progress(self, event: Any) -> None:
         if time.monotonic() - self.said < LINE_EVERY:

@@ -132,8 +132,7 @@ class AddColumn(Operation):
         A default that changes from call to call cannot be told from a value an
         application wrote, so such rows are not counted.
         """
-        default = self.default or "NULL"
-        if self.fill is None and dialect.volatility(default) is not Volatility.IMMUTABLE:
+        if self.fill is None and self.default and dialect.volatility(self.default) is not Volatility.IMMUTABLE:
             return None
         written = f"{identifier(self.column)} IS DISTINCT FROM ({self._value})"
         given = "fill=" if self.fill else "the default"

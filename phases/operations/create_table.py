@@ -96,7 +96,7 @@ class CreateTable(Operation):
             seen.add(column.name)
             if column.default is not None:
                 check_default(column.default, dialect)
-            if column.references is not None:
+            if column.references is not None and column.references[0] != self.table:
                 catalog.table(column.references[0], self.schema).column(column.references[1])
 
     def _facts(self, column: Column, dialect: Dialect) -> facts.Column:
@@ -133,12 +133,16 @@ class CreateTable(Operation):
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         name = catalog.name(self.table, self.schema)
         first, *rest = dialect.create_table(name, self._parts(catalog, dialect), self.comment)
-        locks = tuple(Lock(table, LockMode.SHARE_ROW_EXCLUSIVE) for table in self._referenced(catalog) if table != name)
+        others = [table for table in self._referenced(catalog) if table != name]
+        locks = tuple(Lock(table, LockMode.SHARE_ROW_EXCLUSIVE) for table in others)
         changes = [replace(first, locks=locks), *rest]
         for column in self.columns:
             properties = dialect.copy_column_properties(name, self._facts(column, dialect), column.name)
             changes += [replace(change, locks=()) for change in properties]
-        undo = dialect.together(f"drop table {self.table}", dialect.drop_table(name))
+        # A foreign key leaves triggers on the other table, too; they go with this one.
+        drop, *more = dialect.drop_table(name)
+        drop = replace(drop, locks=(*drop.locks, *(Lock(table, LockMode.ACCESS_EXCLUSIVE) for table in others)))
+        undo = dialect.together(f"drop table {self.table}", (drop, *more))
         rows = f"SELECT count(*) FROM (SELECT 1 FROM {qualified(name)} LIMIT 1000) AS written"
         loses = Loss(f"rows of {self.table}", rows)
         return (dialect.together(f"create table {self.table}", changes, undo=(undo,), loses=loses),)

@@ -62,6 +62,9 @@ CASES = {
         ' Column("total", "numeric(10,2)", default="0", nullable=False), Column("code", "text", unique=True),'
         ' constraints=["CHECK (total >= 0)"], comment="it\'s new")',
     ),
+    "create table that references itself": Case(
+        'CreateTable("nodes", Column("id", "int", primary_key=True), Column("up", "int", references=("nodes", "id")))',
+    ),
     "add nullable column": Case('AddColumn("users", "age", "integer", comment="years")'),
     "add column, constant default": Case(
         'AddColumn("users", "active", sa.Boolean, nullable=False, default="true")',
