@@ -296,7 +296,8 @@ def build_plan(
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             try:
-                plan, catalog, busy[revision.id] = plan_revision(revision, catalog, dialect, busy)
+                plan, catalog, claimed = plan_revision(revision, catalog, dialect, busy)
+                busy |= {revision.id: claimed} if claimed else {}
             except UsageError as problem:
                 if strict:
                     raise
