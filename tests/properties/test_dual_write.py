@@ -232,6 +232,29 @@ def test_a_fill_finds_its_functions_whatever_the_writers_search_path_is(session)
     assert world.column("new") == {1: "A", 2: "B"}
 
 
+def test_cascades_of_foreign_keys_go_through_the_triggers(session):
+    left = session.query("SELECT proname FROM pg_proc WHERE starts_with(proname::text, '_migrator_')")
+    run(session, "DROP TABLE IF EXISTS things, parents", *(f'DROP FUNCTION "{name}"' for (name,) in left))
+    run(
+        session,
+        "CREATE TABLE parents (id int PRIMARY KEY)",
+        "INSERT INTO parents SELECT generate_series(1, 6)",
+        "CREATE TABLE things (id int PRIMARY KEY,"
+        " old int REFERENCES parents ON DELETE SET NULL ON UPDATE CASCADE, other int)",
+        "INSERT INTO things SELECT i, i FROM generate_series(1, 6) i",
+    )
+    change = Change(session, RenameColumn("things", "old", "new"))
+    run(session, "DELETE FROM parents WHERE id = 1", "UPDATE parents SET id = 22 WHERE id = 2")
+    change.finish()
+    for step in change.steps[Phase.MIGRATE]:
+        if isinstance(step, Transaction):
+            run(session, *step.statements)
+    run(session, "DELETE FROM parents WHERE id = 3", "UPDATE parents SET id = 44 WHERE id = 4")
+    expected = {1: None, 2: 22, 3: None, 4: 44, 5: 5, 6: 6}
+    assert dict(session.query("SELECT id, old FROM things")) == expected
+    assert dict(session.query("SELECT id, new FROM things")) == expected
+
+
 @pytest.mark.parametrize("signal", WRITERS)
 def test_the_session_signal_decides_when_both_sides_are_written(session, signal):
     world = World(session, KINDS["required"], ["a"])
