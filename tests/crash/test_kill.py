@@ -203,6 +203,7 @@ def test_the_server_goes_away_in_the_middle_of_a_backfill(own_server, project):
     class Killer(list):
         def append(self, event):
             if isinstance(event, StepProgress) and event.progress.rows > 20000 and own_server.process.poll() is None:
+                time.sleep(1.0)  # batches do not wait for the disk; a second later it has them
                 own_server.kill()
 
     project.seen = Killer()
@@ -212,6 +213,8 @@ def test_the_server_goes_away_in_the_middle_of_a_backfill(own_server, project):
     project.seen = []
     own_server.start()
     project.apply()
+    first = next(event.progress for event in project.seen if isinstance(event, StepProgress))
+    assert first.rows > 20000, "it began from the beginning"
     with psycopg.connect(own_server.url().replace("+psycopg", ""), autocommit=True) as connection:
         wrong = "SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name"
         assert connection.execute(wrong).fetchone() == (0,)

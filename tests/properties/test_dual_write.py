@@ -137,7 +137,13 @@ class World:
         run(session, "DROP TABLE IF EXISTS things")
         left = session.query("SELECT proname FROM pg_proc WHERE starts_with(proname::text, '_migrator_')")
         run(session, *(f'DROP FUNCTION "{name}"' for (name,) in left))
-        run(session, f"CREATE TABLE things (id int PRIMARY KEY, old {kind.declaration}, other int)")
+        # Two rows fill a page, so a row that is written moves away, as rows do in a table that is in use.
+        run(
+            session,
+            f"CREATE TABLE things (id int PRIMARY KEY, old {kind.declaration}, other int,"
+            " wide text DEFAULT repeat('x', 3500))",
+            "ALTER TABLE things ALTER COLUMN wide SET STORAGE PLAIN",
+        )
         self.expected = {}
         for row, value in enumerate(before, 1):
             if value is not None or kind.nullable:
