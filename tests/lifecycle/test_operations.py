@@ -23,6 +23,7 @@ CREATE TABLE users (
   nickname text NOT NULL DEFAULT 'nick',
   manager_id int REFERENCES orgs (id),
   serial_number serial NOT NULL,
+  ticket bigint GENERATED ALWAYS AS IDENTITY (START 1000 INCREMENT BY 10 CACHE 3),
   UNIQUE (full_name, code)
 );
 ALTER TABLE users ADD CONSTRAINT code_is_unique UNIQUE (code);
@@ -114,6 +115,12 @@ CASES = {
         'RenameColumn("users", "serial_number", "number")',
         "INSERT INTO users (full_name) VALUES ('late')",
         "SELECT max(number) FROM users",
+        3001,
+    ),
+    "rename identity column": Case(
+        'RenameColumn("users", "ticket", "pass")',
+        "INSERT INTO users (full_name) VALUES ('late')",
+        "SELECT count(DISTINCT pass) FROM users",
         3001,
     ),
     "rename unique column": Case(

@@ -36,12 +36,13 @@ class Shape:
     """How one version of the application sees the table.
 
     `values` makes, for each column it writes, a value from the writer's name and a number.
-    `reads` are columns it reads besides.
+    `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
     """
 
     values: Mapping[str, Values]
     reads: tuple[str, ...] = ()
     table: str = "users"
+    unique: str | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -74,6 +75,13 @@ class Client(threading.Thread):
     def next_row(self) -> dict[str, object]:
         self.number += 1
         return self.shape.row(self.name_, self.number)
+
+    def same_key(self) -> tuple[str, list[dict[str, object]]]:
+        """Two rows for an upsert, and the column by which they are one: a new one needs its index first."""
+        first, second = self.next_row(), self.next_row()
+        if self.shape.unique is None or not self.reading:
+            return "email", [first, second]
+        return self.shape.unique, [first, {**second, self.shape.unique: first[self.shape.unique]}]
 
     def email(self) -> str:
         return f"{self.name_}-{self.number}-{time.time_ns()}@example.org"
@@ -133,16 +141,14 @@ class PlainClient(Client):
         self.journal[self.execute(f"SELECT id FROM {self.shape.table} WHERE email = %s", [email])[0][0]] = row
 
     def many(self) -> None:
-        row = self.next_row()
-        marks = ", ".join(["%s"] * (len(row) + 1))
+        rows = [self.next_row() for _ in range(3)]
+        marks = ", ".join(["%s"] * (len(rows[0]) + 1))
         sql = f"INSERT INTO {self.shape.table} (email, {self.quoted()}) VALUES ({marks}) RETURNING id"
         with self.connection.cursor() as cursor:
-            rows = [[self.email(), *row.values()] for _ in range(3)]
-            cursor.executemany(sql.encode(), rows, returning=True)
-            while True:
+            cursor.executemany(sql.encode(), [[self.email(), *row.values()] for row in rows], returning=True)
+            for row in rows:
                 self.journal[cursor.fetchall()[0][0]] = row
-                if not cursor.nextset():
-                    return
+                cursor.nextset()
 
     def update(self) -> None:
         for row_id in self.own()[-2:]:
@@ -159,14 +165,14 @@ class PlainClient(Client):
         self.execute(f"UPDATE {self.shape.table} SET email = email WHERE id = %s", [row_id])
 
     def upsert(self) -> None:
-        row, email = self.next_row(), self.email()
-        marks = ", ".join(["%s"] * (len(row) + 1))
-        sets = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in row)
+        (key, rows), email = self.same_key(), self.email()
+        marks = ", ".join(["%s"] * (len(rows[0]) + 1))
+        sets = ", ".join(f'"{column}" = EXCLUDED."{column}"' for column in rows[0])
         sql = (
             f"INSERT INTO {self.shape.table} (email, {self.quoted()}) VALUES ({marks})"
-            f" ON CONFLICT (email) DO UPDATE SET {sets} RETURNING id"
+            f" ON CONFLICT ({key}) DO UPDATE SET {sets} RETURNING id"
         )
-        for values in (row, self.next_row()):
+        for values in rows:
             self.journal[self.execute(sql, [email, *values.values()])[0][0]] = values
 
     def delete(self) -> None:
@@ -213,7 +219,7 @@ class OrmClient(Client):
             name: sa.Text if isinstance(make("x", 1), str) else sa.Integer for name, make in self.shape.values.items()
         }
         columns = [sa.Column(name, type_) for name, type_ in types.items()]
-        columns += [sa.Column(name) for name in self.shape.reads]
+        columns += [sa.Column(name, server_default=sa.FetchedValue()) for name in self.shape.reads]
         key = sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True)
         table = sa.Table(self.shape.table, sa.MetaData(), key, sa.Column("email", sa.Text), *columns)
         model = type("Row", (), {})
@@ -261,14 +267,15 @@ class OrmClient(Client):
     def update_many(self) -> None:
         row = self.next_row()
         with self.session() as session:
-            changed = sa.update(self.model).where(self.model.id.between(1, 3)).values(row)
+            changed = sa.update(self.model).where(self.model.id.between(1, 1 if self.shape.unique else 3)).values(row)
             session.execute(changed, execution_options={"synchronize_session": False})
 
     def upsert(self) -> None:
         email, table = self.email(), self.model.__table__
-        for row in (self.next_row(), self.next_row()):
+        key, rows = self.same_key()
+        for row in rows:
             made = upsert_into(table).values(email=email, **row)
-            made = made.on_conflict_do_update(index_elements=["email"], set_=row).returning(table.c.id)
+            made = made.on_conflict_do_update(index_elements=[key], set_=row).returning(table.c.id)
             with self.session() as session:
                 row_id = session.execute(made).scalar_one()
             self.journal[row_id] = row
