@@ -17,8 +17,7 @@ from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, P
 from phases.errors import Held, Refused
 from phases.model import Fill
 
-GROWTH = 1.5
-OVERSHOOT = 3.0
+GROWTH = 2.0
 LONGEST_PAUSE = 5.0
 MOST_WALKS = 20
 
@@ -37,7 +36,7 @@ class Pacing:
 
     target_seconds: float = 0.1
     stripes: int = 8
-    first_window: int = 960
+    first_window: int = 120
     smallest_window: int = 16
     largest_window: int = 4096
     first_rows: int = 1000
