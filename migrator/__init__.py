@@ -11,30 +11,46 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from migrator.migration import Migration
     from phases.operations import (
+        AddCheck,
         AddColumn,
+        AddForeignKey,
+        AddUnique,
         Backfill,
         Column,
         CreateIndex,
         CreateTable,
         DropColumn,
+        DropConstraint,
+        DropDefault,
         DropIndex,
+        DropNotNull,
         RenameColumn,
         RunSQL,
+        SetDefault,
+        SetNotNull,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AddCheck",
     "AddColumn",
+    "AddForeignKey",
+    "AddUnique",
     "Backfill",
     "Column",
     "CreateIndex",
     "CreateTable",
     "DropColumn",
+    "DropConstraint",
+    "DropDefault",
     "DropIndex",
+    "DropNotNull",
     "Migration",
     "RenameColumn",
     "RunSQL",
+    "SetDefault",
+    "SetNotNull",
 ]
 
 

@@ -10,7 +10,8 @@ down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
 
-# Operations: AddColumn, Backfill, CreateIndex, CreateTable, DropColumn, DropIndex,
-# RenameColumn, RunSQL. For example: RenameColumn("users", "full_name", "name")
+# Operations: AddCheck, AddColumn, AddForeignKey, AddUnique, Backfill, CreateIndex,
+# CreateTable, DropColumn, DropConstraint, DropDefault, DropIndex, DropNotNull,
+# RenameColumn, RunSQL, SetDefault, SetNotNull. For example: RenameColumn("users", "full_name", "name")
 migration = Migration()
 upgrade, downgrade = migration.upgrade, migration.downgrade

@@ -20,6 +20,7 @@ from phases.operations.base import (
     check_ordinary,
     check_trigger_order,
     reads,
+    row_key_text,
     without_undo,
 )
 from phases.operations.drop_column import DropColumn
@@ -81,8 +82,7 @@ class AddColumn(Operation):
         if self.fill is None or self.nullable:
             return ()
         table = catalog.table(self.table, self.schema)
-        key = ", ".join(f"{identifier(c)}::text" for c in table.row_key()) or "ctid::text"
-        sql = f"SELECT {key} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
+        sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
         problem = f'fill gives NULL for rows of "{table.name}", but "{self.column}" is NOT NULL'
         needed = reads(table.name, self.fill, dialect)
         return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"', needed),)

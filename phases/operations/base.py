@@ -10,6 +10,7 @@ from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import Step, TableName
 from phases.names import TRIGGER_PREFIX
+from phases.sql import identifier
 
 Steps = tuple[Step, ...]
 
@@ -174,6 +175,11 @@ def reads(table: TableName, expression: str | None, dialect: Dialect) -> tuple[T
     except ValueError:
         return ()  # `validate` says what is wrong with it
     return tuple(Touch(table, column) for column in sorted(columns))
+
+
+def row_key_text(table: Table) -> str:
+    """SQL for the key of a row as text; its address where the table has none."""
+    return ", ".join(f"{identifier(column)}::text" for column in table.row_key()) or "ctid::text"
 
 
 def check_trigger_order(table: Table) -> None:

@@ -20,7 +20,17 @@ from phases.operations.base import (
     check_ordinary,
     reads,
 )
-from phases.sql import listed, qualified
+from phases.sql import identifier, listed, qualified
+
+
+def duplicates(table: Table, columns: Sequence[str], where: str | None = None) -> Precheck:
+    """Ask for rows that a unique index would refuse."""
+    keys = listed(columns)
+    present = " AND ".join(f"{identifier(key)} IS NOT NULL" for key in columns)
+    condition = f"{present} AND ({where})" if where else present
+    sql = f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition} GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
+    needed = tuple(Touch(table.name, key) for key in columns)
+    return Precheck(sql, f'rows of "{table.name}" share a value of {keys}', "make them differ first", needed)
 
 
 @dataclass(frozen=True)
@@ -86,15 +96,8 @@ class CreateIndex(Operation):
         plain = not any(key.startswith("(") for key in self.columns)
         if not self.unique or not plain:
             return ()
-        table, keys = catalog.table(self.table, self.schema), listed(self.columns)
-        present = " AND ".join(f"{listed([key])} IS NOT NULL" for key in self.columns)
-        condition = f"{present} AND ({self.where})" if self.where else present
-        sql = (
-            f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition} GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
-        )
-        problem = f'rows of "{table.name}" share a value of {keys}'
-        needed = (*(Touch(table.name, key) for key in self.columns), *reads(table.name, self.where, dialect))
-        return (Precheck(sql, problem, "make them differ first", needed),)
+        check = duplicates(catalog.table(self.table, self.schema), self.columns, self.where)
+        return (replace(check, reads=self.touches(catalog, dialect)),)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)

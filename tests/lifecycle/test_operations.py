@@ -139,6 +139,33 @@ CASES = {
     "drop column with an index over others": Case(
         'DropIndex("users_full_name_lower_idx"), DropColumn("users", "org_id")'
     ),
+    "set NOT NULL, fill": Case(
+        """SetNotNull("users", "amount", fill="0")""",
+        "INSERT INTO users (full_name, amount) VALUES ('late', 1)",
+        given="UPDATE users SET amount = NULL WHERE id < 100",
+        question="SELECT count(*) FROM users WHERE amount = 0",
+        answer=99,
+    ),
+    "set NOT NULL": Case('SetNotNull("users", "code")', "INSERT INTO users (full_name, code) VALUES ('late', 'late')"),
+    "drop NOT NULL": Case('DropNotNull("users", "nickname")'),
+    "set default": Case("""SetDefault("users", "note", "'none'")"""),
+    "change default": Case("""SetDefault("users", "nickname", "now()::text")"""),
+    "drop default": Case('DropDefault("users", "nickname")'),
+    "add check": Case('AddCheck("users", "amount >= 0")', "INSERT INTO users (full_name, amount) VALUES ('late', 1)"),
+    "add unique": Case(
+        'AddUnique("users", ["note", "code"])', "INSERT INTO users (full_name, code) VALUES ('late', 'late')"
+    ),
+    "add foreign key": Case(
+        'AddForeignKey("users", "extra_id", "orgs", "id", on_delete="set null")',
+        given="ALTER TABLE users ADD COLUMN extra_id int DEFAULT 1",
+    ),
+    "drop check": Case('DropConstraint("users", "users_full_name_check")'),
+    "drop unique": Case('DropConstraint("users", "users_full_name_code_key")'),
+    "drop foreign key": Case('DropConstraint("users", "users_org_id_fkey")'),
+    "several constraints": Case(
+        'AddUnique("users", "serial_number"), SetNotNull("users", "code"), AddCheck("users", "length(code) > 0"),'
+        ' DropConstraint("users", "code_is_unique"), DropDefault("users", "nickname")',
+    ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "drop index": Case('DropIndex("users_amount_idx")'),

@@ -37,12 +37,14 @@ class Shape:
 
     `values` makes, for each column it writes, a value from the writer's name and a number.
     `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
+    `distinct`: it never writes one value to two rows.
     """
 
     values: Mapping[str, Values]
     reads: tuple[str, ...] = ()
     table: str = "users"
     unique: str | None = None
+    distinct: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -267,7 +269,11 @@ class OrmClient(Client):
     def update_many(self) -> None:
         row = self.next_row()
         with self.session() as session:
-            changed = sa.update(self.model).where(self.model.id.between(1, 1 if self.shape.unique else 3)).values(row)
+            changed = (
+                sa.update(self.model)
+                .where(self.model.id.between(1, 1 if self.shape.unique or self.shape.distinct else 3))
+                .values(row)
+            )
             session.execute(changed, execution_options={"synchronize_session": False})
 
     def upsert(self) -> None:

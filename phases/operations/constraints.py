@@ -1,0 +1,255 @@
+"""Add constraints without a long lock, and drop them once nobody counts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from phases import names
+from phases.catalog import Catalog, Constraint, ConstraintKind, Table
+from phases.dialects.base import Dialect
+from phases.errors import Refused, nearest
+from phases.model import Step
+from phases.operations.base import (
+    Operation,
+    Precheck,
+    Steps,
+    Touch,
+    check_expression,
+    check_name,
+    check_ordinary,
+    reads,
+    row_key_text,
+)
+from phases.sql import identifier, listed, qualified
+
+ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
+
+
+def check_free(table: Table, name: str, dialect: Dialect) -> None:
+    """Refuse a name that a constraint of the table has."""
+    check_name(name, dialect, "constraint")
+    if any(constraint.name == name for constraint in table.constraints):
+        raise Refused(f'"{table.name}" already has a constraint "{name}"', remedy="give it another name=")
+
+
+def declared(dialect: Dialect, table: Table, constraint: Constraint) -> tuple[Step, Step]:
+    """Declare, which checks new rows; then validate, which reads the old ones under a weak lock."""
+    drop = dialect.together(
+        f"drop {constraint.kind} {constraint.name}", dialect.drop_constraint(table.name, constraint)
+    )
+    added = dialect.add_constraint(table.name, constraint, constraint.name, constraint.definition)
+    validated = dialect.validate_constraint(table.name, constraint.name)
+    return (
+        dialect.together(f"declare {constraint.kind} {constraint.name}", added, undo=(drop,)),
+        dialect.together(f"validate {constraint.kind} {constraint.name}", validated, scans=True),
+    )
+
+
+def with_constraint(catalog: Catalog, table: Table, constraint: Constraint) -> Catalog:
+    return catalog.with_table(replace(table, constraints=(*table.constraints, constraint)))
+
+
+@dataclass(frozen=True)
+class AddCheck(Operation):
+    """Demand a condition of every row, in the contract: old writers may break it until they are gone.
+
+    Args:
+        table: exact name of the table.
+        check: SQL condition over the table's columns.
+        name: exact name; `<table>_<columns>_check` where not given.
+        schema: schema of the table; the connection's default where not given.
+    """
+
+    table: str
+    check: str
+    name: str | None = None
+    schema: str | None = None
+
+    def describe(self) -> str:
+        return f"check {self.table}: {self.check}"
+
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        return reads(catalog.name(self.table, self.schema), self.check, dialect)
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table = catalog.table(self.table, self.schema)
+        check_ordinary(table, "AddCheck")
+        check_expression(self.check, table, dialect, "check")
+        check_free(table, self._constraint(dialect).name, dialect)
+
+    def _constraint(self, dialect: Dialect) -> Constraint:
+        columns = tuple(sorted(dialect.expressions.columns(self.check)))
+        name = self.name or names.composed(self.table, *columns, "check")
+        return Constraint(name, ConstraintKind.CHECK, f"CHECK ({self.check})", columns)
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        table = catalog.table(self.table, self.schema)
+        sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE NOT ({self.check}) LIMIT 5"
+        problem = f'rows of "{table.name}" break the check'
+        return (Precheck(sql, problem, "mend them first, for example with Backfill", self.touches(catalog, dialect)),)
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        return declared(dialect, catalog.table(self.table, self.schema), self._constraint(dialect))
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        return with_constraint(catalog, catalog.table(self.table, self.schema), self._constraint(dialect))
+
+
+@dataclass(frozen=True)
+class AddForeignKey(Operation):
+    """Reference another table: new rows are checked from expand on, old ones in migrate.
+
+    Args:
+        table: exact name of the table.
+        columns: its columns.
+        to: exact name of the table that is referenced.
+        to_columns: its columns, of a primary or unique key.
+        on_delete: `CASCADE`, `SET NULL`, `RESTRICT`, `SET DEFAULT`; nothing where not given.
+        on_update: the same.
+        name: exact name; `<table>_<columns>_fkey` where not given.
+        schema: schema of the table; the connection's default where not given.
+        to_schema: schema of the table that is referenced; the same where not given.
+    """
+
+    table: str
+    columns: Sequence[str]
+    to: str
+    to_columns: Sequence[str]
+    on_delete: str | None = None
+    on_update: str | None = None
+    name: str | None = None
+    schema: str | None = None
+    to_schema: str | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("columns", "to_columns"):
+            value = getattr(self, field)
+            object.__setattr__(self, field, (value,) if isinstance(value, str) else tuple(value))
+
+    def describe(self) -> str:
+        return f"reference {self.to} from {self.table} ({', '.join(self.columns)})"
+
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table, other = catalog.name(self.table, self.schema), self._other(catalog).name
+        return *(Touch(table, c) for c in self.columns), *(Touch(other, c) for c in self.to_columns)
+
+    def _other(self, catalog: Catalog) -> Table:
+        return catalog.table(self.to, self.to_schema or self.schema)
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table, other = catalog.table(self.table, self.schema), self._other(catalog)
+        check_ordinary(table, "AddForeignKey")
+        check_ordinary(other, "AddForeignKey")
+        for column in self.columns:
+            table.column(column)
+        for column in self.to_columns:
+            other.column(column)
+        for action in (self.on_delete, self.on_update):
+            if action is not None and action.upper() not in ACTIONS:
+                raise Refused(f'"{action}" is not an action of a foreign key', remedy=nearest(action.upper(), ACTIONS))
+        keys = [other.primary_key(), *(i.plain_key for i in other.indexes if i.unique and i.valid)]
+        if not any(set(key) == set(self.to_columns) for key in keys if key):
+            raise Refused(
+                f'no unique key of "{other.name}" is ({", ".join(self.to_columns)})',
+                remedy="add one in an earlier revision: AddUnique",
+            )
+        check_free(table, self._constraint(catalog).name, dialect)
+
+    def _constraint(self, catalog: Catalog) -> Constraint:
+        other = self._other(catalog).name
+        text = f"FOREIGN KEY ({listed(self.columns)}) REFERENCES {qualified(other)} ({listed(self.to_columns)})"
+        text += f" ON DELETE {self.on_delete.upper()}" if self.on_delete else ""
+        text += f" ON UPDATE {self.on_update.upper()}" if self.on_update else ""
+        name = self.name or names.composed(self.table, *self.columns, "fkey")
+        return Constraint(name, ConstraintKind.FOREIGN, text, tuple(self.columns), references=other)
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        table, other = catalog.table(self.table, self.schema), self._other(catalog)
+        pairs = " AND ".join(
+            f"other.{identifier(b)} = mine.{identifier(a)}" for a, b in zip(self.columns, self.to_columns, strict=False)
+        )
+        given = " AND ".join(f"mine.{identifier(column)} IS NOT NULL" for column in self.columns)
+        sql = (
+            f"SELECT {listed(self.columns)} FROM {qualified(table.name)} AS mine WHERE {given}"
+            f" AND NOT EXISTS (SELECT FROM {qualified(other.name)} AS other WHERE {pairs}) LIMIT 5"
+        )
+        problem = f'rows of "{table.name}" reference rows that "{other.name}" does not have'
+        return (Precheck(sql, problem, "mend them first", self.touches(catalog, dialect)),)
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        return declared(dialect, catalog.table(self.table, self.schema), self._constraint(catalog))[:1]
+
+    def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        return declared(dialect, catalog.table(self.table, self.schema), self._constraint(catalog))[1:]
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        return with_constraint(catalog, catalog.table(self.table, self.schema), self._constraint(catalog))
+
+
+@dataclass(frozen=True)
+class DropConstraint(Operation):
+    """Drop a CHECK, UNIQUE or FOREIGN KEY, in the contract.
+
+    Old writers may count on it (`ON CONFLICT`, cascades) until they are gone.
+
+    Args:
+        table: exact name of the table.
+        name: exact name of the constraint.
+        schema: schema of the table; the connection's default where not given.
+    """
+
+    table: str
+    name: str
+    schema: str | None = None
+
+    def describe(self) -> str:
+        return f"drop constraint {self.name} of {self.table}"
+
+    def _find(self, catalog: Catalog) -> tuple[Table, Constraint]:
+        table = catalog.table(self.table, self.schema)
+        for constraint in table.constraints:
+            if constraint.name == self.name:
+                return table, constraint
+        hint = nearest(self.name, [c.name for c in table.constraints])
+        raise Refused(f'"{table.name}" has no constraint "{self.name}"', remedy=hint)
+
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table, constraint = self._find(catalog)
+        covered = (Touch(table.name, column) for column in constraint.columns)
+        return Touch(table.name, f"constraint {self.name}"), *covered
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table, constraint = self._find(catalog)
+        check_ordinary(table, "DropConstraint")
+        if constraint.kind in (ConstraintKind.PRIMARY, ConstraintKind.EXCLUSION):
+            raise Refused(f'"{self.name}" is a {constraint.kind} constraint, which cannot be brought back online')
+        for key in table.incoming:
+            if constraint.kind is ConstraintKind.UNIQUE and set(key.columns) == set(constraint.columns):
+                raise Refused(
+                    f'foreign key "{key.constraint}" of "{key.table}" needs "{self.name}"',
+                    remedy="drop that foreign key in an earlier revision",
+                )
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table, constraint = self._find(catalog)
+        dropped = dialect.drop_constraint(table.name, constraint)
+        undo = self._back(table, constraint, dialect)
+        return (dialect.together(f"drop {constraint.kind} {self.name}", dropped, undo=undo),)
+
+    def _back(self, table: Table, constraint: Constraint, dialect: Dialect) -> Steps:
+        if constraint.kind is ConstraintKind.UNIQUE:
+            index = next(i for i in table.indexes if i.constraint == constraint.name)
+            attach = dialect.attach_index(table.name, constraint, self.name, self.name)
+            return (
+                dialect.build_index(table.name, self.name, index.definition, undo=False),
+                dialect.together(f"attach unique constraint {self.name}", attach),
+            )
+        steps = declared(dialect, table, constraint)
+        return steps if constraint.validated else steps[:1]
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        table, constraint = self._find(catalog)
+        kept = tuple(c for c in table.constraints if c is not constraint)
+        indexes = tuple(i for i in table.indexes if i.constraint != constraint.name)
+        return catalog.with_table(replace(table, constraints=kept, indexes=indexes))
