@@ -307,9 +307,12 @@ def build_plan(
 
 
 def finished(record: RevisionRecord, steps: Sequence[StepRecord]) -> bool:
-    """Whether nothing is left to do: many revisions have no contract, and additive ones no migrate phase."""
-    releasable = record.state in RELEASABLE or (record.additive and record.state == "expanded")
-    return record.state == FINISHED or (releasable and all(step.state == "done" for step in steps))
+    """Whether nothing is left to do: many revisions have no contract or purge, and additive ones no migrate phase.
+
+    A phase that was killed after its last step is not over: its state is still to be entered.
+    """
+    resting = record.state in ("migrated", "contracted") or (record.additive and record.state == "expanded")
+    return record.state == FINISHED or (resting and all(step.state == "done" for step in steps))
 
 
 def in_flight_claims(

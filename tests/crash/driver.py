@@ -39,8 +39,8 @@ def verbs(url: str, folder: Path, revision: str) -> dict[str, Callable[[], objec
     }
 
 
-def die_at(point: int, *, before: bool) -> None:
-    """Make the n-th thing this process commits its last; with `before`, the commit does not happen."""
+def die_at(point: int) -> None:
+    """Make the n-th thing this process commits its last."""
     count = SimpleNamespace(done=0)
     transaction, alone = database.Session.transaction, database.Session.alone
 
@@ -53,10 +53,7 @@ def die_at(point: int, *, before: bool) -> None:
     def counted_transaction(self):
         with transaction(self) as connection:
             yield connection
-            if before:
-                reached()
-        if not before:
-            reached()
+        reached()
 
     def counted_alone(self, sql):
         alone(self, sql)
@@ -97,11 +94,10 @@ def main() -> None:
     # What is imported here is not imported again by every child.
     api.status(settings.load({"database_url": copied(admin, template)}, environ={}, directory=Path(folder)))
     while True:
-        before = point % 2 == 0
         url = copied(admin, template)
 
-        def killed(url: str = url, point: int = point, before: bool = before) -> None:
-            die_at(point, before=before)
+        def killed(url: str = url, point: int = point) -> None:
+            die_at(point)
             verbs(url, Path(folder), revision)[verb]()
 
         ended = forked(killed)

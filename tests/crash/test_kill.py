@@ -77,7 +77,6 @@ def content(database):
 @pytest.mark.parametrize("half", [0, 1], ids=["odd", "even"])
 @pytest.mark.parametrize("verb", STATES)
 def test_killed_after_any_commit(verb, half, database, project):
-    """`even` kills just before the commit, `odd` just after it."""
     database.run(*statements(BASE))
     project.url = database.url
     project.revision(REVISION, OPERATIONS)
