@@ -11,6 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 SELECT = "SELECT "
+TOTAL_FUNCTIONS = frozenset(
+    {"lower", "upper", "initcap", "length", "char_length", "btrim", "ltrim", "rtrim", "concat", "concat_ws"}
+    | {"replace", "strpos", "position", "reverse", "left", "right", "md5", "starts_with", "now"}
+)
+TOTAL_BUT_FOR_CONSTANTS = frozenset(
+    {"split_part", "substr", "substring", "regexp_replace", "lpad", "rpad", "translate"}
+)
+TOTAL_OPERATORS = frozenset({"=", "<>", "<", ">", "<=", ">=", "||", "~~", "~~*"})
+RAISING_NODES = frozenset({"a_indirection", "row_expr", "xml_expr", "json_value_expr", "collate_clause"})
 
 
 def quoted(name: str) -> str:
@@ -120,6 +129,30 @@ class PostgresExpressions:
 
         return splice(SELECT + expression, self._target(expression), change)[len(SELECT) :]
 
+    def substitute(self, expression: str, values: Mapping[str, str]) -> str:
+        """Put expressions in the place of unqualified column references."""
+
+        def change(parts: list[str]) -> str | None:
+            return f"({values[parts[0]]})" if len(parts) == 1 and parts[0] in values else None
+
+        return splice(SELECT + expression, self._target(expression), change)[len(SELECT) :]
+
+    def total(self, expression: str) -> bool:
+        """Whether an expression has a value, or NULL, for everything it may read: it never raises.
+
+        True only for what is known: columns, constants, text functions, comparisons, casts to text.
+        """
+        for name, node in nodes(self._target(expression)):
+            if name == "func_call" and not total_call(node):
+                return False
+            if name == "a_expr" and node.name[-1].string.sval not in TOTAL_OPERATORS:
+                return False
+            if name == "type_cast" and node.type_name.names[-1].string.sval != "text" and not is_constant(node.arg):
+                return False
+            if name in RAISING_NODES:
+                return False
+        return True
+
     def rename(self, expression: str, names: Mapping[str, str]) -> str:
         """Rename column references."""
         return splice(SELECT + expression, self._target(expression), renaming(names))[len(SELECT) :]
@@ -158,6 +191,16 @@ class PostgresExpressions:
 
         parse(script)
         return tuple(text.strip().rstrip(";").strip() for text in postgast.split(script) if text.strip(" ;\n\t"))
+
+
+def is_constant(node: Any) -> bool:
+    return bool(node.HasField("a_const"))
+
+
+def total_call(node: Any) -> bool:
+    """Whether a call never raises. Some functions do for a bad second argument only, which shows at once."""
+    name = node.funcname[-1].string.sval
+    return name in TOTAL_FUNCTIONS or (name in TOTAL_BUT_FOR_CONSTANTS and all(map(is_constant, node.args[1:])))
 
 
 def has_comment(sql: str) -> bool:

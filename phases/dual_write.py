@@ -12,45 +12,110 @@ A dialect turns them into triggers. The rules they follow, in this order:
 4. Neither side written and the sides differ: the row is not filled yet, and is
    filled by this very statement. Without this rule an unrelated UPDATE would
    move an unfilled row behind the backfill, which would never see it again.
+
+Two sides that are mapped by expressions say the same if the new one is what
+`up` makes of the old, or the old one what `down` makes of the new: whoever
+wrote last, the other side was computed from it. A mapping that loses something
+is therefore applied once, to the side that was not written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from phases.catalog import Column, Volatility
 from phases.model import TableName
+from phases.sql import identifier
+
+Pairs = tuple[tuple[str, str], ...]
+"""Column and the expression it gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class DualWrite:
-    """Two columns of one table that hold the same value under two names.
+    """Columns of one table that say the same in two shapes.
 
-    `fills_old` turns rule 4 around while a contract is being restored: then it
-    is the old column that lags behind.
+    Args:
+        table: the table they are in.
+        name: what tells this dual write from others of the table.
+        olds, news: the columns of both sides.
+        up: what each new column gets, over the old ones.
+        down: what each old column gets, over the new ones.
+        exact: the new side is always what `up` makes of the old one; nothing else need be asked.
+        fallible: `up` or `down` can raise for a value. Such a value becomes NULL on the other
+            side, so that no statement fails, and verification finds the row.
+        fills_old: turns rule 4 around while a contract is being restored: then it is the old
+            side that lags behind.
     """
 
     table: TableName
     name: str
-    old: Column
-    new: str
+    olds: tuple[Column, ...]
+    news: tuple[Column, ...]
+    up: Pairs
+    down: Pairs
+    exact: bool = False
+    fallible: bool = False
     fills_old: bool = False
 
-    @property
-    def shared_default(self) -> str | None:
-        """The default that both sides can carry; None where evaluating it twice gives two values."""
-        if self.old.default is None or self.old.default_volatility is Volatility.VOLATILE:
-            return None
-        return self.old.default
+    @classmethod
+    def renaming(cls, table: TableName, old: Column, new: Column, *, fills_old: bool = False) -> DualWrite:
+        """Two columns that hold the same value under two names."""
+        up, down = ((new.name, identifier(old.name)),), ((old.name, identifier(new.name)),)
+        name = f"{old.name}.{new.name}"
+        return cls(table, name, (old,), (new,), up, down, exact=True, fills_old=fills_old)
 
     @property
-    def default_is_unshareable(self) -> bool:
+    def old(self) -> Column:
+        """The old column, where there is one only."""
+        return self.olds[0]
+
+    @property
+    def plain(self) -> bool:
+        """Both sides hold the same value."""
+        return self.up == tuple(
+            (new.name, identifier(old.name)) for old, new in zip(self.olds, self.news, strict=False)
+        )
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a row may have NULL on the old side."""
+        return not all(column.not_null for column in self.olds)
+
+    @property
+    def unshareable(self) -> bool:
         """The old side gets a value by itself that the new side cannot be compared with."""
-        return self.has_identity or (self.old.default is not None and self.shared_default is None)
+        return any(has_identity(c) or (c.default is not None and shared_default(c) is None) for c in self.olds)
 
     @property
     def has_identity(self) -> bool:
-        return self.old.sequence is not None and self.old.sequence.identity is not None
+        return any(has_identity(column) for column in self.olds)
+
+    def new_defaults(self, substitute: Callable[[str, dict[str, str]], str]) -> dict[str, str]:
+        """Default of each new column: what `up` makes of the defaults of the old ones.
+
+        Args:
+            substitute: puts expressions in the place of columns.
+        """
+        given = {c.name: default for c in self.olds if (default := shared_default(c)) is not None}
+        if not given or self.unshareable:
+            return {}
+        if self.plain:
+            return {new.name: given[old.name] for old, new in zip(self.olds, self.news, strict=True)}
+        values = {c.name: f"({given[c.name]})::{c.type}" if c.name in given else f"NULL::{c.type}" for c in self.olds}
+        return {name: substitute(expression, values) for name, expression in self.up}
+
+
+def shared_default(column: Column) -> str | None:
+    """The default that both sides can carry; None where evaluating it twice gives two values."""
+    if column.default is None or column.default_volatility is Volatility.VOLATILE:
+        return None
+    return column.default
+
+
+def has_identity(column: Column) -> bool:
+    return column.sequence is not None and column.sequence.identity is not None
 
 
 @dataclass(frozen=True, slots=True)

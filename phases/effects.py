@@ -28,13 +28,15 @@ class Query:
 class Commit:
     """Run statements in one short transaction, with the record of it.
 
-    `finishes` marks the step done in the same transaction. Answer: None.
+    `finishes` marks the step done in the same transaction. `reprepares`: only when no
+    session can hold a prepared statement. Answer: None.
     """
 
     statements: tuple[str, ...] = ()
     locks: tuple[Lock, ...] = ()
     scans: bool = False
     finishes: bool = False
+    reprepares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

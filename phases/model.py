@@ -97,11 +97,15 @@ class Transaction(Step):
     `locks` are taken first, in this order, so that the time waited and the time
     held can be told apart. `scans` marks a statement that reads the whole table
     (a validation): it runs without a statement timeout, under a weak lock.
+    `reprepares` marks statements that change the type of a column under its name:
+    PostgreSQL then refuses every statement a session prepared before ("cached plan
+    must not change result type"), so it runs only when no session can hold one.
     """
 
     statements: tuple[str, ...]
     locks: tuple[Lock, ...] = ()
     scans: bool = False
+    reprepares: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,12 @@ class Expressions(Protocol):
     def qualify(self, expression: str, qualifier: str) -> str:
         """Put `qualifier.` before every unqualified column reference (`NEW.`)."""
 
+    def substitute(self, expression: str, values: Mapping[str, str]) -> str:
+        """Put expressions in the place of unqualified column references."""
+
+    def total(self, expression: str) -> bool:
+        """Whether an expression has a value, or NULL, for everything it may read: it never raises."""
+
     def rename(self, expression: str, names: Mapping[str, str]) -> str:
         """Rename column references in an expression."""
 

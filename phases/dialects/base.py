@@ -52,8 +52,14 @@ class Dialect(Protocol):
         undo: Sequence[Step] = (),
         loses: Loss | None = None,
         scans: bool = False,
+        reprepares: bool = False,
     ) -> Step:
-        """Changes that become visible at once."""
+        """Changes that become visible at once.
+
+        Args:
+            reprepares: the type of a column changes under its name, which statements that
+                clients prepared before do not survive.
+        """
 
     def build_index(self, table: TableName, name: str, create: str, *, undo: bool = True) -> Step:
         """Build an index without blocking writes. `create` is a plain CREATE INDEX statement."""
@@ -105,6 +111,9 @@ class Dialect(Protocol):
     def rename_index(self, table: TableName, old: str, new: str) -> Changes: ...
     def require_values(self, table: TableName, column: Column) -> Sequence[Step]:
         """Prove NOT NULL without blocking: declared first, scanned under a weak lock, then enforced."""
+
+    def disagree(self, link: DualWrite, row: str = "") -> str:
+        """Condition under which the two sides of a row do not say the same; `row` qualifies columns (`NEW.`)."""
 
     def dual_write(self, link: DualWrite) -> Changes: ...
     def redirect_dual_write(self, link: DualWrite) -> Changes:

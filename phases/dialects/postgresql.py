@@ -81,6 +81,7 @@ class PostgreSQL(PostgreSQLTriggers):
         undo: Sequence[Step] = (),
         loses: Loss | None = None,
         scans: bool = False,
+        reprepares: bool = False,
     ) -> Step:
         statements = tuple(change.sql for change in changes)
         return Transaction(
@@ -88,6 +89,7 @@ class PostgreSQL(PostgreSQLTriggers):
             statements=statements,
             locks=strongest(changes),
             scans=scans,
+            reprepares=reprepares,
             undo=tuple(undo),
             loses=loses,
         )

@@ -7,12 +7,12 @@ pays for one comparison and no function call.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from phases import names
 from phases.catalog import Column
 from phases.dialects.base import Change, Changes
-from phases.dual_write import DualWrite, NullFill
+from phases.dual_write import DualWrite, NullFill, Pairs, shared_default
 from phases.model import Lock, LockMode, TableName
 from phases.sql import Expressions, identifier, literal, qualified
 
@@ -22,9 +22,10 @@ DECLARE
   new_written boolean;
 BEGIN
   IF TG_NARGS = 1 THEN
-    NEW.{old} := NULL;
+    {to_old}
     RETURN NEW;
   END IF;
+  {settled}
   IF TG_OP = 'INSERT' THEN
     old_written := {old_given};
     new_written := {new_given};
@@ -35,13 +36,24 @@ BEGIN
   IF {new_wins}
      AND NOT (old_written AND coalesce(pg_catalog.current_setting('migrator.writes', true), '') = 'old')
   THEN
-    NEW.{old} := NEW.{new};
+    {to_old}
   ELSE
-    NEW.{new} := NEW.{old};
+    {to_new}
   END IF;
   RETURN NEW;
 END
 """
+
+# A value that one side cannot hold must not fail the statement that writes the other.
+FALLIBLE = """BEGIN
+      {assign}
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+      {give_up}
+    END;"""
+
+UNTOUCHED = """IF TG_OP = 'UPDATE' AND NOT ({changed}) AND ({filled}) THEN
+    RETURN NEW;
+  END IF;"""
 
 NULL_FILL_BODY = """
 BEGIN
@@ -65,29 +77,65 @@ class PostgreSQLTriggers:
     def differs(self, column: Column, left: str, right: str) -> str:
         raise TypeError("the dialect says when two values differ")
 
+    def disagree(self, link: DualWrite, row: str = "") -> str:
+        """Condition under which the two sides of a row do not say the same."""
+        up, down = self._mapped(link.up, row), self._mapped(link.down, row)
+        new_is_up = self._same(link.news, up, row)
+        if link.exact:
+            return self._distinct(link.news, up, row)
+        if link.fills_old:
+            branches = f"WHEN {self._same(link.olds, down, row)} THEN false WHEN {none_of(link.olds, row)} THEN true"
+            return f"CASE {branches} ELSE NOT ({new_is_up}) END"
+        branches = f"WHEN {new_is_up} THEN false WHEN {none_of(link.news, row)} THEN true"
+        if link.fallible:
+            branches += f" WHEN {none_of(link.olds, row)} THEN false"
+        return f"CASE {branches} ELSE NOT ({self._same(link.olds, down, row)}) END"
+
+    def _mapped(self, pairs: Pairs, row: str) -> dict[str, str]:
+        qualifier = row.rstrip(".")
+        return {name: self._expressions.qualify(text, qualifier) if row else text for name, text in pairs}
+
+    def _same(self, columns: Sequence[Column], values: Mapping[str, str], row: str) -> str:
+        return " AND ".join(
+            f"NOT ({self.differs(column, row + identifier(column.name), values[column.name])})" for column in columns
+        )
+
+    def _distinct(self, columns: Sequence[Column], values: Mapping[str, str], row: str) -> str:
+        return " OR ".join(self.differs(c, row + identifier(c.name), values[c.name]) for c in columns)
+
+    def _changed(self, columns: Sequence[Column]) -> str:
+        return self._distinct(columns, {c.name: f"OLD.{identifier(c.name)}" for c in columns}, "NEW.")
+
     def dual_write(self, link: DualWrite) -> Changes:
-        old, new = identifier(link.old.name), identifier(link.new)
         function, (nulls, main) = self._names(link.table, "sync", link.name)
-        differ = self.differs(link.old, f"NEW.{old}", f"NEW.{new}")
-        made = [
-            self._function("CREATE FUNCTION", function, self._dual_write_body(link)),
-            self._trigger(link.table, main, "INSERT OR UPDATE", differ, f"{function}()"),
-        ]
-        if not link.old.not_null:
+        made = [self._dual_write_function("CREATE FUNCTION", link)]
+        if link.fallible:
+            # A condition that raises would fail the statement; the function can catch it.
+            made.append(self._trigger(link.table, main, "INSERT OR UPDATE", "true", f"{function}()"))
+        else:
+            condition = self.disagree(link, "NEW.")
+            made.append(self._trigger(link.table, main, "INSERT OR UPDATE", condition, f"{function}()"))
+        if link.nullable:
             # Values alone cannot tell NULL written to an unfilled row from a row nobody filled yet:
             # the column list of the statement can.
-            same = self.differs(link.old, f"NEW.{old}", f"OLD.{old}")
-            condition = f"NEW.{new} IS NULL AND OLD.{new} IS NULL AND NEW.{old} IS NOT NULL AND NOT ({same})"
-            made.append(self._trigger(link.table, nulls, f"UPDATE OF {new}", condition, f"{function}('null')"))
+            unfilled = f"{none_of(link.news, 'NEW.')} AND {none_of(link.news, 'OLD.')}"
+            condition = f"{unfilled} AND NOT ({none_of(link.olds, 'NEW.')}) AND NOT ({self._changed(link.olds)})"
+            events = f"UPDATE OF {', '.join(identifier(column.name) for column in link.news)}"
+            made.append(self._trigger(link.table, nulls, events, condition, f"{function}('null')"))
         return tuple(made)
 
     def redirect_dual_write(self, link: DualWrite) -> Changes:
+        return (self._dual_write_function("CREATE OR REPLACE FUNCTION", link),)
+
+    def _dual_write_function(self, verb: str, link: DualWrite) -> Change:
         function, _ = self._names(link.table, "sync", link.name)
-        return (self._function("CREATE OR REPLACE FUNCTION", function, self._dual_write_body(link)),)
+        # Expressions of the user's have to find their functions whatever the search path of the writer is.
+        options = "" if link.exact else "SET search_path FROM CURRENT "
+        return self._function(verb, function, self._dual_write_body(link), options)
 
     def drop_dual_write(self, link: DualWrite) -> Changes:
         function, (nulls, main) = self._names(link.table, "sync", link.name)
-        triggers = [main] if link.old.not_null else [main, nulls]
+        triggers = [main, nulls] if link.nullable else [main]
         return self._drop(link.table, triggers, function)
 
     def null_fill(self, link: NullFill) -> Changes:
@@ -126,24 +174,52 @@ class PostgreSQLTriggers:
         return (*dropped, Change(f"DROP FUNCTION {function}()"))
 
     def _dual_write_body(self, link: DualWrite) -> str:
-        old, new = identifier(link.old.name), identifier(link.new)
-        default = f"({link.shared_default})::{link.old.type}" if link.shared_default else None
-
-        def given(side: str) -> str:
-            return self.differs(link.old, side, default) if default else f"{side} IS NOT NULL"
-
-        old_given, new_given = given(f"NEW.{old}"), given(f"NEW.{new}")
-        if link.default_is_unshareable:
-            old_given = "true"
-        if link.fills_old and link.has_identity:
-            # While a contract is restored the identity still feeds the new column.
-            old_given, new_given = f"NEW.{old} IS NOT NULL", f"NEW.{old} IS NULL"
+        old_given, new_given = self._given(link)
         return DUAL_WRITE_BODY.format(
-            old=old,
-            new=new,
+            settled=self._settled(link) if link.fallible else "",
             old_given=old_given,
             new_given=new_given,
-            old_changed=self.differs(link.old, f"NEW.{old}", f"OLD.{old}"),
-            new_changed=self.differs(link.old, f"NEW.{new}", f"OLD.{new}"),
+            old_changed=self._changed(link.olds),
+            new_changed=self._changed(link.news),
             new_wins="(new_written OR NOT old_written)" if link.fills_old else "new_written",
+            to_old=self._assign(link, link.down),
+            to_new=self._assign(link, link.up),
         )
+
+    def _given(self, link: DualWrite) -> tuple[str, str]:
+        """Which sides an INSERT wrote: those that are not what their defaults give."""
+        if link.fills_old and link.has_identity:
+            # While a contract is restored the identity still feeds the new column.
+            return none_of(link.olds, "NEW.", negated=True), none_of(link.olds, "NEW.")
+        defaults = link.new_defaults(self._expressions.substitute)
+        new = " OR ".join(self._written(column, defaults.get(column.name)) for column in link.news)
+        if link.unshareable:
+            return "true", new
+        return " OR ".join(self._written(column, shared_default(column)) for column in link.olds), new
+
+    def _written(self, column: Column, default: str | None) -> str:
+        value = f"NEW.{identifier(column.name)}"
+        return self.differs(column, value, f"({default})::{column.type}") if default else f"{value} IS NOT NULL"
+
+    def _settled(self, link: DualWrite) -> str:
+        """Leave alone what was not written, and what already says the same: a backfill, above all."""
+        changed = f"{self._changed(link.olds)} OR {self._changed(link.news)}"
+        filled = f"NOT ({none_of(link.news, 'NEW.')}) OR {none_of(link.olds, 'NEW.')}"
+        untouched = "" if link.fills_old else UNTOUCHED.format(changed=changed, filled=filled)
+        agree = f"IF NOT ({self.disagree(link, 'NEW.')}) THEN RETURN NEW; END IF;"
+        return f"{untouched}\n    {FALLIBLE.format(assign=agree, give_up='NULL;')}"
+
+    def _assign(self, link: DualWrite, pairs: Pairs) -> str:
+        values = self._mapped(pairs, "NEW.")
+        assign = "\n    ".join(f"NEW.{identifier(name)} := {value};" for name, value in values.items())
+        if not link.fallible:
+            return assign
+        give_up = "\n      ".join(f"NEW.{identifier(name)} := NULL;" for name in values)
+        return FALLIBLE.format(assign=assign, give_up=give_up)
+
+
+def none_of(columns: Sequence[Column], row: str, *, negated: bool = False) -> str:
+    """Condition: none of the columns has a value (or, negated, one has)."""
+    if negated:
+        return " OR ".join(f"{row}{identifier(column.name)} IS NOT NULL" for column in columns)
+    return " AND ".join(f"{row}{identifier(column.name)} IS NULL" for column in columns)

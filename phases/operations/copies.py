@@ -29,6 +29,7 @@ class ColumnCopy:
     table: Table
     old: str
     new: str
+    keeps_names: bool = False
 
     def validate(self) -> None:
         """Refuse what cannot be doubled.
@@ -79,6 +80,8 @@ class ColumnCopy:
 
     def _final(self, name: str, *, relation: bool) -> str:
         """Name the double ends up with: the column's part of it changed, or the same name."""
+        if self.keeps_names:
+            return name
         changed = names.renamed(name, self.old, self.new)
         if relation:
             free = not self.catalog.taken(changed, self.table.name.schema)

@@ -1,0 +1,234 @@
+"""One column takes the place of another while both are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from phases import names
+from phases.catalog import Catalog, Column, Table
+from phases.dialects.base import Change, Changes, Dialect
+from phases.dual_write import DualWrite, shared_default
+from phases.errors import Refused
+from phases.model import Step
+from phases.operations.base import Steps, without_undo
+from phases.operations.copies import ColumnCopy
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Steps by which column `old` gives way to another.
+
+    Args:
+        catalog: the catalog before the change.
+        dialect: of the server.
+        table: the table.
+        old: exact name of the column that goes.
+        new: the column that comes, as it is while both are there: without NOT NULL, default and sequence.
+        up, down: what each is made of the other; the other column itself where they hold the same value.
+        exact: `up` is reversible, so that nothing but the new side need be compared.
+        fallible: `up` or `down` can raise.
+        keeps_name: `new` takes the name of `old` in the contract.
+    """
+
+    catalog: Catalog
+    dialect: Dialect
+    table: Table
+    old: str
+    new: Column
+    up: str
+    down: str
+    exact: bool = True
+    fallible: bool = False
+    keeps_name: bool = False
+
+    @property
+    def column(self) -> Column:
+        return self.table.column(self.old)
+
+    @property
+    def final(self) -> str:
+        """Name of the new column after the contract."""
+        return self.old if self.keeps_name else self.new.name
+
+    @property
+    def label(self) -> str:
+        return f"{self.table.name.name}.{self.final}"
+
+    @property
+    def copy(self) -> ColumnCopy:
+        return ColumnCopy(self.catalog, self.dialect, self.table, self.old, self.new.name, self.keeps_name)
+
+    def link(self, *, fills_old: bool = False) -> DualWrite:
+        up, down = ((self.new.name, self.up),), ((self.old, self.down),)
+        name = f"{self.old}.{self.new.name}"
+        return DualWrite(
+            self.table.name,
+            name,
+            (self.column,),
+            (self.new,),
+            up,
+            down,
+            exact=self.exact,
+            fallible=self.fallible,
+            fills_old=fills_old,
+        )
+
+    def _shared_default(self) -> str | None:
+        return self.link().new_defaults(self.dialect.expressions.substitute).get(self.new.name)
+
+    def _own_default(self) -> str | None:
+        """Default the new column gets in the contract, where both sides could not carry it before."""
+        default = self.column.default
+        if default is None or shared_default(self.column) is not None:
+            return None
+        if self.link().plain:
+            return default
+        return self.dialect.expressions.substitute(self.up, {self.old: f"({default})::{self.column.type}"})
+
+    def validate(self, null_on_insert: str | None) -> None:
+        """Refuse a column that cannot be doubled, or an intent that cannot be told.
+
+        Raises:
+            Refused: with the reason and the remedy.
+        """
+        column, where = self.column, f'"{self.table.name}"."{self.old}"'
+        if column.generated is not None:
+            raise Refused(f"{where} is a generated column", remedy="add a second generated column")
+        if column.constrained_domain:
+            raise Refused(
+                f"{where} is of a domain with constraints ({column.type}): adding a second such column"
+                " makes PostgreSQL rewrite the table under an exclusive lock",
+                remedy="move the constraints of the domain to CHECK constraints of the table first",
+            )
+        if null_on_insert not in (None, "default"):
+            raise Refused(f'null_on_insert is "{null_on_insert}"; it can only be "default"')
+        if self.link().unshareable and not column.not_null and null_on_insert is None:
+            raise Refused(
+                f'"{self.old}" is nullable and its default ({column.default}) gives another value each'
+                " time, so an INSERT that means NULL cannot be told from one that gives nothing",
+                remedy='say null_on_insert="default" if such a row may get the default',
+            )
+        self.copy.validate()
+
+    def expand(self) -> Steps:
+        dialect, name = self.dialect, self.table.name
+        properties = replace(self.new, grants=self.column.grants, comment=self.column.comment)
+        changes = [
+            *dialect.add_column(name, self.new),
+            *dialect.copy_column_properties(name, properties, self.new.name),
+            *dialect.dual_write(self.link()),
+        ]
+        if (default := self._shared_default()) is not None:
+            # Set apart from ADD COLUMN: rows that are there must stay NULL to be seen as unfilled.
+            changes += dialect.set_default(name, self.new.name, default)
+        undo = dialect.together(
+            f"remove {name.name}.{self.new.name} and its dual write",
+            (*dialect.drop_dual_write(self.link()), *dialect.drop_column(name, self.new.name)),
+        )
+        title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"
+        return (dialect.together(title, changes, undo=(undo,)),)
+
+    def migrate(self) -> Steps:
+        dialect, differs = self.dialect, self.dialect.disagree(self.link())
+        # A value that cannot be mapped is NULL until somebody mends it: NULL is refused from the contract on.
+        required = () if self.fallible else self._required()
+        steps = (
+            dialect.fill(self.table, {self.new.name: self.up}, differs, target=self.label),
+            *self.copy.build(),
+            *required,
+            dialect.verify(self.table, differs, target=self.label),
+        )
+        return without_undo(steps)
+
+    def _required(self) -> Sequence[Step]:
+        return self.dialect.require_values(self.table.name, self.new) if self.column.not_null else ()
+
+    def contract(self) -> Steps:
+        last: Steps = ()
+        if self.fallible:
+            again = self.dialect.verify(self.table, self.dialect.disagree(self.link()), target=self.label)
+            last = (again, *self._required())
+        switch = self.dialect.together(
+            f"quarantine {self.table.name.name}.{self.old}",
+            self._switch(),
+            undo=self._restore(),
+            reprepares=self.keeps_name,
+        )
+        return (*last, *self.copy.release_keys(), switch)
+
+    def _switch(self) -> Changes:
+        """Everything that makes the old column disappear, in one short transaction."""
+        dialect, name, column = self.dialect, self.table.name, self.column
+        changes = [*dialect.drop_dual_write(self.link()), *self.copy.switch()]
+        changes += dialect.move_sequence(name, column, self.new)
+        if column.default is not None:
+            changes += dialect.drop_default(name, self.old)
+        if (default := self._own_default()) is not None:
+            changes += dialect.set_default(name, self.new.name, default)
+        if column.not_null:
+            changes += dialect.drop_not_null(name, self.old)
+        changes += dialect.rename_column(name, self.old, self.quarantined)
+        return (*changes, *self._rename(self.new.name, self.final))
+
+    def _rename(self, old: str, new: str) -> Changes:
+        return self.dialect.rename_column(self.table.name, old, new) if self.keeps_name else ()
+
+    @property
+    def quarantined(self) -> str:
+        name = self.table.name
+        return names.quarantine(name.schema, name.name, self.new.name, self.old)
+
+    def _restore(self) -> Steps:
+        """Bring the old column back: writable at once, then filled with what was written meanwhile."""
+        dialect, table, column = self.dialect, self.table, self.column
+        differs, target = dialect.disagree(self.link(fills_old=True)), f"{table.name.name}.{self.old}"
+        required = dialect.require_values(table.name, column) if column.not_null else ()
+        return (
+            dialect.together(f"bring back {target}", self._bring_back(), reprepares=self.keeps_name),
+            dialect.fill(table, {self.old: self.down}, differs, target=target),
+            *self.copy.rebuild(),
+            *required,
+            dialect.together(f"settle dual writes of {target}", self._settle()),
+            dialect.verify(table, dialect.disagree(self.link()), target=target),
+        )
+
+    def _bring_back(self) -> Changes:
+        dialect, name, column = self.dialect, self.table.name, self.column
+        changes: list[Change] = [*self._rename(self.final, self.new.name)]
+        changes += [*dialect.rename_column(name, self.quarantined, self.old), *self.copy.switch_back()]
+        if column.default is not None:
+            changes += dialect.set_default(name, self.old, column.default)
+        if self._own_default() is not None:
+            changes += dialect.drop_default(name, self.new.name)
+        return (*changes, *dialect.dual_write(self.link(fills_old=True)))
+
+    def _settle(self) -> Changes:
+        source = replace(self.new, sequence=self.column.sequence)
+        moved = self.dialect.move_sequence(self.table.name, source, self.column)
+        return (*moved, *self.dialect.redirect_dual_write(self.link()))
+
+    def purge(self) -> Steps:
+        changes = self.dialect.drop_column(self.table.name, self.quarantined)
+        return (self.dialect.together(f"drop quarantined {self.table.name.name}.{self.old}", changes),)
+
+    def outcome(self) -> Catalog:
+        table, column = self.table, self.column
+        after = replace(
+            self.new,
+            name=self.final,
+            not_null=column.not_null,
+            default=self._shared_default() or self._own_default(),
+            default_volatility=column.default_volatility,
+            sequence=column.sequence,
+        )
+        columns = tuple(after if c.name == self.old else c for c in table.columns)
+        leaving = table.leaving if self.keeps_name else (*table.leaving, self.old)
+        mirrored, written = (*table.mirrored, self.final), (*table.written, self.final)
+        changed = replace(table, columns=columns, leaving=leaving, mirrored=mirrored, written=written)
+        return self.catalog.with_table(changed)
+
+
+def bare(column: Column, name: str) -> Column:
+    """A column as its double begins: what enforces or gives values comes later."""
+    return replace(column, name=name, not_null=False, not_null_name=None, default=None, sequence=None)
