@@ -20,6 +20,7 @@ NAMES = (
     "Column",
     "AddColumn",
     "RenameColumn",
+    "ChangeType",
     "DropColumn",
     "SetNotNull",
     "DropNotNull",
@@ -42,6 +43,7 @@ ABOUT = {
     "lock_retries": "Tries for a lock before giving up.",
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
+    "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no server-side prepared statements.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
     "retention": "How long a quarantined column is kept before a purge.",
 }
@@ -106,7 +108,7 @@ def shown(name: str, default: object) -> str:
     if isinstance(default, float) and name != "gate_hours":
         size, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
         return f"`{default / size:g}{unit}`"
-    return "" if default is None else f"`{default}`"
+    return "" if default in (None, ()) else f"`{default}`"
 
 
 PAGES = {"operations.md": operations_page, "commands.md": commands_page, "settings.md": settings_page}

@@ -11,6 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 SELECT = "SELECT "
+SERVER_TYPE_NAMES = {
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "float4": "real",
+    "float8": "double precision",
+    "bool": "boolean",
+    "varchar": "character varying",
+    "bpchar": "character",
+    "varbit": "bit varying",
+    "timestamp": "timestamp without time zone",
+    "timestamptz": "timestamp with time zone",
+    "time": "time without time zone",
+    "timetz": "time with time zone",
+} | {
+    name: name
+    for name in ("text", "numeric", "bit", "date", "interval", "uuid", "json", "jsonb", "bytea", "inet", "cidr")
+}
+"""What `format_type` calls the types whose names the grammar translates, and common others."""
 TOTAL_FUNCTIONS = frozenset(
     {"lower", "upper", "initcap", "length", "char_length", "btrim", "ltrim", "rtrim", "concat", "concat_ws"}
     | {"replace", "strpos", "position", "reverse", "left", "right", "md5", "starts_with", "now"}
@@ -19,6 +38,7 @@ TOTAL_BUT_FOR_CONSTANTS = frozenset(
     {"split_part", "substr", "substring", "regexp_replace", "lpad", "rpad", "translate"}
 )
 TOTAL_OPERATORS = frozenset({"=", "<>", "<", ">", "<=", ">=", "||", "~~", "~~*"})
+PATTERN_OPERATORS = frozenset({"~", "~*", "!~", "!~*"})
 RAISING_NODES = frozenset({"a_indirection", "row_expr", "xml_expr", "json_value_expr", "collate_clause"})
 
 
@@ -145,7 +165,7 @@ class PostgresExpressions:
         for name, node in nodes(self._target(expression)):
             if name == "func_call" and not total_call(node):
                 return False
-            if name == "a_expr" and node.name[-1].string.sval not in TOTAL_OPERATORS:
+            if name == "a_expr" and not total_operation(node):
                 return False
             if name == "type_cast" and node.type_name.names[-1].string.sval != "text" and not is_constant(node.arg):
                 return False
@@ -185,6 +205,28 @@ class PostgresExpressions:
         written: str = postgast.deparse(tree)
         return written
 
+    def type_name(self, type_: str) -> str:
+        """Write a type as `format_type` does: `varchar(60)` is `character varying(60)`.
+
+        Raises:
+            ValueError: the text is not a type.
+        """
+        tree = parse(f"{SELECT}NULL::{type_}")
+        cast = tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast
+        names = [part.string.sval for part in cast.type_name.names]
+        if not names or cast.type_name.pct_type or not cast.arg.a_const.isnull:
+            raise ValueError("it is not a type")
+        known = SERVER_TYPE_NAMES.get(names[-1])
+        if known is None or (len(names) > 1 and names[0] != "pg_catalog"):
+            return type_
+        limits = [str(limit.a_const.ival.ival) for limit in cast.type_name.typmods]
+        if names[-1] == "interval":
+            return type_
+        head, _, tail = known.partition(" ") if known.startswith("time") else (known, "", "")
+        return " ".join(filter(None, (head + (f"({','.join(limits)})" if limits else ""), tail))) + "[]" * len(
+            cast.type_name.array_bounds
+        )
+
     def split(self, script: str) -> tuple[str, ...]:
         """Split a script into statements, without their semicolons."""
         import postgast
@@ -201,6 +243,11 @@ def total_call(node: Any) -> bool:
     """Whether a call never raises. Some functions do for a bad second argument only, which shows at once."""
     name = node.funcname[-1].string.sval
     return name in TOTAL_FUNCTIONS or (name in TOTAL_BUT_FOR_CONSTANTS and all(map(is_constant, node.args[1:])))
+
+
+def total_operation(node: Any) -> bool:
+    operator = node.name[-1].string.sval
+    return operator in TOTAL_OPERATORS or (operator in PATTERN_OPERATORS and is_constant(node.rexpr))
 
 
 def has_comment(sql: str) -> bool:

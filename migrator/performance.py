@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from migrator.database import Deadlocked, LockTimeout, Session, run
 from migrator.dialects import postgresql
 from migrator.errors import LockNotAvailable, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, StepProgress, StepStopped, ignore
+from migrator.prepared import refuse_prepared
 from migrator.settings import mask
 from phases.backfill import Pacing
 from phases.effects import Alone, Batch, Batched, Commit, Effect, Pause, Performance, Progress, Query
@@ -73,6 +74,7 @@ class Performer:
         pacing: how a backfill spaces its batches.
         observer: told what happens.
         pause: waits; replaced where no time may pass.
+        unprepared: names of applications whose sessions never hold prepared statements.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Performer:
         pacing: Pacing,
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
+        unprepared: Sequence[str] = (),
     ) -> None:
         self.session = session
         self.policy = policy
         self.pacing = pacing
         self.observer = observer
         self.pause = pause
+        self.unprepared = unprepared
 
     def perform(self, record: StepRecord, *, records: bool = True) -> Measured:
         """Carry out a step from where its cursor stands.
@@ -170,6 +174,9 @@ class Performer:
             for statement in postgresql.lock_statements(effect.locks, self.policy.timeout_ms):
                 run(connection, statement)
             granted = time.monotonic()
+            if effect.reprepares:
+                # Behind the lock nobody can prepare another statement over these tables.
+                refuse_prepared(connection, record.name, self.unprepared)
             for statement in effect.statements:
                 run(connection, statement)
             if effect.finishes:

@@ -94,7 +94,7 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         give_up_after=settings.lock_give_up,
     )
     pacing = Pacing(target_seconds=settings.batch_target, patience_seconds=settings.lock_give_up)
-    performer = Performer(session, policy, pacing, observer)
+    performer = Performer(session, policy, pacing, observer, unprepared=settings.unprepared_applications)
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
         from migrator.release import follow

@@ -87,6 +87,15 @@ def hours(text: object) -> float:
     return value
 
 
+def patterns(value: object) -> tuple[str, ...]:
+    """Read a list of application names, each perhaps with `*`."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f'{value!r} is not a list of application names; write for example ["shop", "report-*"]')
+    return tuple(item.strip() for item in value if item.strip())
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. Durations are in seconds."""
@@ -100,6 +109,7 @@ class Settings:
     batch_target: float = 0.1
     gate_hours: float = MINIMUM_GATE_HOURS
     retention: float = 7 * 86400.0
+    unprepared_applications: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     directory: Path = field(default_factory=Path.cwd)
 
@@ -148,6 +158,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "batch_target": duration,
     "gate_hours": hours,
     "retention": duration,
+    "unprepared_applications": patterns,
 }
 
 
@@ -245,7 +256,7 @@ def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
             near = difflib.get_close_matches(key, list(READERS), n=1)
             hint = f'did you mean "{near[0]}"?' if near else f"known are: {', '.join(READERS)}"
             raise SettingsError(f'{where}: unknown setting "{key}"', next_step=hint, file=str(path))
-        if isinstance(value, dict | list | bool):
+        if isinstance(value, dict | bool) or (isinstance(value, list) and READERS[key] is not patterns):
             raise SettingsError(f"{where}: {key} must be text or a number", file=str(path))
         sources[key] = where
     url = str(table.get("database_url", ""))

@@ -58,6 +58,13 @@ class Expressions(Protocol):
     def copy_index(self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool) -> str:
         """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
 
+    def type_name(self, type_: str) -> str:
+        """Write a type as the server does.
+
+        Raises:
+            ValueError: the text is not a type.
+        """
+
     def split(self, script: str) -> tuple[str, ...]:
         """Split a script into statements.
 

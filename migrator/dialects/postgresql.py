@@ -61,6 +61,14 @@ ORDER BY a.pid, a.xact_start
 """
 
 
+SESSIONS = """
+SELECT pid, coalesce(application_name, ''), coalesce(usename, '') FROM pg_catalog.pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
+  AND coalesce(backend_type, 'client backend') = 'client backend' ORDER BY backend_start
+"""
+"""Sessions of this database. Names are visible to every role, kinds of backends only to some."""
+
+
 def session_statements(version: tuple[int, int]) -> tuple[str, ...]:
     """Statements that prepare a session of ours."""
     statements: tuple[str, ...] = SESSION

@@ -28,6 +28,27 @@ class Change:
 Changes = tuple[Change, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TypeChange:
+    """A change from one type to another.
+
+    Args:
+        free: one ALTER does it, which neither rewrites nor reads the table.
+        reversible: casting back gives every value again, or raises.
+        keeps_values: every value can be cast without loss, though perhaps not back.
+        cast: what an expression is cast to, to be compared with the new column.
+        equality_is_identity: of the new type.
+        limited: an assignment to the new type can raise.
+    """
+
+    free: bool
+    reversible: bool
+    keeps_values: bool
+    cast: str
+    equality_is_identity: bool
+    limited: bool
+
+
 class Dialect(Protocol):
     """Builds changes and steps for one server."""
 
@@ -40,6 +61,16 @@ class Dialect(Protocol):
 
     def type_text(self, type_: object) -> str:
         """Write a type as the server does; accepts text and SQLAlchemy types."""
+
+    def type_name(self, type_: str) -> str:
+        """A type as the catalog spells it.
+
+        Raises:
+            Refused: the text is not a type.
+        """
+
+    def type_change(self, old: str, new: str) -> TypeChange:
+        """What a change of type costs and may lose."""
 
     def volatility(self, expression: str) -> Volatility:
         """How often the value of an expression without columns may change."""
@@ -96,6 +127,7 @@ class Dialect(Protocol):
     def drop_column(self, table: TableName, column: str) -> Changes: ...
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
     def set_default(self, table: TableName, column: str, expression: str) -> Changes: ...
+    def alter_type(self, table: TableName, column: str, type_: str) -> Changes: ...
     def drop_default(self, table: TableName, column: str) -> Changes: ...
     def set_not_null(self, table: TableName, column: Column) -> Changes: ...
     def drop_not_null(self, table: TableName, column: str) -> Changes: ...

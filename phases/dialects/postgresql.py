@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
-from phases.dialects.base import Change, Changes
+from phases.dialects import postgresql_types as types
+from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
+from phases.errors import Refused
 from phases.model import (
     BuildIndex,
     Fill,
@@ -69,6 +71,22 @@ class PostgreSQL(PostgreSQLTriggers):
 
     def type_text(self, type_: object) -> str:
         return type_ if isinstance(type_, str) else self.render_type(type_)
+
+    def type_name(self, type_: str) -> str:
+        try:
+            return self.expressions.type_name(type_)
+        except ValueError as problem:
+            raise Refused(f'"{type_}" is not a type: {problem}') from None
+
+    def type_change(self, old: str, new: str) -> TypeChange:
+        return TypeChange(
+            free=types.metadata_only(old, new),
+            reversible=types.reversible(old, new),
+            keeps_values=types.keeps_values(old, new),
+            cast=types.cast_type(new),
+            equality_is_identity=types.equality_is_identity(new),
+            limited=new not in ("text", "character varying"),
+        )
 
     def volatility(self, expression: str) -> Volatility:
         return self.volatility_of(expression)
@@ -228,6 +246,9 @@ class PostgreSQL(PostgreSQLTriggers):
 
     def set_default(self, table: TableName, column: str, expression: str) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column)} SET DEFAULT {expression}"),)
+
+    def alter_type(self, table: TableName, column: str, type_: str) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column)} TYPE {type_}"),)
 
     def drop_default(self, table: TableName, column: str) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column)} DROP DEFAULT"),)

@@ -87,7 +87,8 @@ class PostgreSQLTriggers:
             branches = f"WHEN {self._same(link.olds, down, row)} THEN false WHEN {none_of(link.olds, row)} THEN true"
             return f"CASE {branches} ELSE NOT ({new_is_up}) END"
         branches = f"WHEN {new_is_up} THEN false WHEN {none_of(link.news, row)} THEN true"
-        if link.fallible:
+        if link.fallible and not row:
+            # What the old side cannot hold is NULL there; a trigger tries again, whoever reads rows accepts it.
             branches += f" WHEN {none_of(link.olds, row)} THEN false"
         return f"CASE {branches} ELSE NOT ({self._same(link.olds, down, row)}) END"
 

@@ -167,9 +167,17 @@ class Replacement:
         if (default := self._own_default()) is not None:
             changes += dialect.set_default(name, self.new.name, default)
         if column.not_null:
-            changes += dialect.drop_not_null(name, self.old)
+            changes += [*dialect.drop_not_null(name, self.old), *self._hand_over_not_null()]
         changes += dialect.rename_column(name, self.old, self.quarantined)
         return (*changes, *self._rename(self.new.name, self.final))
+
+    def _hand_over_not_null(self, *, back: bool = False) -> Changes:
+        """Give the new NOT NULL constraint the name of the old one, where the server has such names."""
+        ours, theirs = self.new.not_null_name, self.column.not_null_name
+        if ours is None or theirs is None:
+            return ()
+        old, new = (theirs, ours) if back else (ours, theirs)
+        return self.dialect.rename_constraint(self.table.name, old, new)
 
     def _rename(self, old: str, new: str) -> Changes:
         return self.dialect.rename_column(self.table.name, old, new) if self.keeps_name else ()
@@ -195,7 +203,7 @@ class Replacement:
 
     def _bring_back(self) -> Changes:
         dialect, name, column = self.dialect, self.table.name, self.column
-        changes: list[Change] = [*self._rename(self.final, self.new.name)]
+        changes: list[Change] = [*self._rename(self.final, self.new.name), *self._hand_over_not_null(back=True)]
         changes += [*dialect.rename_column(name, self.quarantined, self.old), *self.copy.switch_back()]
         if column.default is not None:
             changes += dialect.set_default(name, self.old, column.default)

@@ -21,6 +21,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as upsert_into
 from sqlalchemy.orm import Session, registry
 
+from migrator.app import unprepared
+
 LOCK_TIMEOUT = "1000ms"
 """The runner's own lock timeout, and as much again for the statement itself and a busy machine."""
 
@@ -37,7 +39,7 @@ class Shape:
 
     `values` makes, for each column it writes, a value from the writer's name and a number.
     `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
-    `distinct`: it never writes one value to two rows.
+    `distinct`: it never writes one value to two rows. `unprepared`: its connections hold no prepared statements.
     """
 
     values: Mapping[str, Values]
@@ -45,6 +47,7 @@ class Shape:
     table: str = "users"
     unique: str | None = None
     distinct: bool = False
+    unprepared: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -118,7 +121,10 @@ class PlainClient(Client):
 
     @contextmanager
     def connected(self) -> Iterator[list[Callable[[], None]]]:
-        with psycopg.connect(self.url, autocommit=True, options=f"-c lock_timeout={LOCK_TIMEOUT}") as self.connection:
+        options: dict[str, Any] = {"options": f"-c lock_timeout={LOCK_TIMEOUT}"}
+        if self.shape.unprepared:
+            options |= {"prepare_threshold": None, "application_name": "shop unprepared"}
+        with psycopg.connect(self.url, autocommit=True, **options) as self.connection:
             actions = [self.insert, self.copy_in, self.many, self.update, self.shared, self.upsert, self.delete]
             yield [*actions, self.read, self.copy_out] if self.reading else actions
 
@@ -208,6 +214,8 @@ class OrmClient(Client):
             poolclass=sa.pool.StaticPool,
             connect_args={"options": f"-c lock_timeout={LOCK_TIMEOUT}"},
         )
+        if self.shape.unprepared:
+            unprepared(engine)
         self.model = self.mapped()
         self.engine = engine
         actions = [self.insert, self.bulk, self.update, self.update_many, self.upsert, self.delete]

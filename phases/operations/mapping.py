@@ -1,0 +1,68 @@
+"""Questions about a mapping of columns, asked of the data before anything is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from phases.catalog import Column, Table
+from phases.dialects.base import Dialect
+from phases.dual_write import DualWrite
+from phases.operations.base import Precheck, Touch, row_key_text
+from phases.sql import identifier, listed, qualified
+
+SAMPLE_ROWS = 10_000
+
+
+def nothing(columns: Iterable[str]) -> str:
+    return " AND ".join(f"({column}) IS NULL" for column in columns)
+
+
+def quoted(columns: Iterable[Column]) -> list[str]:
+    return [identifier(column.name) for column in columns]
+
+
+def touched(table: Table, link: DualWrite) -> tuple[Touch, ...]:
+    return tuple(Touch(table.name, column.name) for column in link.olds)
+
+
+def lost_values(table: Table, link: DualWrite) -> Precheck:
+    """Ask for rows with values of which `up` makes nothing."""
+    made = nothing(text for _, text in link.up)
+    sql = (
+        f"SELECT {row_key_text(table)} FROM {qualified(table.name)}"
+        f" WHERE NOT ({nothing(quoted(link.olds))}) AND {made} LIMIT 5"
+    )
+    problem = f'up gives NULL for rows of "{table.name}" that have a value'
+    return Precheck(sql, problem, "write an up that keeps them, or set them to NULL first", touched(table, link))
+
+
+def lossy_pairs(table: Table, link: DualWrite, dialect: Dialect) -> Precheck:
+    """Ask a sample of rows whether `down` gives again what `up` was given."""
+    up = dict(link.up)
+    values = {column.name: f"({up[column.name]})" for column in link.news}
+    back = {name: dialect.expressions.substitute(text, values) for name, text in link.down}
+    differ = " OR ".join(dialect.differs(c, identifier(c.name), back[c.name]) for c in link.olds)
+    shown = ", ".join([*(f"{column}::text" for column in quoted(link.olds)), *(f"({t})::text" for t in back.values())])
+    sql = (
+        f"SELECT {row_key_text(table)}, {shown}"
+        f" FROM (SELECT * FROM {qualified(table.name)} LIMIT {SAMPLE_ROWS}) AS sample WHERE {differ} LIMIT 5"
+    )
+    problem = (
+        f'rows of "{table.name}" come back different from down(up({listed(c.name for c in link.olds)}))'
+        " (key, value, what comes back)"
+    )
+    return Precheck(sql, problem, "mend up or down, or accept it: lossy=True", touched(table, link))
+
+
+def null_is_given(link: DualWrite, dialect: Dialect) -> Precheck:
+    """Ask whether NULL on one side is NULL on the other: a row nobody filled could not be told otherwise."""
+    gone = {column.name: f"NULL::{column.type}" for column in (*link.olds, *link.news)}
+    asked = []
+    for what, pairs, columns in (("up", link.up, link.olds), ("down", link.down, link.news)):
+        if all(column.not_null for column in link.olds):
+            continue
+        made = [dialect.expressions.substitute(text, {c.name: gone[c.name] for c in columns}) for _, text in pairs]
+        asked.append(f"SELECT '{what}' WHERE NOT ({nothing(made)})")
+    sql = " UNION ALL ".join(asked) or "SELECT 1 WHERE false"
+    problem = "the expression makes a value of NULL, so that a row nobody filled cannot be told from one with NULL"
+    return Precheck(sql, problem, "give the rows without a value one first: SetNotNull with fill=")
