@@ -21,6 +21,7 @@ NAMES = (
     "AddColumn",
     "RenameColumn",
     "ChangeType",
+    "TransformColumns",
     "DropColumn",
     "SetNotNull",
     "DropNotNull",
@@ -43,7 +44,7 @@ ABOUT = {
     "lock_retries": "Tries for a lock before giving up.",
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
-    "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no server-side prepared statements.",
+    "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
     "retention": "How long a quarantined column is kept before a purge.",
 }

@@ -80,8 +80,8 @@ class DualWrite:
 
     @property
     def nullable(self) -> bool:
-        """Whether a row may have NULL on the old side."""
-        return not all(column.not_null for column in self.olds)
+        """Whether a row may have NULL on both sides."""
+        return not all(column.not_null for column in self.olds) and not any(new.not_null for new in self.news)
 
     @property
     def unshareable(self) -> bool:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from phases import names
-from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Table
-from phases.dialects.base import Change, Changes, Dialect
+from phases.catalog import Catalog, Table
+from phases.dialects.base import Dialect
 from phases.dual_write import NullFill
 from phases.errors import Refused
-from phases.model import Step
 from phases.operations.base import (
     Operation,
     Steps,
@@ -21,6 +19,7 @@ from phases.operations.base import (
     check_trigger_order,
     reads,
 )
+from phases.operations.leaving import Leaving, fills_itself
 from phases.sql import identifier
 
 
@@ -58,10 +57,8 @@ class DropColumn(Operation):
         column = table.column(self.column)
         check_not_written(table, (self.column,), "DropColumn names")
         check_no_dependents(table, self.column, "dropping")
-        self._check_parts(table)
-        if len(table.columns) == 1:
-            raise Refused(f'"{self.column}" is the only column of "{table.name}"', remedy="drop the table")
-        if column.not_null and not self._fills_itself(column) and self.fill is None:
+        self._leaving(table, dialect).validate()
+        if column.not_null and not fills_itself(column) and self.fill is None:
             raise Refused(
                 f'"{self.column}" is NOT NULL and has no default: writers that no longer know it would fail,'
                 " and nothing says what old readers find in their rows",
@@ -71,35 +68,6 @@ class DropColumn(Operation):
             check_expression(self._fill, table, dialect, "fill")
             check_not_written(table, sorted(dialect.expressions.columns(self._fill)), "fill reads")
             check_trigger_order(table)
-
-    def _check_parts(self, table: Table) -> None:
-        if self.column in table.primary_key():
-            raise Refused(f'"{self.column}" is part of the primary key of "{table.name}"')
-        for key in table.incoming:
-            if self.column in key.columns:
-                raise Refused(
-                    f'foreign key "{key.constraint}" of "{key.table}" references "{table.name}"."{self.column}"',
-                    remedy="drop that foreign key in an earlier revision",
-                )
-        for constraint in table.constraints:
-            shared = self.column in constraint.columns and len(constraint.columns) > 1
-            if shared:
-                raise Refused(
-                    f'constraint "{constraint.name}" of "{table.name}" also covers other columns'
-                    f" ({', '.join(constraint.columns)}) and would go with the column",
-                    remedy="drop or replace it in an earlier revision",
-                )
-        for index in table.indexes:
-            if self.column in index.columns and len(index.columns) > 1 and index.constraint is None:
-                raise Refused(
-                    f'index "{index.name}" of "{table.name}" also covers other columns'
-                    f" ({', '.join(index.columns)}) and would go with the column",
-                    remedy=f'drop it first, in the same revision: DropIndex("{index.name}")',
-                )
-
-    @staticmethod
-    def _fills_itself(column: Column) -> bool:
-        return column.default is not None or column.sequence is not None or column.generated is not None
 
     @property
     def _filled(self) -> bool:
@@ -125,84 +93,35 @@ class DropColumn(Operation):
             return (dialect.together(f"make {target} optional", changes, undo=required),)
         return ()
 
+    def _leaving(self, table: Table, dialect: Dialect) -> Leaving:
+        optional = self.fill is not None and not self._filled
+        return Leaving(dialect, table, (self.column,), (self.column,) if optional else ())
+
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        keys = [c for c in table.constraints if self.column in c.columns and c.kind is ConstraintKind.FOREIGN]
-        steps: list[Step] = []
-        for key in keys:
-            added = dialect.add_constraint(table.name, key, key.name, key.definition)
-            undo = [dialect.together(f"declare foreign key {key.name}", added)]
-            if key.validated:
-                validated = dialect.validate_constraint(table.name, key.name)
-                undo.append(dialect.together(f"validate foreign key {key.name}", validated, scans=True))
-            dropped = dialect.drop_constraint(table.name, key)
-            steps.append(dialect.together(f"drop foreign key {key.name}", dropped, undo=undo))
+        leaving = self._leaving(table, dialect)
+        stopped = dialect.drop_null_fill(self._link(table)) if self._filled else ()
         quarantine = dialect.together(
             f"quarantine {self.table}.{self.column}",
-            self._put_aside(table, dialect),
+            (*stopped, *leaving.put_aside()),
             undo=self._restore(table, dialect),
         )
-        return (*steps, quarantine)
-
-    def _quarantined(self, table: Table) -> str:
-        return names.quarantine(table.name.schema, table.name.name, "dropped", self.column)
-
-    def _put_aside(self, table: Table, dialect: Dialect) -> Changes:
-        name, column = table.name, table.column(self.column)
-        changes: list[Change] = []
-        if self._filled:
-            changes += dialect.drop_null_fill(self._link(table))
-        for constraint in self._judging(table):
-            changes += dialect.drop_constraint(name, constraint)
-        for index in table.indexes:
-            if self.column in index.columns and index.unique and index.constraint is None:
-                changes += dialect.drop_index_inside(name, index)
-        if self._still_required(column):
-            changes += dialect.drop_not_null(name, self.column)
-        return (*changes, *dialect.rename_column(name, self.column, self._quarantined(table)))
-
-    def _still_required(self, column: Column) -> bool:
-        optional = self.fill is not None and not self._filled
-        return column.not_null and not optional and not self._fills_itself(column)
-
-    def _judging(self, table: Table) -> list[Constraint]:
-        return [c for c in table.constraints if self.column in c.columns and c.kind is not ConstraintKind.FOREIGN]
+        return (*leaving.release_keys(), quarantine)
 
     def _restore(self, table: Table, dialect: Dialect) -> Steps:
         """Bring the column back: named again at once, then filled, then judged again."""
-        name, column = table.name, table.column(self.column)
-        target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
-        back = [*dialect.rename_column(name, self._quarantined(table), self.column)]
-        if self._filled:
-            back += dialect.null_fill(self._link(table))
-        steps: list[Step] = [dialect.together(f"bring back {target}", back)]
-        if self._filled:
-            steps.append(dialect.fill(table, {self.column: self._fill}, missing, target=target))
-        for index in table.indexes:
-            if self.column in index.columns and index.unique:
-                steps.append(dialect.build_index(name, index.name, index.definition, undo=False))
-        for constraint in self._judging(table):
-            steps += self._judge_again(table, constraint, dialect)
-        if self._still_required(column):
-            steps += dialect.require_values(name, column)
-        return tuple(steps)
-
-    def _judge_again(self, table: Table, constraint: Constraint, dialect: Dialect) -> list[Step]:
-        name = constraint.name
-        if constraint.kind is ConstraintKind.UNIQUE:
-            attach = dialect.attach_index(table.name, constraint, name, name)
-            return [dialect.together(f"attach unique constraint {name}", attach)]
-        added = dialect.add_constraint(table.name, constraint, name, constraint.definition)
-        steps = [dialect.together(f"declare {constraint.kind} {name}", added)]
-        if constraint.validated:
-            validated = dialect.validate_constraint(table.name, name)
-            steps.append(dialect.together(f"validate {constraint.kind} {name}", validated, scans=True))
-        return steps
+        leaving, target = self._leaving(table, dialect), f"{self.table}.{self.column}"
+        back, missing = leaving.bring_back(), f"{identifier(self.column)} IS NULL"
+        if not self._filled:
+            return (dialect.together(f"bring back {target}", back), *leaving.judge_again())
+        return (
+            dialect.together(f"bring back {target}", (*back, *dialect.null_fill(self._link(table)))),
+            dialect.fill(table, {self.column: self._fill}, missing, target=target),
+            *leaving.judge_again(),
+        )
 
     def purge(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        table = catalog.table(self.table, self.schema)
-        changes = dialect.drop_column(table.name, self._quarantined(table))
-        return (dialect.together(f"drop quarantined {self.table}.{self.column}", changes),)
+        return self._leaving(catalog.table(self.table, self.schema), dialect).purge()
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)

@@ -28,11 +28,14 @@ def touched(table: Table, link: DualWrite) -> tuple[Touch, ...]:
 def lost_values(table: Table, link: DualWrite) -> Precheck:
     """Ask for rows with values of which `up` makes nothing."""
     made = nothing(text for _, text in link.up)
+    required = [dict(link.up)[new.name] for new in link.news if new.not_null]
+    if required:
+        made = " OR ".join(f"({text}) IS NULL" for text in required)
     sql = (
         f"SELECT {row_key_text(table)} FROM {qualified(table.name)}"
-        f" WHERE NOT ({nothing(quoted(link.olds))}) AND {made} LIMIT 5"
+        f" WHERE {'true' if required else f'NOT ({nothing(quoted(link.olds))})'} AND ({made}) LIMIT 5"
     )
-    problem = f'up gives NULL for rows of "{table.name}" that have a value'
+    problem = f'up gives NULL for rows of "{table.name}" that must have a value'
     return Precheck(sql, problem, "write an up that keeps them, or set them to NULL first", touched(table, link))
 
 
@@ -59,7 +62,7 @@ def null_is_given(link: DualWrite, dialect: Dialect) -> Precheck:
     gone = {column.name: f"NULL::{column.type}" for column in (*link.olds, *link.news)}
     asked = []
     for what, pairs, columns in (("up", link.up, link.olds), ("down", link.down, link.news)):
-        if all(column.not_null for column in link.olds):
+        if not link.nullable:
             continue
         made = [dialect.expressions.substitute(text, {c.name: gone[c.name] for c in columns}) for _, text in pairs]
         asked.append(f"SELECT '{what}' WHERE NOT ({nothing(made)})")

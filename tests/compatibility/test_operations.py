@@ -39,6 +39,18 @@ def text(writer, number):
     return f"{writer} {number}"
 
 
+def word(writer, count):
+    return f"{writer}{count}"
+
+
+def maybe_word(writer, count):
+    return None if count % 3 == 0 else word(writer, count)
+
+
+def joined(writer, count):
+    return f"{writer}/{count}"
+
+
 def numbered(_, count):
     return f"note {count}"
 
@@ -194,6 +206,23 @@ CASES = {
         'ChangeType("users", "code", "varchar(90)")',
         Shape({**NAME, "code": unique}, unique="code", unprepared=True),
         Shape({**NAME, "code": unique}, unique="code", unprepared=True),
+    ),
+    "split a column": Case(
+        """TransformColumns("users", "full_name", [Column("first", "text", nullable=False), Column("last", "text")],
+           up={"first": "split_part(full_name, ' ', 1)", "last": "nullif(split_part(full_name, ' ', 2), '')"},
+           down={"full_name": "first || coalesce(' ' || last, '')"})""",
+        Shape(NAME),
+        Shape({"first": word, "last": maybe_word}),
+        "SELECT count(*) FROM users WHERE full_name IS DISTINCT FROM first || coalesce(' ' || last, '')",
+    ),
+    "merge columns": Case(
+        """TransformColumns("users", ["note", "parent_id"], Column("pair", "text", nullable=False),
+           up={"pair": "coalesce(note, '') || '/' || coalesce(parent_id::text, '')"},
+           down={"note": "nullif(split_part(pair, '/', 1), '')",
+                 "parent_id": "nullif(split_part(pair, '/', 2), '')::integer"})""",
+        Shape({**NAME, "note": text, "parent_id": number}),
+        Shape({**NAME, "pair": joined}),
+        "SELECT count(*) FROM users WHERE pair IS DISTINCT FROM concat(note, '/', parent_id)",
     ),
     "create index": Case('CreateIndex("users", ["note", "(upper(email))"])', Shape(NAME), Shape(NAME)),
     "drop index": Case('DropIndex("users_full_name_idx")', Shape(NAME), Shape(NAME)),

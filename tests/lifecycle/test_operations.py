@@ -206,6 +206,26 @@ CASES = {
         answer="numeric(14,2)",
         moves=True,
     ),
+    "split a column": Case(
+        """TransformColumns("users", "full_name", [Column("first", "text", nullable=False, comment="given"),
+           Column("last", "varchar(40)")], up={"first": "split_part(full_name, ' ', 1)",
+           "last": "nullif(substr(full_name, length(split_part(full_name, ' ', 1)) + 2), '')"},
+           down={"full_name": "first || coalesce(' ' || last, '')"})""",
+        "INSERT INTO users (first) VALUES ('late'); UPDATE users SET last = 'changed' WHERE id = 7;"
+        " INSERT INTO users DEFAULT VALUES",
+        "SELECT string_agg(first || coalesce('-' || last, ''), ',' ORDER BY id) FROM users"
+        " WHERE id IN (6, 7) OR id > 3000",
+        "user-6,user-changed,late,nobody",
+        given="ALTER TABLE users DROP CONSTRAINT users_full_name_code_key; DROP INDEX users_full_name_lower_idx;"
+        " CREATE UNIQUE INDEX whole ON users (full_name) WHERE full_name <> 'nobody'",
+    ),
+    "merge columns": Case(
+        """TransformColumns("users", ["nickname", "note"], Column("words", "text[]", nullable=False),
+           up={"words": "ARRAY[nickname, note]"}, down={"nickname": "words[1]", "note": "words[2]"})""",
+        "INSERT INTO users (words) VALUES ('{a,b}'); UPDATE users SET words = '{c,NULL}' WHERE id = 7",
+        "SELECT string_agg(words::text, ';' ORDER BY id) FROM users WHERE id = 7 OR id > 3000",
+        "{c,NULL};{a,b}",
+    ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "drop index": Case('DropIndex("users_amount_idx")'),
