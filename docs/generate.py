@@ -21,6 +21,7 @@ NAMES = (
     "AddColumn",
     "RenameColumn",
     "ChangeType",
+    "ChangePrimaryKeyType",
     "TransformColumns",
     "DropColumn",
     "SetNotNull",

@@ -187,6 +187,10 @@ class PostgresExpressions:
             return splice(prefix + definition, tree, renaming(names))[len(prefix) :]
         return rename_in_lists(definition, names)
 
+    def rename_referenced(self, definition: str, names: Mapping[str, str]) -> str:
+        """Rename the columns that a foreign key references, in what `pg_get_constraintdef` writes."""
+        return rename_in_lists(definition, names, referenced=True)
+
     def copy_index(self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool) -> str:
         """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
         import postgast
@@ -257,8 +261,8 @@ def has_comment(sql: str) -> bool:
     return any(token.token in comments for token in postgast.scan(sql).tokens)
 
 
-def rename_in_lists(definition: str, names: Mapping[str, str]) -> str:
-    """Rename in the column lists of UNIQUE, PRIMARY KEY and FOREIGN KEY.
+def rename_in_lists(definition: str, names: Mapping[str, str], *, referenced: bool = False) -> str:
+    """Rename in the column lists of UNIQUE, PRIMARY KEY and FOREIGN KEY: the own ones, or the referenced.
 
     Every list in parentheses holds the table's own columns, but for the one that
     follows REFERENCES. The parser's own deparser leaves the names of
@@ -276,7 +280,7 @@ def rename_in_lists(definition: str, names: Mapping[str, str]) -> str:
             inside = True
         elif text == ")":
             foreign, inside = (foreign and not inside), False
-        elif inside and not foreign and unquoted(text) in names:
+        elif inside and foreign is referenced and unquoted(text) in names:
             pieces += [data[done : token.start], quoted(names[unquoted(text)]).encode()]
             done = token.end
     return b"".join([*pieces, data[done:]]).decode()

@@ -55,6 +55,9 @@ class Expressions(Protocol):
     def rename_in_constraint(self, definition: str, names: Mapping[str, str]) -> str:
         """Rename the table's own columns in the text of `pg_get_constraintdef`."""
 
+    def rename_referenced(self, definition: str, names: Mapping[str, str]) -> str:
+        """Rename the columns that a foreign key references in the text of `pg_get_constraintdef`."""
+
     def copy_index(self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool) -> str:
         """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
 

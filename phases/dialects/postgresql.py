@@ -328,11 +328,15 @@ class PostgreSQL(PostgreSQLTriggers):
         lock = (Lock(table, LockMode.ACCESS_EXCLUSIVE),)
         if sequence.identity is None:
             owner = f"{qualified(table)}.{identifier(target.name)}"
-            return (Change(f"ALTER SEQUENCE {full} OWNED BY {owner}", lock),)
+            moved = Change(f"ALTER SEQUENCE {full} OWNED BY {owner}", lock)
+            if source.type == target.type:
+                return (moved,)
+            return moved, Change(f"ALTER SEQUENCE {full} AS {target.type}", lock)
         # An identity cannot change columns: a second one takes over name and position, the first goes.
         aside = names.owned("sequence", sequence.schema, sequence.name)
         aside_full = qualified(TableName(sequence.schema, aside))
-        generated = f"GENERATED {sequence.identity} AS IDENTITY (SEQUENCE NAME {full} {sequence.options})"
+        options = types.sequence_options(sequence.options, source.type, target.type)
+        generated = f"GENERATED {sequence.identity} AS IDENTITY (SEQUENCE NAME {full} {options})"
         return (
             Change(f"ALTER SEQUENCE {full} RENAME TO {identifier(aside)}", lock),
             alter(table, f"ALTER COLUMN {identifier(target.name)} ADD {generated}"),

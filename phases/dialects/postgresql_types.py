@@ -85,3 +85,11 @@ def cast_type(type_: str) -> str:
 def equality_is_identity(type_: str) -> bool:
     """Whether `=` of the type means the same bytes, under a deterministic collation."""
     return parts(type_)[0] in IDENTICAL_WHEN_EQUAL
+
+
+def sequence_options(options: str, old: str, new: str) -> str:
+    """Options of an identity that moves to a wider type: a limit that was the old type's own is lifted."""
+    if old not in WIDENING or new not in WIDENING or WIDENING.index(new) <= WIDENING.index(old):
+        return options
+    highest = {"smallint": 2**15 - 1, "integer": 2**31 - 1}[old]
+    return re.sub(rf"MAXVALUE {highest}\b", "NO MAXVALUE", options).replace(f"MINVALUE -{highest + 1} ", "NO MINVALUE ")

@@ -4,6 +4,7 @@ from phases.operations.add_column import AddColumn as AddColumn
 from phases.operations.base import Operation as Operation
 from phases.operations.base import Precheck as Precheck
 from phases.operations.base import Touch as Touch
+from phases.operations.change_key_type import ChangePrimaryKeyType as ChangePrimaryKeyType
 from phases.operations.change_type import ChangeType as ChangeType
 from phases.operations.constraints import AddCheck as AddCheck
 from phases.operations.constraints import AddForeignKey as AddForeignKey

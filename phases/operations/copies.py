@@ -8,7 +8,7 @@ the column, the name) of the first.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phases import names
 from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
@@ -30,6 +30,10 @@ class ColumnCopy:
     old: str
     new: str
     keeps_names: bool = False
+    references: tuple[tuple[str, str, str], ...] = ()
+    """Foreign keys whose target moves as well: constraint, referenced column, the column that comes in its place."""
+    followed: bool = False
+    """Foreign keys that point here follow the column: whoever plans this sees to them."""
 
     def validate(self) -> None:
         """Refuse what cannot be doubled.
@@ -39,7 +43,7 @@ class ColumnCopy:
         """
         table = self.table.name
         for key in self.table.incoming:
-            if self.old in key.columns:
+            if self.old in key.columns and not self.followed:
                 raise Refused(
                     f'foreign key "{key.constraint}" of "{key.table}" references "{table}"."{self.old}"',
                     remedy=f"drop that foreign key in an earlier revision and add it again for {self.new}",
@@ -97,11 +101,19 @@ class ColumnCopy:
         return names.owned("copy", self.table.name.schema, self.table.name.name, name)
 
     def _definition(self, constraint: Constraint) -> str:
-        rename = self.dialect.expressions.rename_in_constraint
-        return rename(constraint.definition, {self.old: self.new})
+        expressions = self.dialect.expressions
+        text = expressions.rename_in_constraint(constraint.definition, {self.old: self.new})
+        for name, old, new in self.references:
+            if name == constraint.name:
+                text = expressions.rename_referenced(text, {old: new})
+        return text
 
-    def build(self) -> tuple[Step, ...]:
-        """Steps of the migrate phase: indexes, then constraints, none of which blocks writes."""
+    def build(self, *, keys: bool = True) -> tuple[Step, ...]:
+        """Steps of the migrate phase: indexes, then constraints, none of which blocks writes.
+
+        Args:
+            keys: False leaves foreign keys out.
+        """
         steps: list[Step] = []
         for index in self._indexes():
             name = self._built(index.name, relation=True)
@@ -110,7 +122,9 @@ class ColumnCopy:
             if constraint.kind in ATTACHED:
                 name = self._built(constraint.name, relation=True)
                 steps += self._build_unique(constraint, name, {self.old: self.new})
-            elif constraint.kind in CHECKED:
+            elif constraint.kind is ConstraintKind.PRIMARY:
+                steps.append(self._build_key(constraint))
+            elif constraint.kind in CHECKED and (keys or constraint.kind is not ConstraintKind.FOREIGN):
                 name = self._built(constraint.name, relation=False)
                 steps += self._add_checked(constraint, name, self._definition(constraint))
         return tuple(steps)
@@ -135,6 +149,13 @@ class ColumnCopy:
             dialect.build_index(table, name, copied, undo=False),
             dialect.together(f"attach unique constraint {name}", attach),
         ]
+
+    def _build_key(self, key: Constraint) -> Step:
+        """The index of a second primary key; a table has but one, so it is attached in the contract."""
+        name, definition = self._built(key.name, relation=True), self._index_of(key).definition
+        renamed = {self.old: self.new}
+        copied = self.dialect.expressions.copy_index(definition, name=name, names=renamed, concurrently=False)
+        return self.dialect.build_index(self.table.name, name, copied, undo=False)
 
     def _add_checked(self, constraint: Constraint, name: str, definition: str) -> list[Step]:
         dialect, table = self.dialect, self.table.name
@@ -172,6 +193,9 @@ class ColumnCopy:
             steps.insert(0, dialect.together(f"rename foreign key {final} back", back))
         return tuple(steps)
 
+    def _built_key(self, key: Constraint) -> str:
+        return self._built(key.name, relation=True)
+
     def _take_name(self, constraint: Constraint) -> Changes:
         relation = constraint.kind in ATTACHED
         built = self._built(constraint.name, relation=relation)
@@ -190,6 +214,9 @@ class ColumnCopy:
         for constraint in self._constraints():
             if constraint.kind is not ConstraintKind.FOREIGN:
                 changes += dialect.drop_constraint(table, constraint)
+            if constraint.kind is ConstraintKind.PRIMARY:
+                changes += dialect.attach_index(table, constraint, constraint.name, self._built_key(constraint))
+            elif constraint.kind is not ConstraintKind.FOREIGN:
                 changes += self._take_name(constraint)
         for index in self._indexes():
             built, final = self._built(index.name, relation=True), self._final(index.name, relation=True)
@@ -239,3 +266,8 @@ class ColumnCopy:
             elif constraint.kind is ConstraintKind.CHECK:
                 steps += self._add_checked(constraint, constraint.name, constraint.definition)
         return tuple(steps)
+
+    def drop_asides(self) -> tuple[Step, ...]:
+        """Drop the plain indexes that followed the quarantined column."""
+        aside = (replace(i, name=self._aside(i)) for i in self._indexes() if not i.unique)
+        return tuple(self.dialect.remove_index(self.table.name, index) for index in aside)

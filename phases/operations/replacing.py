@@ -29,6 +29,8 @@ class Replacement:
         exact: `up` is reversible, so that nothing but the new side need be compared.
         fallible: `up` or `down` can raise.
         keeps_name: `new` takes the name of `old` in the contract.
+        references, followed: as for `ColumnCopy`.
+        unhook, rehook: steps of a restore that point foreign keys at `old`, and back at `new`.
     """
 
     catalog: Catalog
@@ -41,6 +43,10 @@ class Replacement:
     exact: bool = True
     fallible: bool = False
     keeps_name: bool = False
+    references: tuple[tuple[str, str, str], ...] = ()
+    followed: bool = False
+    unhook: tuple[Step, ...] = ()
+    rehook: tuple[Step, ...] = ()
 
     @property
     def column(self) -> Column:
@@ -57,7 +63,16 @@ class Replacement:
 
     @property
     def copy(self) -> ColumnCopy:
-        return ColumnCopy(self.catalog, self.dialect, self.table, self.old, self.new.name, self.keeps_name)
+        return ColumnCopy(
+            self.catalog,
+            self.dialect,
+            self.table,
+            self.old,
+            self.new.name,
+            self.keeps_name,
+            self.references,
+            self.followed,
+        )
 
     def link(self, *, fills_old: bool = False) -> DualWrite:
         up, down = ((self.new.name, self.up),), ((self.old, self.down),)
@@ -129,13 +144,13 @@ class Replacement:
         title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"
         return (dialect.together(title, changes, undo=(undo,)),)
 
-    def migrate(self) -> Steps:
+    def migrate(self, *, keys: bool = True) -> Steps:
         dialect, differs = self.dialect, self.dialect.disagree(self.link())
         # A value that cannot be mapped is NULL until somebody mends it: NULL is refused from the contract on.
         required = () if self.fallible else self._required()
         steps = (
             dialect.fill(self.table, {self.new.name: self.up}, differs, target=self.label),
-            *self.copy.build(),
+            *self.copy.build(keys=keys),
             *required,
             dialect.verify(self.table, differs, target=self.label),
         )
@@ -152,7 +167,7 @@ class Replacement:
         switch = self.dialect.together(
             f"quarantine {self.table.name.name}.{self.old}",
             self._switch(),
-            undo=self._restore(),
+            undo=self._restore_name() if self.keeps_name else self._restore(),
             reprepares=self.keeps_name,
         )
         return (*last, *self.copy.release_keys(), switch)
@@ -171,13 +186,12 @@ class Replacement:
         changes += dialect.rename_column(name, self.old, self.quarantined)
         return (*changes, *self._rename(self.new.name, self.final))
 
-    def _hand_over_not_null(self, *, back: bool = False) -> Changes:
+    def _hand_over_not_null(self) -> Changes:
         """Give the new NOT NULL constraint the name of the old one, where the server has such names."""
         ours, theirs = self.new.not_null_name, self.column.not_null_name
         if ours is None or theirs is None:
             return ()
-        old, new = (theirs, ours) if back else (ours, theirs)
-        return self.dialect.rename_constraint(self.table.name, old, new)
+        return self.dialect.rename_constraint(self.table.name, ours, theirs)
 
     def _rename(self, old: str, new: str) -> Changes:
         return self.dialect.rename_column(self.table.name, old, new) if self.keeps_name else ()
@@ -193,7 +207,7 @@ class Replacement:
         differs, target = dialect.disagree(self.link(fills_old=True)), f"{table.name.name}.{self.old}"
         required = dialect.require_values(table.name, column) if column.not_null else ()
         return (
-            dialect.together(f"bring back {target}", self._bring_back(), reprepares=self.keeps_name),
+            dialect.together(f"bring back {target}", self._bring_back()),
             dialect.fill(table, {self.old: self.down}, differs, target=target),
             *self.copy.rebuild(),
             *required,
@@ -203,8 +217,7 @@ class Replacement:
 
     def _bring_back(self) -> Changes:
         dialect, name, column = self.dialect, self.table.name, self.column
-        changes: list[Change] = [*self._rename(self.final, self.new.name), *self._hand_over_not_null(back=True)]
-        changes += [*dialect.rename_column(name, self.quarantined, self.old), *self.copy.switch_back()]
+        changes: list[Change] = [*dialect.rename_column(name, self.quarantined, self.old), *self.copy.switch_back()]
         if column.default is not None:
             changes += dialect.set_default(name, self.old, column.default)
         if self._own_default() is not None:
@@ -216,6 +229,57 @@ class Replacement:
         moved = self.dialect.move_sequence(self.table.name, source, self.column)
         return (*moved, *self.dialect.redirect_dual_write(self.link()))
 
+    def _mirror(self) -> Replacement:
+        """The way back where the name is kept: the quarantined column replaces the one that has the name."""
+        after, column = self.outcome(), self.column
+        name = self.quarantined
+        named = names.owned("not_null", self.table.name.schema, self.table.name.name, name)
+        old = replace(bare(column, name), not_null_name=named if column.not_null_name else None)
+        rename = self.dialect.expressions.rename
+        return Replacement(
+            after,
+            self.dialect,
+            after.tables[self.table.name],
+            self.old,
+            old,
+            rename(self.down, {self.new.name: self.old}),
+            rename(self.up, {self.old: name}),
+            exact=self.exact,
+            fallible=self.fallible,
+            keeps_name=True,
+            followed=self.followed,
+        )
+
+    def _restore_name(self) -> Steps:
+        """Feed and fill the quarantined column under cover, and give it the name back when it is complete.
+
+        Whoever uses the name meanwhile must not find a column that is still being filled.
+        Foreign keys stay on the wider column; those of the former are brought back by the steps that dropped them.
+        """
+        dialect, name, mirror = self.dialect, self.table.name, self._mirror()
+        label, column = f"{name.name}.{self.old}", self.column
+        feed = [*dialect.dual_write(mirror.link())]
+        if (default := mirror._shared_default()) is not None:
+            feed += dialect.set_default(name, self.quarantined, default)
+        changes = [*mirror._switch(), *dialect.rename_column(name, mirror.quarantined, self.new.name)]
+        if column.default is not None:
+            changes += [*dialect.set_default(name, self.old, column.default)]
+        changes += [*dialect.dual_write(self.link())]
+        if (default := self._shared_default()) is not None:
+            changes += dialect.set_default(name, self.new.name, default)
+        return (
+            *self.copy.drop_asides(),
+            dialect.together(f"feed the former {label}", feed),
+            *mirror.migrate(keys=False),
+            *self.unhook,
+            dialect.together(f"bring back {label}", changes, reprepares=True),
+            *self.copy.drop_asides(),
+            *self.copy.build(keys=False),
+            *(() if self.fallible else self._required()),
+            *self.rehook,
+            dialect.verify(self.table, dialect.disagree(self.link()), target=label),
+        )
+
     def purge(self) -> Steps:
         changes = self.dialect.drop_column(self.table.name, self.quarantined)
         return (self.dialect.together(f"drop quarantined {self.table.name.name}.{self.old}", changes),)
@@ -226,6 +290,7 @@ class Replacement:
             self.new,
             name=self.final,
             not_null=column.not_null,
+            not_null_name=column.not_null_name if self.keeps_name else self.new.not_null_name,
             default=self._shared_default() or self._own_default(),
             default_volatility=column.default_volatility,
             sequence=column.sequence,
