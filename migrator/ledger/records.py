@@ -42,6 +42,22 @@ class StepRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class AsideRecord:
+    """A row that a backfill could not change. `key`: its key as text, or its address where the table has none."""
+
+    revision: str
+    step: str
+    table: str
+    key: tuple[str, ...]
+    sqlstate: str
+    message: str
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.key)}: {self.message} (SQLSTATE {self.sqlstate})"
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentRecord:
     """`uses`: newest revision whose new shape the build uses. `survives`: newest whose contract it survives."""
 

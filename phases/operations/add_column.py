@@ -85,7 +85,8 @@ class AddColumn(Operation):
         sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
         problem = f'fill gives NULL for rows of "{table.name}", but "{self.column}" is NOT NULL'
         needed = reads(table.name, self.fill, dialect)
-        return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"', needed),)
+        remedy = f'write fill="coalesce({self.fill}, …)"'
+        return (Precheck(sql, problem, remedy, needed, asks="fill", backstop="the verification in migrate"),)
 
     def _column(self, dialect: Dialect) -> Column:
         return Column(self.column, dialect.type_text(self.type), comment=self.comment)
