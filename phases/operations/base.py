@@ -10,7 +10,7 @@ from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import Step, TableName
 from phases.names import TRIGGER_PREFIX
-from phases.sql import identifier
+from phases.sql import identifier, qualified
 
 Steps = tuple[Step, ...]
 
@@ -187,6 +187,15 @@ def row_key_text(table: Table, qualifier: str = "") -> str:
     """SQL for the key of a row as one text; its address where the table has none."""
     columns = [identifier(column) for column in table.row_key()] or ["ctid"]
     return " || ', ' || ".join(f"{qualifier}{column}::text" for column in columns)
+
+
+def computable(fill: str, table: Table, dialect: Dialect) -> tuple[Precheck, ...]:
+    """Compute an expression for all rows: its trigger would make any UPDATE of a row fail that it fails for."""
+    if not dialect.expressions.columns(fill):
+        return ()  # the same for every row
+    sql = f"SELECT count(({fill})) FROM {qualified(table.name)} HAVING count(({fill})) < 0"
+    needed = reads(table.name, fill, dialect)
+    return (Precheck(sql, f'fill fails for rows of "{table.name}"', "mend them first", needed, asks="fill"),)
 
 
 def check_trigger_order(table: Table) -> None:

@@ -77,7 +77,7 @@ class SetNotNull(Operation):
             return (Precheck(sql, problem, 'add fill="<expression>"', needed),)
         problem = f'fill gives NULL for rows of "{table.name}"'
         remedy = f'write fill="coalesce({self.fill}, …)"'
-        return (Precheck(sql, problem, remedy, needed, asks="fill", backstop="the verification in migrate"),)
+        return (Precheck(sql, problem, remedy, needed, asks="fill"),)
 
     def _link(self, table: Table) -> NullFill | None:
         if self.fill is None:

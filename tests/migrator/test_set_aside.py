@@ -177,7 +177,6 @@ FAULTS = {
         'Backfill("users", {"amount": "id"}, where="amount IS NULL AND 1 / note::int < 2")',
         "22012",
     ),
-    "a column that is added": ("SELECT 1", 'AddColumn("users", "size", "int", fill="1 / (77 - id)")', "22012"),
     "a column that is renamed": (
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;"
         " CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.id = 77) EXECUTE FUNCTION refuse()",

@@ -25,7 +25,9 @@ STEP = Fill(
     stripe='"id"',
     key=('"id"',),
 )
-TIDS = re.compile(r"ctid >= '\((\d+),(\d+)\)'::tid AND ctid < '\((\d+),(\d+)\)'::tid(?: AND \(\"id\" & (\d+)\) = (\d+))?")
+TIDS = re.compile(
+    r"ctid >= '\((\d+),(\d+)\)'::tid AND ctid < '\((\d+),(\d+)\)'::tid(?: AND \(\"id\" & (\d+)\) = (\d+))?"
+)
 KEYS = re.compile(r"(?:true|\(\"id\"\) > \('(\d+)'\)) AND \(\"id\"\) <= \('(\d+)'\)")
 ONE = re.compile(r"\(\"id\"\) = \('(\d+)'\)")
 LINES = 7
@@ -258,6 +260,8 @@ def test_errors_about_values_blame_a_row(sqlstate):
     assert blames_row(sqlstate)
 
 
-@pytest.mark.parametrize("sqlstate", ["40001", "40P01", "55P03", "57014", "57P01", "08006", "53100", "42703", "42501", ""])
+@pytest.mark.parametrize(
+    "sqlstate", ["40001", "40P01", "55P03", "57014", "57P01", "08006", "53100", "42703", "42501", ""]
+)
 def test_errors_about_anything_else_do_not(sqlstate):
     assert not blames_row(sqlstate)
