@@ -272,7 +272,7 @@ class Performer:
 
         with self.session.transaction() as connection:
             found = rows_aside.of_step(connection, record.id)
-        return [RowAside(row.key, Failure(row.sqlstate, row.message)) for row in found]
+        return [row.row for row in found]
 
 
 SAMPLE = 5
@@ -290,7 +290,7 @@ def set_aside(record: StepRecord, failing: Unchanged) -> RowsSetAside:
     more = f"\n  and {count - SAMPLE} more" if count > SAMPLE else ""
     remedy = f"mend them, then: migrator {verb} {record.revision}"
     if failing.limit is not None:
-        remedy += f"; or allow for more: MIGRATOR_SET_ASIDE_LIMIT={10 * max(10, count)}"
+        remedy += f"; or let more fail, with set_aside_limit (MIGRATOR_SET_ASIDE_LIMIT={10 * max(10, count)})"
     return RowsSetAside(
         f"{record.name}: {said}{lines}{more}",
         next_step=remedy + (f"; or take it back: migrator abort {record.revision}" if verb == "retry" else ""),

@@ -74,7 +74,7 @@ def print_set_aside(status: Status, revision: str) -> None:
         f"  {len(rows)} rows of {rows[0].table} set aside; once they are mended: migrator retry {revision}", fg="yellow"
     )
     for row in rows[:SAMPLE]:
-        say(f"    {row}")
+        say(f"    {row.row}")
     if len(rows) > SAMPLE:
         say(f"    and {len(rows) - SAMPLE} more, all of them in the table migrator.set_aside")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from phases.effects import Failure, RowAside
 from phases.model import Phase, Step
 
 
@@ -53,8 +54,10 @@ class AsideRecord:
     message: str
     at: datetime
 
-    def __str__(self) -> str:
-        return f"{', '.join(self.key)}: {self.message} (SQLSTATE {self.sqlstate})"
+    @property
+    def row(self) -> RowAside:
+        """What the step that set it aside knows of it."""
+        return RowAside(self.key, Failure(self.sqlstate, self.message))
 
 
 @dataclass(frozen=True, slots=True)

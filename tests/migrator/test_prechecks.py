@@ -78,6 +78,6 @@ def test_the_plan_says_what_would_be_refused(shop):
     assert check["statement"].startswith("SELECT")
 
 
-def test_the_other_statements_of_a_run_may_take_as_long_as_they_take(shop, database):
+def test_the_other_statements_of_a_run_may_take_as_long_as_they_take(shop):
     shop.revision("change", f'RunSQL(expand="SELECT pg_sleep(0.1)", undo=""), {REFERENCE}')
     assert shop.cli("apply", "--yes", *SHORT).returncode == 0

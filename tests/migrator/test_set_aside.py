@@ -79,7 +79,7 @@ def test_failing_rows_are_named_whatever_key_there_is_and_the_others_are_done(ca
     assert shop.states() == {}
 
 
-def test_the_contract_stays_shut_and_everything_says_why(users, any_database):
+def test_the_contract_stays_shut_and_everything_says_why(users):
     done = users.cli("apply", "--yes")
     assert done.returncode == 1
     assert '2 rows of "public.users" could not be changed and are set aside' in done.stderr
@@ -155,6 +155,29 @@ def test_abort_takes_back_a_migration_that_has_set_rows_aside(users, any_databas
     assert any_database.rows("SELECT count(*) FROM migrator.set_aside") == [(0,)]
 
 
+def test_a_restore_sets_rows_aside_as_well_and_goes_on_with_them(database, project):
+    database.run(f"CREATE TABLE users (id int PRIMARY KEY, {COLUMNS})", f"INSERT INTO users {NOTES}")
+    project.url = database.url
+    project.revision("change", 'RenameColumn("users", "note", "remark")')
+    project.apply()
+    project.apply("contract", "change")
+    database.run("UPDATE users SET remark = 'later' WHERE id IN (77, 78)", *REFUSE_77)
+    stopped = project.cli("restore", "change", "--yes")
+    assert stopped.returncode == 1
+    assert "77: not this one (SQLSTATE P0001)" in stopped.stderr
+    assert "mend them, then: migrator restore change" in stopped.stderr
+    assert project.states() == {"change": "restoring"}
+    assert "migrator restore change" in project.cli("retry", "change").stderr
+    database.run("DROP TRIGGER refuse ON users")
+    assert project.cli("restore", "change", "--yes").returncode == 0
+    assert database.rows("SELECT count(*) FROM users WHERE note IS DISTINCT FROM remark") == [(0,)]
+    assert database.rows("SELECT count(*) FROM migrator.set_aside") == [(0,)]
+
+
+REFUSE_77 = (
+    "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$",
+    "CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.id = 77) EXECUTE FUNCTION refuse()",
+)
 FAULTS = {
     "a condition that fails": (
         "ALTER TABLE users ADD CHECK (amount IS DISTINCT FROM 77)",
@@ -167,8 +190,7 @@ FAULTS = {
         "23505",
     ),
     "a trigger that raises": (
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;"
-        " CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.id = 77) EXECUTE FUNCTION refuse()",
+        "; ".join(REFUSE_77),
         'Backfill("users", {"amount": "id"}, where="amount IS NULL")',
         "P0001",
     ),
@@ -178,8 +200,7 @@ FAULTS = {
         "22012",
     ),
     "a column that is renamed": (
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;"
-        " CREATE TRIGGER refuse BEFORE UPDATE ON users FOR EACH ROW WHEN (NEW.id = 77) EXECUTE FUNCTION refuse()",
+        "; ".join(REFUSE_77),
         'RenameColumn("users", "note", "remark")',
         "P0001",
     ),
