@@ -147,7 +147,7 @@ def last_dirty_end(facts: Facts) -> datetime | None:
 
 def migrated(facts: Facts) -> Condition:
     holds = facts.state in ("migrated", "contracting")
-    aside = f", {facts.set_aside} rows are set aside: mend them, then retry them" if facts.set_aside else ""
+    aside = f"; rows set aside, to be mended and tried again: {facts.set_aside}" if facts.set_aside else ""
     remedy = "migrator retry REVISION" if aside else "migrator apply"
     return Condition("migrated", holds, f"the revision is {facts.state}{aside}", "" if holds else remedy)
 

@@ -70,9 +70,8 @@ def print_set_aside(status: Status, revision: str) -> None:
     rows = status.aside.get(revision, ())
     if not rows:
         return
-    say(
-        f"  {len(rows)} rows of {rows[0].table} set aside; once they are mended: migrator retry {revision}", fg="yellow"
-    )
+    counted = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} of {rows[0].table}"
+    say(f"  {counted} set aside; once mended: migrator retry {revision}", fg="yellow")
     for row in rows[:SAMPLE]:
         say(f"    {row.row}")
     if len(rows) > SAMPLE:

@@ -91,7 +91,7 @@ def test_the_contract_stays_shut_and_everything_says_why(users):
     contract = users.cli("apply", "--phase", "contract", "--to", "change", "--yes", "--override", "--reason", "no")
     assert contract.returncode == 2
     assert "is migrating, and 2 of its rows are set aside" in contract.stderr
-    assert "2 rows are set aside" in users.cli("gate", "change").stdout
+    assert "rows set aside, to be mended and tried again: 2" in users.cli("gate", "change").stdout
     build = users.cli("deploy", "start", "--app", "shop", "--version", "2.0")
     assert build.returncode == 3
 
