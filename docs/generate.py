@@ -46,6 +46,8 @@ ABOUT = {
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
+    "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
+    "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
     "retention": "How long a quarantined column is kept before a purge.",
 }

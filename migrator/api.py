@@ -6,7 +6,7 @@ no runner lock and write nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from migrator.deploying import deploy_record as deploy_record
 from migrator.deploying import deploy_start as deploy_start
 from migrator.deploying import deployments as deployments
 from migrator.errors import NotYet, UsageError
-from migrator.events import Observer, ignore
+from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.planning import Plan, RevisionPlan, finished
 from migrator.runs import clock, execution, install_ledger, load_graph, looking, planned, recorded, running
@@ -27,7 +27,8 @@ from phases.gate import Verdict
 from phases.model import Phase, Verify
 
 if TYPE_CHECKING:
-    from migrator.ledger.records import EventRecord
+    from migrator.database import Session
+    from migrator.ledger.records import AsideRecord, EventRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -36,10 +37,14 @@ BEFORE_CONTRACT = (Phase.EXPAND, Phase.MIGRATE)
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a run did: its steps in order, and the state each revision is in by now."""
+    """What a run did: its steps in order, and the state each revision is in by now.
+
+    `not_checked`: questions about existing rows that took too long, and which step finds the answer.
+    """
 
     outcomes: tuple[Outcome, ...]
     states: Mapping[str, str]
+    not_checked: tuple[NotChecked, ...] = ()
 
 
 def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> Plan:
@@ -91,7 +96,37 @@ def apply(
         else:
             _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
         states = {name: record.state for name, record in recorded(session).revisions.items()}
-        return Applied(tuple(work.outcomes), states)
+        return Applied(tuple(work.outcomes), states, tuple(work.not_checked))
+
+
+def retry(settings: Settings, revision: str, *, observer: Observer = ignore) -> Applied:
+    """Try the rows that a backfill has set aside once more; where none is left, finish the migrate phase.
+
+    Raises:
+        UsageError: the revision has no migrate phase under way.
+        RowsSetAside: some rows fail still.
+    """
+    graph = load_graph(settings)
+    name = graph.resolve(revision)
+    with running(settings, "retry") as session:
+        work = execution(settings, session, graph, observer)
+        planned(session, graph, name, strict=False)  # an edited revision is refused here
+        install_ledger(session)
+        refuse_half_undone(work, name)
+        state = state_of(work, name) or "not started"
+        if state == "migrating":
+            work.run_phase(name, Phase.MIGRATE)
+        elif state != "migrated":  # where a run may have been killed right after its last commit
+            raise UsageError(f"revision {name} is {state}: it has set no rows aside", next_step="migrator status")
+        return Applied(tuple(work.outcomes), {name: "migrated"})
+
+
+def rows_aside(session: Session) -> Mapping[str, Sequence[AsideRecord]]:
+    """Rows that backfills have set aside, by revision. Writes nothing."""
+    from migrator.ledger import set_aside
+
+    with session.transaction() as connection:
+        return set_aside.by_revision(connection)
 
 
 def _advance(work: Execution, graph: RevisionGraph, to: str | None, phases: tuple[Phase, ...]) -> None:
@@ -172,6 +207,10 @@ def refuse_too_early(work: Execution, revision: str, phase: Phase) -> None:
     before = ("not started", "expanding", "expanded", "migrating")
     if state in before or (phase is Phase.PURGE and state in ("migrated", "contracting")):
         earlier = "migrator apply" if state in before else f"migrator apply --phase contract --to {revision}"
+        aside = len(rows_aside(work.session).get(revision, ()))
+        if aside:
+            state += f", and {aside} of its rows {'is' if aside == 1 else 'are'} set aside"
+            earlier = f"mend them, then: migrator retry {revision}"
         raise UsageError(f"revision {revision} is {state}: it is too early to {phase} it", next_step=earlier)
 
 
@@ -239,13 +278,17 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where every started or pending revision stands. `rows`: backfilled so far, by revision."""
+    """Where every started or pending revision stands.
+
+    `rows`: backfilled so far, `aside`: rows set aside and not settled; both by revision.
+    """
 
     revisions: tuple[RevisionPlan, ...]
     heads: frozenset[str]
     runner: str | None
     clock: datetime
     rows: Mapping[str, int]
+    aside: Mapping[str, Sequence[AsideRecord]]
     events: tuple[EventRecord, ...]
 
 
@@ -267,7 +310,8 @@ def status(settings: Settings, *, events: int = 0) -> Status:
             if schema.installed(connection) is not None:
                 rows = store.rows_done(connection)
                 log = tuple(store.events(connection, events)) if events else ()
-        return Status(found.revisions, recorded(session).heads, runner_owner(session), clock(session), rows, log)
+        aside, heads = rows_aside(session), recorded(session).heads
+        return Status(found.revisions, heads, runner_owner(session), clock(session), rows, aside, log)
 
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:

@@ -15,7 +15,7 @@ from os import getpid
 from typing import TYPE_CHECKING, Any
 
 from migrator.dialects import postgresql
-from migrator.errors import ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
+from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
 from migrator.settings import mask, normalise_url
 from phases.catalog import Server
 
@@ -29,6 +29,7 @@ POOLER_PROBES = 3
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK = "40P01"
 INSUFFICIENT_PRIVILEGE = "42501"
+QUERY_CANCELLED = "57014"
 READ_ONLY = "25006"
 
 
@@ -98,6 +99,8 @@ def mapped(problem: DBAPIError) -> DatabaseError:
         )
     if state == READ_ONLY:
         return NotSupportedHere(f"the session is read-only: {message}", sqlstate=state)
+    if state == QUERY_CANCELLED:
+        return Cancelled(message, next_step="run the same command again; it continues where it stopped", sqlstate=state)
     if problem.connection_invalidated or state is None or state[:2] in ("08", "57"):
         return ConnectionFailed(
             f"the connection to the server was lost: {message}",
@@ -155,11 +158,19 @@ class Session:
         """Run one statement in the open transaction; return the rows it touched."""
         return run(self.connection, sql)
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask something in a transaction of its own."""
+    def query(self, sql: str, *, seconds: float | None = None) -> list[tuple[Any, ...]]:
+        """Ask something in a transaction of its own.
+
+        Args:
+            seconds: how long the answer may take, waiting for locks included; as long as it takes where not given.
+
+        Raises:
+            Cancelled: it took longer.
+        """
         with self.transaction() as connection:
-            result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
-            return [tuple(row) for row in result]
+            if seconds is not None:
+                run(connection, postgresql.statement_timeout(max(1, int(seconds * 1000))))
+            return rows_of(connection, sql)
 
     def alone(self, sql: str) -> None:
         """Run one statement outside any transaction, waiting for locks as long as it takes."""
@@ -181,6 +192,12 @@ def run(connection: Connection, sql: str) -> int:
     """Run SQL text as it is: a `%` in a name is no placeholder."""
     result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
     return result.rowcount if not result.returns_rows else 0
+
+
+def rows_of(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
+    """The answer to a question in the open transaction."""
+    result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
+    return [tuple(row) for row in result]
 
 
 @contextmanager

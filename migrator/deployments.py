@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from migrator.errors import NotYet, UsageError
-from migrator.ledger import store
+from migrator.ledger import set_aside, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
 from migrator.ledger.tables import NOW, deployments
@@ -61,6 +61,7 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         found,
         record.state if record else "not started",
         all(step.state == "done" for step in checks),
+        len(set_aside.by_revision(connection).get(revision, ())),
     )
 
 

@@ -7,8 +7,10 @@ MigratorError                 1
 │   └── PlanRefused              an operation cannot be done safely as written
 ├── DatabaseError             1  the server refused, failed or went away
 │   ├── ConnectionFailed         no connection, or it was lost
+│   ├── Cancelled                a statement took too long, or somebody cancelled it
 │   └── NotSupportedHere         server, role, replica or pooler cannot do it
 ├── StepFailed                1  a step of a revision failed
+├── RowsSetAside              1  a backfill could not change some rows
 ├── VerificationFailed        1  old and new shape differ
 ├── NotYet                    3  gate closed, or something pending
 ├── LockNotAvailable          4  a table lock could not be had
@@ -65,12 +67,20 @@ class ConnectionFailed(DatabaseError):
     """No connection could be made, or it was lost."""
 
 
+class Cancelled(DatabaseError):
+    """A statement was cancelled, by a timeout of ours or by somebody."""
+
+
 class NotSupportedHere(DatabaseError):
     """This server, role, replica or pooler cannot do what is asked."""
 
 
 class StepFailed(MigratorError):
     """A step failed. Facts: `revision`, `phase`, `step`, `sqlstate`."""
+
+
+class RowsSetAside(MigratorError):
+    """A backfill could not change some rows. Facts: `table`, `rows`, `sample` (key, sqlstate and message), `limit`."""
 
 
 class VerificationFailed(MigratorError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from phases.effects import Progress
+from phases.effects import Progress, RowAside
 from phases.model import Phase
 
 
@@ -38,6 +38,24 @@ class LockRetried:
     attempt: int
     wait: float
     blockers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowFailed:
+    """A row was set aside: its key, and what the server said of it."""
+
+    name: str
+    row: RowAside
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """A question about the data took longer than `seconds`; `backstop` finds what is wrong later."""
+
+    revision: str
+    problem: str
+    backstop: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +92,18 @@ class StateChanged:
     state: str
 
 
-Event = PhaseStarted | StepStarted | StepProgress | LockRetried | Paused | StepFinished | StepStopped | StateChanged
+Event = (
+    PhaseStarted
+    | StepStarted
+    | StepProgress
+    | LockRetried
+    | RowFailed
+    | NotChecked
+    | Paused
+    | StepFinished
+    | StepStopped
+    | StateChanged
+)
 Observer = Callable[[Event], None]
 
 

@@ -6,15 +6,15 @@ ledger, in the same transaction as the effect itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.errors import MigratorError, NotSupportedHere, PlanRefused, StepFailed, UsageError
-from migrator.events import PhaseStarted, StateChanged, StepFinished, StepStarted
+from migrator.errors import MigratorError, NotSupportedHere, StepFailed, UsageError
+from migrator.events import NotChecked, PhaseStarted, StateChanged, StepFinished, StepStarted
 from migrator.performance import Performer
+from migrator.prechecks import look
 from phases.model import BuildIndex, Phase, RemoveIndex, Verify
-from phases.operations import Precheck
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -61,19 +61,28 @@ class Execution:
         performer: carries out single steps.
         on_state: called in the transaction of every change of state, so that
             what hangs on it (Alembic's stamp) commits with it.
+        precheck_seconds: how long one question about existing rows may take.
     """
 
-    def __init__(self, performer: Performer, on_state: Callable[[Connection, str, str], None]) -> None:
+    def __init__(
+        self,
+        performer: Performer,
+        on_state: Callable[[Connection, str, str], None],
+        *,
+        precheck_seconds: float = 30.0,
+    ) -> None:
         self.performer = performer
         self.session = performer.session
         self.on_state = on_state
+        self.precheck_seconds = precheck_seconds
         self.outcomes: list[Outcome] = []
+        self.not_checked: list[NotChecked] = []
 
     def begin(self, revision: Revision, plan: RevisionPlan) -> None:
         """Record a revision and all its steps, once its data has been looked at.
 
         Raises:
-            PlanRefused: rows are in the way; the message has keys of some.
+            PlanRefused: rows are in the way, and the message has keys of some; or it cannot be known.
         """
         from migrator.ledger import store
 
@@ -83,7 +92,9 @@ class Execution:
                 next_step="connect as that role, or as a member of it (GRANT owner TO you); see: migrator doctor",
                 revision=revision.id,
             )
-        self.look(plan.prechecks, revision)
+        missed = tuple(look(self.session, plan.prechecks, revision, self.precheck_seconds))
+        for miss in missed:
+            self.performer.observer(miss)
         with self.session.transaction() as connection:
             store.begin(
                 connection,
@@ -95,19 +106,10 @@ class Execution:
                 steps=[(planned.phase, planned.step) for planned in plan.steps],
             )
             store.record_event(connection, "begun", revision=revision.id)
-
-    def look(self, prechecks: Iterable[Precheck], revision: Revision) -> None:
-        for check in prechecks:
-            found = self.session.query(check.sql)
-            if found:
-                sample = "; ".join(", ".join(str(value) for value in row) for row in found)
-                raise PlanRefused(
-                    f"{revision.path}:{revision.line}: {check.problem} (for example {sample})",
-                    next_step=check.remedy,
-                    revision=revision.id,
-                    file=str(revision.path),
-                    line=revision.line,
-                )
+            for miss in missed:
+                detail = {"question": miss.problem, "backstop": miss.backstop, "seconds": miss.seconds}
+                store.record_event(connection, "not checked", revision=revision.id, detail=detail)
+        self.not_checked += missed
 
     def run_phase(self, revision: str, phase: Phase, guard: Guard | None = None) -> None:
         """Run what is left of a phase.

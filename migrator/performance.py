@@ -8,16 +8,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migrator.database import Deadlocked, LockTimeout, Session, run
+from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run
 from migrator.dialects import postgresql
-from migrator.errors import LockNotAvailable, StepFailed, VerificationFailed
-from migrator.events import LockRetried, Observer, Paused, StepProgress, StepStopped, ignore
+from migrator.errors import DatabaseError, LockNotAvailable, RowsSetAside, StepFailed, VerificationFailed
+from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
 from migrator.prepared import refuse_prepared
 from migrator.settings import mask
 from phases.backfill import Pacing
-from phases.effects import Alone, Batch, Batched, Commit, Effect, Pause, Performance, Progress, Query
-from phases.errors import Held, Mismatched, Refused
-from phases.model import Lock, LockMode
+from phases.dialects.postgresql_backfill import blames_row
+from phases.effects import (
+    Alone,
+    Batch,
+    Batched,
+    Commit,
+    Effect,
+    Failure,
+    ListAside,
+    Pause,
+    Performance,
+    Progress,
+    Query,
+    RowAside,
+    SetAside,
+)
+from phases.errors import Held, Mismatched, Refused, Unchanged
+from phases.model import Fill, Lock, LockMode, Phase
 from phases.performing import perform
 
 if TYPE_CHECKING:
@@ -102,6 +117,7 @@ class Performer:
         Raises:
             LockNotAvailable: a lock could not be had; nothing of this step was left half done.
             VerificationFailed: rows differ.
+            RowsSetAside: a backfill could not change some rows; the others are done, or too many fail.
             StepFailed: the server refused a statement.
         """
         from migrator.ledger import store
@@ -132,6 +148,8 @@ class Performer:
         except Held as held:
             locks = (Lock(held.table, LockMode.EXCLUSIVE),)  # what every session that holds rows conflicts with
             raise give_up(record.name, locks, tuple(self._blockers(locks)), self.policy.attempts) from None
+        except Unchanged as failing:
+            raise set_aside(record, failing) from None
         except Refused as stuck:
             raise StepFailed(f"{record.name}: {stuck.reason}", next_step=stuck.remedy) from None
 
@@ -145,6 +163,10 @@ class Performer:
                 return self._alone(record, effect)
             case Batch():
                 return self._batch(record, effect, measured)
+            case SetAside():
+                return self._set_aside(record, effect)
+            case ListAside():
+                return self._aside(record)
             case Pause():
                 self.observer(Paused(record.name, effect.seconds, effect.reason))
                 return self.pause(effect.seconds)
@@ -211,6 +233,7 @@ class Performer:
             self.pause(self.policy.first_wait)
 
     def _batch(self, record: StepRecord, effect: Batch, measured: Measured) -> Batched:
+        from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
         begun = time.monotonic()
@@ -221,13 +244,71 @@ class Performer:
                 run(connection, postgresql.COMMIT_LATER)
                 rows = run(connection, effect.sql)
                 store.save_cursor(connection, record.id, effect.cursor, rows=rows)
+                if effect.settles is not None:
+                    rows_aside.settle(connection, record.id, effect.settles)
                 if effect.finishes:
                     store.finish_step(
                         connection, record.id, seconds=measured.seconds, lock_held_ms=0.0, lock_waited_ms=0.0
                     )
         except (LockTimeout, Deadlocked):
             return Batched(0, time.monotonic() - begun, blocked=True)
+        except DatabaseError as problem:
+            state = problem.facts.get("sqlstate")
+            if state is None or not blames_row(state):
+                raise
+            return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
         return Batched(rows, time.monotonic() - begun)
+
+    def _set_aside(self, record: StepRecord, effect: SetAside) -> int:
+        from migrator.ledger import set_aside as rows_aside
+        from migrator.ledger import store
+
+        assert isinstance(record.step, Fill)
+        with self.session.transaction() as connection:
+            keys = rows_of(connection, effect.sql)
+            for key in keys:
+                rows_aside.add(connection, record.id, record.step.table, key, effect.failure)
+            store.save_cursor(connection, record.id, effect.cursor, rows=0)
+            count = rows_aside.count(connection, record.id)
+        for key in keys:
+            self.observer(RowFailed(record.name, RowAside(key, effect.failure)))
+        return count
+
+    def _aside(self, record: StepRecord) -> list[RowAside]:
+        from migrator.ledger import set_aside as rows_aside
+
+        with self.session.transaction() as connection:
+            found = rows_aside.of_step(connection, record.id)
+        return [row.row for row in found]
+
+
+SAMPLE = 5
+
+
+def set_aside(record: StepRecord, failing: Unchanged) -> RowsSetAside:
+    """The error that says which rows, why, and how to go on."""
+    verb = "retry" if record.undoes is None else "restore" if record.phase is Phase.CONTRACT else "abort"
+    count = len(failing.rows)
+    counted = f'{count} {"row" if count == 1 else "rows"} of "{failing.table}"'
+    said = f"{counted} could not be changed and {'is' if count == 1 else 'are'} set aside"
+    if failing.limit is not None:
+        said += f"; it stopped there, because {failing.limit} may be"
+    lines = "".join(f"\n  {row}" for row in failing.rows[:SAMPLE])
+    more = f"\n  and {count - SAMPLE} more" if count > SAMPLE else ""
+    remedy = f"mend them, then: migrator {verb} {record.revision}"
+    if failing.limit is not None:
+        remedy += f"; or let more fail, with set_aside_limit (MIGRATOR_SET_ASIDE_LIMIT={10 * max(10, count)})"
+    return RowsSetAside(
+        f"{record.name}: {said}{lines}{more}",
+        next_step=remedy + (f"; or take it back: migrator abort {record.revision}" if verb == "retry" else ""),
+        table=str(failing.table),
+        rows=count,
+        limit=failing.limit,
+        sample=[
+            {"key": list(row.key), "sqlstate": row.failure.sqlstate, "message": row.failure.message}
+            for row in failing.rows[:SAMPLE]
+        ],
+    )
 
 
 def give_up(step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attempts: int) -> LockNotAvailable:

@@ -93,7 +93,11 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         attempts=settings.lock_retries,
         give_up_after=settings.lock_give_up,
     )
-    pacing = Pacing(target_seconds=settings.batch_target, patience_seconds=settings.lock_give_up)
+    pacing = Pacing(
+        target_seconds=settings.batch_target,
+        patience_seconds=settings.lock_give_up,
+        set_aside_limit=settings.set_aside_limit,
+    )
     performer = Performer(session, policy, pacing, observer, unprepared=settings.unprepared_applications)
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
@@ -101,7 +105,7 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
 
         follow(connection, graph, revision, state)
 
-    return Execution(performer, on_state)
+    return Execution(performer, on_state, precheck_seconds=settings.precheck_timeout)
 
 
 def clock(session: Session) -> datetime:

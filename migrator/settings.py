@@ -77,6 +77,12 @@ def positive(text: object) -> int:
     return int(str(text))
 
 
+def whole(text: object) -> int:
+    if not re.fullmatch(r"\s*\+?\d+\s*", str(text)):
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(str(text))
+
+
 def hours(text: object) -> float:
     value = float(str(text))
     if not MINIMUM_GATE_HOURS <= value < float("inf"):  # nan is neither
@@ -107,6 +113,8 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    set_aside_limit: int = 100
+    precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
@@ -156,6 +164,8 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "set_aside_limit": whole,
+    "precheck_timeout": duration,
     "gate_hours": hours,
     "retention": duration,
     "unprepared_applications": patterns,

@@ -13,8 +13,9 @@ from typing import Any
 
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk, walk_for
-from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query
-from phases.errors import Held, Refused
+from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query, RowAside
+from phases.errors import Held, Refused, Unchanged
+from phases.isolation import Start, halved, isolate, retry
 from phases.model import Fill
 
 GROWTH = 2.0
@@ -32,6 +33,7 @@ class Pacing:
         first_window, smallest_window, largest_window: heap pages.
         first_rows, largest_rows: rows of a batch, where the walk is by key.
         patience_seconds: how long to come back to rows that another session holds, without any progress.
+        set_aside_limit: rows that may fail before the step stops.
     """
 
     target_seconds: float = 0.1
@@ -42,6 +44,7 @@ class Pacing:
     first_rows: int = 1000
     largest_rows: int = 5000
     patience_seconds: float = 300.0
+    set_aside_limit: int = 100
 
     def resized(self, size: int, slowest: float, smallest: int, largest: int) -> int:
         """Size of the next window, from the slowest transaction of the last one."""
@@ -54,27 +57,43 @@ class Pacing:
 
 
 def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Pacing) -> Performance:
-    """Carry out a backfill from where its cursor stands.
+    """Carry out a backfill from where its cursor stands, first of all with what earlier runs have set aside.
 
     Raises:
         Refused: rows match again after every walk, so the backfill would never end.
         Held: another session holds rows for too long.
+        Unchanged: the walk is over but for some rows, or too many fail.
     """
     walk = walk_for(step, server, pacing.stripes)
     state: dict[str, Any] = dict(cursor or {})
+
+    def start() -> Patience:
+        return Patience(step, pacing)
+
+    if state.get("aside"):
+        refuse_many(step, (yield from retry(walk, state, start)), pacing.set_aside_limit)
     for _ in range(MOST_WALKS):
         if isinstance(walk, PageWalk):
-            yield from walk_pages(walk, state, pacing)
+            yield from walk_pages(walk, state, pacing, start)
         else:
-            yield from walk_keys(walk, state, pacing)
-        if not step.repeat or not (yield Query(walk.left()))[0][0]:
+            yield from walk_keys(walk, state, pacing, start)
+        aside = bool(state.get("aside"))
+        if aside and (failing := (yield from retry(walk, state, start))):
+            raise Unchanged(step.table, failing)
+        # A row that was set aside may have moved, or been given another key, before it was tried again.
+        if not (step.repeat or aside) or not (yield Query(walk.left()))[0][0]:
             yield Commit(finishes=True)
             return
-        state = {"rows": state.get("rows", 0)}
+        state = {"rows": state.get("rows", 0), "aside": aside}
     raise Refused(
         f'rows of "{step.table}" still match after {MOST_WALKS} walks: writers bring new ones all the time',
         remedy="release the version that writes the new values first, then run the same command again",
     )
+
+
+def refuse_many(step: Fill, failing: tuple[RowAside, ...], limit: int) -> None:
+    if len(failing) > limit:
+        raise Unchanged(step.table, failing, limit)
 
 
 @dataclass
@@ -94,78 +113,86 @@ class Patience:
         return Pause(wait, f"another session holds rows of {batches} {'batch' if batches == 1 else 'batches'}")
 
 
-def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
+def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
     """Walk the windows; what another session holds is left for the end."""
     if "end" not in state:
         state |= {"page": 0, "stripe": 0, "end": int((yield Query(walk.end()))[0][0]), "deferred": []}
         state["window"] = pacing.first_window
         state.setdefault("rows", 0)
+    state.setdefault("broken", [])
+    yield from isolate(walk, state, start, pacing.set_aside_limit)
     while state["page"] < state["end"]:
-        slowest = yield from walk_window(walk, state)
+        slowest = yield from walk_window(walk, state, pacing, start)
         state["page"] = min(state["page"] + state["window"], state["end"])
         state["stripe"] = 0
         state["window"] = pacing.resized(state["window"], slowest, pacing.smallest_window, pacing.largest_window)
-    yield from revisit(walk, state, pacing)
+    yield from revisit(walk, state, pacing, start)
 
 
-def walk_window(walk: PageWalk, state: dict[str, Any]) -> Generator[Any, Any, float]:
+def walk_window(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Generator[Any, Any, float]:
     """All stripes of one window that are still to do; returns the slowest transaction's seconds."""
     first = state["page"]
     last, slowest = min(first + state["window"], state["end"]), 0.0
     while state["stripe"] < walk.stripes:
         stripe = state["stripe"]
-        sql = walk.batch(first, last, stripe)
-        after = {**state, "stripe": stripe + 1}
-        done: Batched = yield Batch(sql, after)
+        span = [first, last, stripe]
+        done: Batched = yield Batch(walk.batch(span), {**state, "stripe": stripe + 1})
         if done.blocked:
-            state["deferred"] = [*state["deferred"], [first, last, stripe]]
+            state["deferred"] = [*state["deferred"], span]
         state["stripe"] = stripe + 1
         state["rows"] += done.rows
+        if done.failure is not None:
+            state["broken"] = yield from halved(walk, span)
+            yield from isolate(walk, state, start, pacing.set_aside_limit)
         slowest = max(slowest, done.seconds)
         reached = first + (last - first) * (stripe + 1) // walk.stripes
         yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
     return slowest
 
 
-def revisit(walk: PageWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
+def revisit(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
     """Come back to what other sessions held, until it is done."""
-    patience = Patience(walk.step, pacing)
+    patience = start()
     while state["deferred"]:
-        first, last, stripe = state["deferred"][0]
-        after = {**state, "deferred": state["deferred"][1:]}
-        done: Batched = yield Batch(walk.batch(first, last, stripe), after)
+        span, *rest = state["deferred"]
+        after = {**state, "deferred": rest}
+        done: Batched = yield Batch(walk.batch(span), after)
         if done.blocked:
-            state["deferred"] = [*state["deferred"][1:], [first, last, stripe]]
+            state["deferred"] = [*rest, span]
             yield patience.pause(len(state["deferred"]))
             continue
         state |= after
         state["rows"] += done.rows
-        patience = Patience(walk.step, pacing)
+        if done.failure is not None:
+            state["broken"] = yield from halved(walk, span)
+            yield from isolate(walk, state, start, pacing.set_aside_limit)
+        patience = start()
 
 
-def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
+def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
     """Walk the key in its order, waiting for rows that another session holds."""
     if "last" not in state:
         found = yield Query(walk.end())
         state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
         state.setdefault("rows", 0)
         state["batches"] = 0
-    patience = Patience(walk.step, pacing)
+    state.setdefault("broken", [])
+    yield from isolate(walk, state, start, pacing.set_aside_limit)
+    patience = start()
     while state["last"] is not None and state["after"] != state["last"]:
         found = yield Query(walk.next(state["after"], state["last"], state["size"]))
         upto = list(found[0]) if found else state["last"]
-        at_end = not found
-        after = {**state, "after": upto}
-        done: Batched = yield Batch(walk.batch(state["after"], upto), after)
+        span = [state["after"], upto]
+        done: Batched = yield Batch(walk.batch(span), {**state, "after": upto})
         if done.blocked:
             yield patience.pause(1)
             continue
-        patience = Patience(walk.step, pacing)
-        state |= after
+        patience = start()
+        state["after"] = upto
         state["rows"] += done.rows
+        if done.failure is not None:
+            state["broken"] = [span]
+            yield from isolate(walk, state, start, pacing.set_aside_limit)
         state["batches"] += 1
         state["size"] = pacing.resized(state["size"], done.seconds, 100, pacing.largest_rows)
-        total = state["batches"] + (0 if at_end else 1)
-        yield Progress(state["batches"], total, "batches", state["rows"])
-        if at_end:
-            return
+        yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])

@@ -16,6 +16,9 @@ from phases.model import Lock
 Cursor = Mapping[str, Any]
 """Where a step stands, as JSON."""
 
+Key = tuple[str, ...]
+"""The key of a row as text, column by column; its physical address where the table has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -53,22 +56,65 @@ class Alone:
 class Batch:
     """Change some rows and save the cursor in the same transaction.
 
-    `covers` is what the batch contributes to progress, in the step's unit.
-    Answer: `Batched`.
+    `settles` is the key of a row set aside that this batch tries again: its
+    record goes with the commit. Answer: `Batched`.
     """
 
     sql: str
     cursor: Cursor
     finishes: bool = False
+    settles: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the server said of rows it would not change; `sqlstate` has five characters."""
+
+    sqlstate: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Batched:
-    """Outcome of a batch. `blocked`: another session held a row lock, nothing was changed or saved."""
+    """Outcome of a batch.
+
+    `blocked`: another session held a row lock. `failure`: the values of some row
+    are to blame. Either way nothing was changed or saved.
+    """
 
     rows: int
     seconds: float
     blocked: bool = False
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Record a row that fails, and save the cursor that leaves it behind, in one transaction.
+
+    `sql` asks for the key of the row; a row that is gone by then is not recorded.
+    Answer: how many rows the step has set aside by now, an int.
+    """
+
+    sql: str
+    cursor: Cursor
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class ListAside:
+    """Ask which rows the step has set aside. Answer: a list of `RowAside`, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowAside:
+    """A row that was set aside, by its key."""
+
+    key: Key
+    failure: Failure
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.key)}: {self.failure.message} (SQLSTATE {self.failure.sqlstate})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +136,5 @@ class Progress:
     note: str = ""
 
 
-Effect = Query | Commit | Alone | Batch | Pause | Progress
+Effect = Query | Commit | Alone | Batch | SetAside | ListAside | Pause | Progress
 Performance = Generator[Effect, Any, None]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from phases.effects import RowAside
     from phases.model import TableName
 
 
@@ -41,6 +42,20 @@ class Held(Exception):
     def __init__(self, table: TableName, batches: int) -> None:
         super().__init__(f'rows of "{table}"')
         self.table, self.batches = table, batches
+
+
+class Unchanged(Exception):
+    """Rows that a backfill could not change, and has set aside.
+
+    Attributes:
+        table: the table they are in.
+        rows: all of them.
+        limit: how many may be set aside, where the backfill stopped for that; None: it went on to its end.
+    """
+
+    def __init__(self, table: TableName, rows: tuple[RowAside, ...], limit: int | None = None) -> None:
+        super().__init__(f'{len(rows)} rows of "{table}"')
+        self.table, self.rows, self.limit = table, rows, limit
 
 
 class Mismatched(Exception):

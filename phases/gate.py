@@ -41,12 +41,13 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the gate looks at. `now` is the database's clock."""
+    """Everything the gate looks at. `now` is the database's clock; `set_aside` rows a backfill could not change."""
 
     now: datetime
     deployments: Sequence[Deployment]
     state: str
     verified: bool
+    set_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,9 @@ def last_dirty_end(facts: Facts) -> datetime | None:
 
 def migrated(facts: Facts) -> Condition:
     holds = facts.state in ("migrated", "contracting")
-    return Condition("migrated", holds, f"the revision is {facts.state}", "" if holds else "migrator apply")
+    aside = f"; rows set aside, to be mended and tried again: {facts.set_aside}" if facts.set_aside else ""
+    remedy = "migrator retry REVISION" if aside else "migrator apply"
+    return Condition("migrated", holds, f"the revision is {facts.state}{aside}", "" if holds else remedy)
 
 
 def verified(facts: Facts) -> Condition:

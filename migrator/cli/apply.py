@@ -33,6 +33,8 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option("--reason", help="Why; kept in the ledger.")
 @click.option("--lock-timeout", metavar="DURATION", help="How long one try for a lock may wait, 500ms by default.")
 @click.option("--lock-give-up", metavar="DURATION", help="How long to go on trying, 5m by default.")
+@click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
+@click.option("--precheck-timeout", metavar="DURATION", help="How long to look for rows in the way, 30s by default.")
 @with_database
 def command(
     phase: str | None,
@@ -42,6 +44,8 @@ def command(
     reason: str | None,
     lock_timeout: str | None,
     lock_give_up: str | None,
+    set_aside_limit: str | None,
+    precheck_timeout: str | None,
     database_url: str | None,
     config: Path | None,
     form: str,
@@ -49,7 +53,14 @@ def command(
     from migrator import api
     from phases.model import Phase
 
-    settings = settings_from(database_url, config, lock_timeout=lock_timeout, lock_give_up=lock_give_up)
+    settings = settings_from(
+        database_url,
+        config,
+        lock_timeout=lock_timeout,
+        lock_give_up=lock_give_up,
+        set_aside_limit=set_aside_limit,
+        precheck_timeout=precheck_timeout,
+    )
     chosen = Phase(phase) if phase else None
     letting = let_through(override, reason, to, phase)
     if (
@@ -101,7 +112,7 @@ def confirm(plan: Plan, phase: str | None) -> bool:
 
 
 def applied_data(applied: Applied) -> dict[str, Any]:
-    return {"steps": applied.outcomes, "revisions": applied.states}
+    return {"steps": applied.outcomes, "revisions": applied.states, "not_checked": applied.not_checked}
 
 
 def print_applied(applied: Applied) -> None:

@@ -5,6 +5,7 @@ COMMANDS = {
     "new": "Write a revision file.",
     "plan": "Show what would be done, in which steps, under which locks.",
     "apply": "Run what may run: expand and migrate; contract and purge when asked.",
+    "retry": "Try the rows once more that a backfill has set aside.",
     "status": "Show where every revision stands.",
     "verify": "Compare old and new shape, row by row.",
     "abort": "Take expand and migrate of a revision back.",

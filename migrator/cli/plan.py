@@ -95,6 +95,8 @@ def print_tree(plan: Plan) -> None:
         for operation in item.operations:
             say(f"  {operation}")
         say(f"  {kept(item)}", dim=True)
+        for check in item.prechecks:
+            say(f"  refused if {check.problem}", dim=True)
         for phase in Phase:
             steps = item.of(phase)
             if steps:
@@ -149,6 +151,7 @@ def revision_data(item: RevisionPlan) -> dict[str, Any]:
         "release": kept(item),
         "operations": item.operations,
         "problem": item.problem,
+        "prechecks": [{"problem": check.problem, "statement": check.sql} for check in item.prechecks],
         "steps": [
             {
                 "phase": step.phase,

@@ -43,6 +43,11 @@ class Lines:
             case events.LockRetried():
                 held = f"; held by {event.blockers[0]}" if event.blockers else ""
                 note(f"  lock not granted, try {event.attempt}, next in {event.wait:.1f} s{held}", fg="yellow")
+            case events.RowFailed():
+                note(f"  set aside: {event.row}", fg="yellow")
+            case events.NotChecked():
+                note(f"  not checked in {event.seconds:g} s: whether {event.problem}", fg="yellow")
+                note(f"  {event.backstop} will find out", fg="yellow")
             case events.Paused():
                 note(f"  waiting {event.seconds:.1f} s: {event.reason}", fg="yellow")
             case events.StepFinished():
@@ -81,7 +86,9 @@ class Bars(Lines):
     def __call__(self, event: Event) -> None:
         from migrator import events
 
-        if isinstance(event, events.StepFinished | events.StepStopped | events.Paused | events.LockRetried):
+        if isinstance(
+            event, events.StepFinished | events.StepStopped | events.Paused | events.LockRetried | events.RowFailed
+        ):
             self.stop()
         super().__call__(event)
 

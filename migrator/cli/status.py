@@ -14,6 +14,9 @@ from migrator.cli.render import print_json, say
 if TYPE_CHECKING:
     from migrator.api import Status
 
+SAMPLE = 5
+"""Rows set aside that are shown."""
+
 EXAMPLES = example("""
 migrator status
 migrator status --check          exit 3 while a revision is not ready for release
@@ -47,10 +50,32 @@ def status_data(status: Status) -> dict[str, Any]:
         "alembic_heads": sorted(status.heads),
         "runner": status.runner,
         "revisions": [
-            {**revision_data(item), "backfilled_rows": status.rows.get(item.revision, 0)} for item in status.revisions
+            {
+                **revision_data(item),
+                "backfilled_rows": status.rows.get(item.revision, 0),
+                "set_aside": set_aside_data(status, item.revision),
+            }
+            for item in status.revisions
         ],
         "events": status.events,
     }
+
+
+def set_aside_data(status: Status, revision: str) -> dict[str, Any]:
+    rows = status.aside.get(revision, ())
+    return {"rows": len(rows), "sample": rows[:SAMPLE]}
+
+
+def print_set_aside(status: Status, revision: str) -> None:
+    rows = status.aside.get(revision, ())
+    if not rows:
+        return
+    counted = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} of {rows[0].table}"
+    say(f"  {counted} set aside; once mended: migrator retry {revision}", fg="yellow")
+    for row in rows[:SAMPLE]:
+        say(f"    {row.row}")
+    if len(rows) > SAMPLE:
+        say(f"    and {len(rows) - SAMPLE} more, all of them in the table migrator.set_aside")
 
 
 def print_status(status: Status) -> None:
@@ -68,6 +93,7 @@ def print_status(status: Status) -> None:
             say(f"  cannot be planned: {item.problem}", fg="yellow")
         if rows := status.rows.get(item.revision):
             say(f"  {rows} rows backfilled")
+        print_set_aside(status, item.revision)
         if item.remaining:
             say(f"  next: {item.remaining[0].phase}: {item.remaining[0].step.name}")
     for event in status.events:

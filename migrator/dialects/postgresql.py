@@ -83,6 +83,10 @@ def lock_timeout(milliseconds: int) -> str:
     return f"SET LOCAL lock_timeout = {milliseconds}"
 
 
+def statement_timeout(milliseconds: int) -> str:
+    return f"SET LOCAL statement_timeout = {milliseconds}"
+
+
 def lock_statements(locks: Sequence[Lock], timeout_ms: int) -> Iterator[str]:
     """Take locks: first the one that no reader or writer waits for, patiently, then the real ones, briefly.
 

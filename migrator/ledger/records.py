@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from phases.effects import Failure, RowAside
 from phases.model import Phase, Step
 
 
@@ -39,6 +40,24 @@ class StepRecord:
     seconds: float | None
     lock_held_ms: float | None
     lock_waited_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AsideRecord:
+    """A row that a backfill could not change. `key`: its key as text, or its address where the table has none."""
+
+    revision: str
+    step: str
+    table: str
+    key: tuple[str, ...]
+    sqlstate: str
+    message: str
+    at: datetime
+
+    @property
+    def row(self) -> RowAside:
+        """What the step that set it aside knows of it."""
+        return RowAside(self.key, Failure(self.sqlstate, self.message))
 
 
 @dataclass(frozen=True, slots=True)

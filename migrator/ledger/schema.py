@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from migrator.errors import UsageError
 from migrator.ledger import dialect, tables
@@ -31,16 +31,29 @@ def installed(connection: Connection) -> int | None:
 
 
 def install(connection: Connection) -> None:
-    """Create the ledger where there is none, in the caller's transaction.
+    """Create the ledger where there is none, or bring an older one up to date, in the caller's transaction.
 
     Raises:
         UsageError: the ledger was written by a newer program.
     """
-    if installed(connection) is not None:
+    if installed(connection) == tables.VERSION:
         return
     dialect.hold_deployments(connection, exclusive=True)
-    if installed(connection) is not None:
-        return  # by another program, while this one waited
+    found = installed(connection)  # another program may have done it, while this one waited
+    if found is None:
+        create(connection)
+    elif found < tables.VERSION:
+        upgrade(connection, found)
+
+
+def upgrade(connection: Connection, found: int) -> None:
+    """Add what later versions have; revisions in flight are finished with what they began."""
+    for version in range(found + 1, tables.VERSION + 1):
+        tables.metadata.create_all(connection, tables=tables.ADDED[version])
+    connection.execute(update(tables.ledger_version).values(version=tables.VERSION))
+
+
+def create(connection: Connection) -> None:
     dialect.create_schema(connection)
     tables.metadata.create_all(connection)
     legal = [{"from_state": a, "to_state": b} for a, b in tables.TRANSITIONS]

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 SCHEMA = "migrator"
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -120,6 +120,18 @@ backfills = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=NOW),
 )
 
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("step_id", ForeignKey(steps.c.id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("table_name", Text, nullable=False),
+    Column("row_key", Text, nullable=False),
+    Column("sqlstate", String(5), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=NOW),
+)
+
 deployments = Table(
     "deployments",
     metadata,
@@ -162,3 +174,6 @@ events = Table(
     Column("actor", Text, nullable=False),
     Column("detail", JSON),
 )
+
+ADDED = {2: (set_aside,)}
+"""Tables that a version of the ledger has and the one before had not."""

@@ -18,10 +18,70 @@ from phases.sql import literal, qualified
 TID_RANGE_SINCE = (14, 0)
 LINE_POINTERS_PER_PAGE = 291
 """Most rows a page of 8 kB can hold (`MaxHeapTuplesPerPage`)."""
+LINES_END = 2049
+"""Behind the last line pointer of a page of any size that can be compiled in (32 kB: 1,169)."""
+
+PageSpan = Sequence[int]
+"""First page, page behind the last, stripe; for part of one page also first line, line behind the last."""
+KeySpan = Sequence[Sequence[str]]
+"""The key before the first row (empty: none), and the key of the last."""
+
+ROW_FAULTS = ("21", "22", "23", "44", "P0")
+"""Classes of SQLSTATE that blame the values of a row: a subquery of more than one row, data exceptions,
+violated constraints and check options, and what functions and triggers raise (manual, "Error Codes")."""
+TOO_LARGE = "54000"
+"""Program limit exceeded: a value too long for an index."""
+
+
+def blames_row(sqlstate: str) -> bool:
+    """Whether an error is about the values of some row, so that other rows may still be changed."""
+    return sqlstate[:2] in ROW_FAULTS or sqlstate == TOO_LARGE
 
 
 @dataclass(frozen=True, slots=True)
-class PageWalk:
+class Walk:
+    """What every walk can be asked about single rows and about the end."""
+
+    step: Fill
+
+    def left(self) -> str:
+        """Question whether rows are still to do."""
+        return f"SELECT EXISTS (SELECT FROM ONLY {qualified(self.step.table)} WHERE {self.step.pending})"
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """What a row is known by; an address is good enough to try a row again, and moves with an UPDATE."""
+        return self.step.key or ("ctid",)
+
+    def _texts(self) -> str:
+        return ", ".join(f"{column}::text" for column in self._names)
+
+    def _bound(self, values: Sequence[str], operator: str) -> str:
+        # The server casts the text back to the type of the column it is compared with.
+        constants = ", ".join(literal(value) for value in values)
+        return f"({', '.join(self._names)}) {operator} ({constants})"
+
+    def _update(self, where: str) -> str:
+        # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
+        return (
+            f"UPDATE ONLY {qualified(self.step.table)} SET {self.step.assignments}"
+            f" WHERE {where} AND ({self.step.pending})"
+        )
+
+    def _row(self, where: str) -> str:
+        return f"SELECT {self._texts()} FROM ONLY {qualified(self.step.table)} WHERE {where}"
+
+    def again(self, key: Sequence[str]) -> str:
+        """Update one row, unless somebody else has brought it to the target shape."""
+        return self._update(self._bound(key, "="))
+
+    def named(self, key: Sequence[str]) -> str:
+        """Question for the key of a row: no row where it is gone."""
+        return self._row(self._bound(key, "="))
+
+
+@dataclass(frozen=True, slots=True)
+class PageWalk(Walk):
     """Windows of heap pages, `stripes` passes over each.
 
     Args:
@@ -29,7 +89,6 @@ class PageWalk:
             row addresses of a window are listed one by one, which any version looks up directly.
     """
 
-    step: Fill
     stripes: int
     ranges: bool
 
@@ -38,53 +97,47 @@ class PageWalk:
         regclass = f"{literal(qualified(self.step.table))}::regclass"
         return f"SELECT pg_catalog.pg_relation_size({regclass}) / current_setting('block_size')::int8"
 
-    def batch(self, first: int, last: int, stripe: int) -> str:
-        """Update one stripe of the pages from `first` up to but without `last`."""
-        table = qualified(self.step.table)
-        return (
-            f"UPDATE ONLY {table} SET {self.step.assignments}"
-            f" WHERE {self._where(first, last, stripe)} AND ({self.step.pending})"
-        )
+    def batch(self, span: PageSpan) -> str:
+        """Update one stripe of some pages, or of some lines of one page."""
+        return self._update(self._where(*span))
 
-    def _where(self, first: int, last: int, stripe: int) -> str:
+    def row(self, span: PageSpan) -> str:
+        """Question for the key of the row of a span that cannot be halved."""
+        return self._row(self._where(*span))
+
+    def halves(self, span: PageSpan) -> list[list[int]]:
+        """Two spans that make up one; none where it is a single line."""
+        first, last, stripe, *lines = span
+        if last - first > 1:
+            middle = (first + last) // 2
+            return [[first, middle, stripe], [middle, last, stripe]]
+        low, high = lines or (1, LINES_END)
+        middle = (low + high) // 2
+        return [[first, last, stripe, low, middle], [first, last, stripe, middle, high]] if middle > low else []
+
+    def _where(self, first: int, last: int, stripe: int, low: int = 0, high: int = 0) -> str:
         if self.ranges:
-            pages = f"ctid >= '({first},0)'::tid AND ctid < '({last},0)'::tid"
+            end = f"({first},{high})" if high else f"({last},0)"
+            rows = f"ctid >= '({first},{low})'::tid AND ctid < '{end}'::tid"
         else:
-            pages = (
+            lines = (low, high - 1) if high else (1, LINE_POINTERS_PER_PAGE)
+            rows = (
                 "ctid = ANY (ARRAY(SELECT ('(' || page || ',' || line || ')')::tid"
                 f" FROM pg_catalog.generate_series({first}::int8, {last - 1}::int8) AS page,"
-                f" pg_catalog.generate_series(1, {LINE_POINTERS_PER_PAGE}) AS line))"
+                f" pg_catalog.generate_series({lines[0]}, {lines[1]}) AS line))"
             )
         if self.stripes == 1:
-            return pages
+            return rows
         if self.step.stripe:
             # `&` of a negative number is what a modulus should be, and `%` is not.
-            return f"{pages} AND ({self.step.stripe} & {self.stripes - 1}) = {stripe}"
+            return f"{rows} AND ({self.step.stripe} & {self.stripes - 1}) = {stripe}"
         line = "(ctid::text::point)[1]::int4"
-        return f"{pages} AND ({line} & {self.stripes - 1}) = {stripe}"
-
-    def left(self) -> str:
-        """Question whether rows are still to do."""
-        return f"SELECT EXISTS (SELECT FROM ONLY {qualified(self.step.table)} WHERE {self.step.pending})"
+        return f"{rows} AND ({line} & {self.stripes - 1}) = {stripe}"
 
 
 @dataclass(frozen=True, slots=True)
-class KeyWalk:
+class KeyWalk(Walk):
     """Ranges of the key in its order; for servers without TID range scans."""
-
-    step: Fill
-
-    @property
-    def _key(self) -> str:
-        return ", ".join(self.step.key)
-
-    def _texts(self) -> str:
-        return ", ".join(f"{column}::text" for column in self.step.key)
-
-    def _bound(self, values: Sequence[str], operator: str) -> str:
-        # The server casts the text back to the type of the column it is compared with.
-        constants = ", ".join(literal(value) for value in values)
-        return f"({self._key}) {operator} ({constants})"
 
     def _after(self, after: Sequence[str]) -> str:
         return self._bound(after, ">") if after else "true"
@@ -104,16 +157,24 @@ class KeyWalk:
             f" ORDER BY {ascending} OFFSET {rows - 1} LIMIT 1"
         )
 
-    def batch(self, after: Sequence[str], upto: Sequence[str]) -> str:
-        """Update the rows behind `after` up to and with `upto`."""
-        return (
-            f"UPDATE ONLY {qualified(self.step.table)} SET {self.step.assignments}"
-            f" WHERE {self._after(after)} AND {self._bound(upto, '<=')} AND ({self.step.pending})"
-        )
+    def batch(self, span: KeySpan) -> str:
+        """Update the rows behind a key up to and with another."""
+        after, upto = span
+        return self._update(f"{self._after(after)} AND {self._bound(upto, '<=')}")
 
-    def left(self) -> str:
-        """Question whether rows are still to do."""
-        return f"SELECT EXISTS (SELECT FROM ONLY {qualified(self.step.table)} WHERE {self.step.pending})"
+    def row(self, span: KeySpan) -> str:
+        """Question for the key of the last row of a span: the only one, where it cannot be halved."""
+        return self.named(span[1])
+
+    def middle(self, span: KeySpan) -> str:
+        """Question for the key that halves a span; no row where its last row is the only one."""
+        after, upto = span
+        inside = f"{self._after(after)} AND {self._bound(upto, '<')}"
+        table, ascending = qualified(self.step.table), ", ".join(f"walked.{column}" for column in self.step.key)
+        return (
+            f"SELECT {self._texts()} FROM ONLY {table} AS walked WHERE {inside} ORDER BY {ascending}"
+            f" OFFSET (SELECT (count(*) - 1) / 2 FROM ONLY {table} WHERE {inside}) LIMIT 1"
+        )
 
 
 def walk_for(step: Fill, server: Server, stripes: int) -> PageWalk | KeyWalk:

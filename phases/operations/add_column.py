@@ -19,6 +19,7 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_trigger_order,
+    computable,
     reads,
     row_key_text,
     without_undo,
@@ -79,13 +80,16 @@ class AddColumn(Operation):
             check_trigger_order(table)
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
-        if self.fill is None or self.nullable:
+        if self.fill is None:
             return ()
         table = catalog.table(self.table, self.schema)
+        if self.nullable:
+            return computable(self.fill, table, dialect)
         sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
         problem = f'fill gives NULL for rows of "{table.name}", but "{self.column}" is NOT NULL'
         needed = reads(table.name, self.fill, dialect)
-        return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"', needed),)
+        remedy = f'write fill="coalesce({self.fill}, …)"'
+        return (Precheck(sql, problem, remedy, needed, asks="fill"),)
 
     def _column(self, dialect: Dialect) -> Column:
         return Column(self.column, dialect.type_text(self.type), comment=self.comment)

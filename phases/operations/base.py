@@ -10,7 +10,7 @@ from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import Step, TableName
 from phases.names import TRIGGER_PREFIX
-from phases.sql import identifier
+from phases.sql import identifier, qualified
 
 Steps = tuple[Step, ...]
 
@@ -32,13 +32,19 @@ class Touch:
 class Precheck:
     """A question about data that must be answered with no rows before anything is touched.
 
-    `reads` names the columns it needs; it is not asked where one of them is still to come.
+    Its answer names rows by their key. `reads` names the columns it needs; it is
+    not asked where one of them is still to come. `asks` is the user's expression it
+    computes, by the name of its argument. `backstop` is the later step that finds
+    the same rows, before they harm anybody: where there is none, a question that
+    takes too long is a reason to refuse.
     """
 
     sql: str
     problem: str
     remedy: str = ""
     reads: tuple[Touch, ...] = ()
+    asks: str = "the condition"
+    backstop: str = ""
 
 
 class Operation:
@@ -177,9 +183,19 @@ def reads(table: TableName, expression: str | None, dialect: Dialect) -> tuple[T
     return tuple(Touch(table, column) for column in sorted(columns))
 
 
-def row_key_text(table: Table) -> str:
-    """SQL for the key of a row as text; its address where the table has none."""
-    return ", ".join(f"{identifier(column)}::text" for column in table.row_key()) or "ctid::text"
+def row_key_text(table: Table, qualifier: str = "") -> str:
+    """SQL for the key of a row as one text; its address where the table has none."""
+    columns = [identifier(column) for column in table.row_key()] or ["ctid"]
+    return " || ', ' || ".join(f"{qualifier}{column}::text" for column in columns)
+
+
+def computable(fill: str, table: Table, dialect: Dialect) -> tuple[Precheck, ...]:
+    """Compute an expression for all rows: its trigger would make any UPDATE of a row fail that it fails for."""
+    if not dialect.expressions.columns(fill):
+        return ()  # the same for every row
+    sql = f"SELECT count(({fill})) FROM {qualified(table.name)} HAVING count(({fill})) < 0"
+    needed = reads(table.name, fill, dialect)
+    return (Precheck(sql, f'fill fails for rows of "{table.name}"', "mend them first", needed, asks="fill"),)
 
 
 def check_trigger_order(table: Table) -> None:

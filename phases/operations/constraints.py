@@ -87,7 +87,9 @@ class AddCheck(Operation):
         table = catalog.table(self.table, self.schema)
         sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE NOT ({self.check}) LIMIT 5"
         problem = f'rows of "{table.name}" break the check'
-        return (Precheck(sql, problem, "mend them first, for example with Backfill", self.touches(catalog, dialect)),)
+        remedy, needed = "mend them first, for example with Backfill", self.touches(catalog, dialect)
+        # Once declared the check refuses any UPDATE of such a row: nothing later may find them.
+        return (Precheck(sql, problem, remedy, needed, asks="check"),)
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         return declared(dialect, catalog.table(self.table, self.schema), self._constraint(dialect))
@@ -170,12 +172,16 @@ class AddForeignKey(Operation):
             f"other.{identifier(b)} = mine.{identifier(a)}" for a, b in zip(self.columns, self.to_columns, strict=False)
         )
         given = " AND ".join(f"mine.{identifier(column)} IS NOT NULL" for column in self.columns)
+        values = " || ', ' || ".join(f"mine.{identifier(column)}::text" for column in self.columns)
         sql = (
-            f"SELECT {listed(self.columns)} FROM {qualified(table.name)} AS mine WHERE {given}"
+            f"SELECT {row_key_text(table, 'mine.')} || ' references ' || {values}"
+            f" FROM {qualified(table.name)} AS mine WHERE {given}"
             f" AND NOT EXISTS (SELECT FROM {qualified(other.name)} AS other WHERE {pairs}) LIMIT 5"
         )
         problem = f'rows of "{table.name}" reference rows that "{other.name}" does not have'
-        return (Precheck(sql, problem, "mend them first", self.touches(catalog, dialect)),)
+        needed = self.touches(catalog, dialect)
+        # Until it is validated an UPDATE of other columns does not look at the reference.
+        return (Precheck(sql, problem, "mend them first", needed, backstop="the validation in migrate"),)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         return declared(dialect, catalog.table(self.table, self.schema), self._constraint(catalog))[:1]

@@ -19,18 +19,26 @@ from phases.operations.base import (
     check_name,
     check_ordinary,
     reads,
+    row_key_text,
 )
-from phases.sql import identifier, listed, qualified
+from phases.sql import identifier, qualified
 
 
 def duplicates(table: Table, columns: Sequence[str], where: str | None = None) -> Precheck:
-    """Ask for rows that a unique index would refuse."""
-    keys = listed(columns)
-    present = " AND ".join(f"{identifier(key)} IS NOT NULL" for key in columns)
+    """Ask for rows that a unique index would refuse: what they share, and the keys of two of them."""
+    parts = [key if key.startswith("(") else identifier(key) for key in columns]
+    keys, name = ", ".join(parts), row_key_text(table)
+    shared = " || ', ' || ".join(f"{part}::text" for part in parts)
+    present = " AND ".join(f"{part} IS NOT NULL" for part in parts)
     condition = f"{present} AND ({where})" if where else present
-    sql = f"SELECT {keys} FROM {qualified(table.name)} WHERE {condition} GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
-    needed = tuple(Touch(table.name, key) for key in columns)
-    return Precheck(sql, f'rows of "{table.name}" share a value of {keys}', "make them differ first", needed)
+    sql = (
+        f"SELECT {shared} || ' in ' || min({name}) || ' and ' || max({name})"
+        f" FROM {qualified(table.name)} WHERE {condition} GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
+    )
+    needed = tuple(Touch(table.name, key) for key in columns if not key.startswith("("))
+    problem = f'rows of "{table.name}" share a value of {keys}'
+    # The build would find them too, but until it does its index refuses any UPDATE that moves one of them.
+    return Precheck(sql, problem, "make them differ first", needed, asks="the key")
 
 
 @dataclass(frozen=True)
@@ -93,8 +101,7 @@ class CreateIndex(Operation):
             check_expression(self.where, table, dialect, "where")
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
-        plain = not any(key.startswith("(") for key in self.columns)
-        if not self.unique or not plain:
+        if not self.unique:
             return ()
         check = duplicates(catalog.table(self.table, self.schema), self.columns, self.where)
         return (replace(check, reads=self.touches(catalog, dialect)),)

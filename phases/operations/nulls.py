@@ -73,9 +73,11 @@ class SetNotNull(Operation):
         needed = (Touch(table.name, self.column), *reads(table.name, self.fill, dialect))
         if self.fill is None:
             problem = f'rows of "{table.name}" have no value in "{self.column}", and nothing says which they get'
+            # A constraint that is only declared refuses any UPDATE of such a row: nothing later may find them.
             return (Precheck(sql, problem, 'add fill="<expression>"', needed),)
         problem = f'fill gives NULL for rows of "{table.name}"'
-        return (Precheck(sql, problem, f'write fill="coalesce({self.fill}, …)"', needed),)
+        remedy = f'write fill="coalesce({self.fill}, …)"'
+        return (Precheck(sql, problem, remedy, needed, asks="fill"),)
 
     def _link(self, table: Table) -> NullFill | None:
         if self.fill is None:

@@ -32,6 +32,7 @@ def verbs(url: str, folder: Path, revision: str) -> dict[str, Callable[[], objec
 
     return {
         "apply": lambda: api.apply(given),
+        "retry": lambda: api.retry(given, revision),
         "abort": lambda: api.abort(given, revision, discard=True),
         "contract": contract,
         "restore": lambda: api.restore(given, revision),

@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
+from migrator.errors import RowsSetAside
 from migrator.events import StepProgress
 from tests.plugins.projects import ROOT
 from tests.plugins.servers import Database, missing, versions
@@ -53,6 +56,8 @@ STATES |= {"restore": ("apply", "contract"), "purge": ("apply", "contract")}
 def run(project, verb):
     if verb == "apply":
         project.apply()
+    elif verb == "retry":
+        api.retry(project.settings, REVISION)
     elif verb == "abort":
         project.abort(REVISION, discard=True)
     elif verb == "restore":
@@ -71,7 +76,9 @@ def content(database):
     twice = database.rows("SELECT id, was FROM writes GROUP BY id, was HAVING count(*) > 1")
     invalid = database.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
     states = database.rows("SELECT id, state FROM migrator.revisions")
-    return {"rows": rows, "twice": twice, "invalid": invalid, "states": states, "dump": database.dump()}
+    aside = database.rows("SELECT row_key, sqlstate FROM migrator.set_aside ORDER BY row_key")
+    found = {"rows": rows, "twice": twice, "invalid": invalid, "states": states, "aside": aside}
+    return {**found, "dump": database.dump()}
 
 
 @pytest.mark.parametrize("half", [0, 1], ids=["odd", "even"])
@@ -87,6 +94,37 @@ def test_killed_after_any_commit(verb, half, database, project):
     for killed in kills(database, project, verb, half):
         copy = Database(killed["url"], database.name + "_copy", database.server, database.version)
         assert killed["again"] == 0, f"killed at commit {killed['point']}: the next run failed"
+        assert content(copy) == expected, f"killed at commit {killed['point']}"
+        points += 1
+    assert points > 5
+
+
+FAILING = (
+    "CREATE TABLE users (id int PRIMARY KEY, note text, amount int)",
+    "INSERT INTO users SELECT i, CASE WHEN i IN (7, 40) THEN 'x' ELSE i::text END FROM generate_series(1, 60) i",
+    *BASE.partition("CREATE TABLE writes")[1:],
+)
+
+
+@pytest.mark.parametrize("half", [0, 1], ids=["odd", "even"])
+@pytest.mark.parametrize("verb", ["apply", "retry"])
+def test_killed_while_rows_that_fail_are_isolated_or_tried_again(verb, half, database, project):
+    """No good row is changed twice, no bad one recorded twice or forgotten."""
+    database.run(*FAILING[:2], *statements("".join(FAILING[2:])))
+    project.url = database.url
+    project.revision(REVISION, 'Backfill("users", {"amount": "note::int"}, where="amount IS NULL")')
+    ends = -1
+    if verb == "retry":
+        with pytest.raises(RowsSetAside):
+            project.apply()
+        database.run("UPDATE users SET note = '5' WHERE note = 'x'", "TRUNCATE writes")
+        ends = 0
+    expected = finished_without_a_kill(database, project, verb)
+    assert len(expected["aside"]) == (0 if verb == "retry" else 2)
+    points = 0
+    for killed in kills(database, project, verb, half, ends):
+        copy = Database(killed["url"], database.name + "_copy", database.server, database.version)
+        assert killed["again"] == ends, f"killed at commit {killed['point']}: the next run ended otherwise"
         assert content(copy) == expected, f"killed at commit {killed['point']}"
         points += 1
     assert points > 5
@@ -111,14 +149,15 @@ def finished_without_a_kill(database, project, verb):
     url = f"{database.url.rpartition('/')[0]}/{name}"
     try:
         project.url = url
-        run(project, verb)
+        with suppress(RowsSetAside):
+            run(project, verb)
         return content(Database(url, name, database.server, database.version))
     finally:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-def kills(database, project, verb, half):
+def kills(database, project, verb, half, ends=0):
     admin = database.url.rpartition("/")[0] + "/postgres"
     command = [sys.executable, str(DRIVER), str(project.folder), admin, database.name, REVISION, verb, "2", str(half)]
     driver = subprocess.Popen(
@@ -129,7 +168,7 @@ def kills(database, project, verb, half):
             for line in driver.stdout:
                 killed = json.loads(line)
                 if killed["ended"] != 9:
-                    assert killed["ended"] == 0
+                    assert killed["ended"] == ends
                     break
                 yield killed
                 driver.stdin.write("\n")

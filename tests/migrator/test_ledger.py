@@ -75,7 +75,7 @@ def test_looking_never_writes(shop, database, words):
 def test_passwords_are_not_in_the_ledger(shop, database):
     shop.url = database.url.replace("postgres@", "postgres:very-secret@")
     assert shop.cli("apply", "--yes").returncode == 0
-    for table in ("revisions", "steps", "events", "deployments", "backfills", "overrides"):
+    for table in ("revisions", "steps", "events", "deployments", "backfills", "set_aside", "overrides"):
         assert database.rows(f"SELECT count(*) FROM migrator.{table} t WHERE t::text LIKE '%very-secret%'") == [(0,)]
 
 

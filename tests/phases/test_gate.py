@@ -143,3 +143,11 @@ def test_open_means_that_no_old_build_was_live_for_a_day(found, now):
 def test_waiting_never_closes_it(found, now, longer):
     if judge(Facts(hours(now), found, "migrated", True)).open:
         assert judge(Facts(hours(now + longer), found, "migrated", True)).open
+
+
+def test_rows_set_aside_keep_the_gate_shut_and_are_counted():
+    verdict = judge(Facts(hours(1000), [OLD, NEW], "migrating", True, set_aside=3))
+    assert not verdict.open
+    (migrated,) = [condition for condition in verdict.conditions if condition.name == "migrated"]
+    assert migrated.evidence.endswith(": 3")
+    assert migrated.remedy == "migrator retry REVISION"
