@@ -94,6 +94,33 @@ def names_of(reference: Any) -> list[str]:
     return parts if len(parts) == len(reference.fields) else []
 
 
+def written(tree: Any) -> str:
+    """A parse tree as SQL."""
+    import postgast
+
+    return str(postgast.deparse(tree))
+
+
+def expression_text(node: Any) -> str:
+    """An expression node as SQL."""
+    tree = parse(f"{SELECT}1")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
+    return written(tree)[len(SELECT) :]
+
+
+def type_text(type_name: Any) -> str:
+    """A type as SQL: `varchar(20)`, `shop.colour[]`."""
+    tree = parse(f"{SELECT}NULL::int")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast.type_name.CopyFrom(type_name)
+    return written(tree).partition("::")[2]
+
+
+def enum_name(message: Any, field: str) -> str:
+    """The name of an enum value of a node: `CONSTR_FOREIGN`."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    return str(descriptor.enum_type.values_by_number[getattr(message, field)].name)
+
+
 class PostgresExpressions:
     """Reads and rewrites expressions and definitions of PostgreSQL."""
 

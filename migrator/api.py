@@ -90,7 +90,7 @@ def apply(
             _finish(settings, work, graph, phase, target, override)
         else:
             _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
-        states = {name: record.state for name, record in recorded(session).revisions.items()}
+        states = {name: record.state for name, record in recorded(session, graph).revisions.items()}
         return Applied(tuple(work.outcomes), states)
 
 
@@ -187,7 +187,9 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
     with running(settings, "abort") as session:
         install_ledger(session)
         work = execution(settings, session, graph, observer)
-        later = [r for r in recorded(session).revisions if r != name and r in graph and name in graph.ancestors(r)]
+        later = [
+            r for r in recorded(session, graph).revisions if r != name and r in graph and name in graph.ancestors(r)
+        ]
         if later:
             raise UsageError(f"revision {later[-1]} builds on {name}", next_step=f"first: migrator abort {later[-1]}")
         work.abort(name, discard=discard, guard=abort_guard(graph, name))
@@ -226,7 +228,7 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
     graph = load_graph(settings)
     with looking(settings, "verify") as session:
         work = execution(settings, session, graph, observer)
-        memory = recorded(session)
+        memory = recorded(session, graph)
         comparing = {name for name, steps in memory.steps.items() if any(isinstance(s.step, Verify) for s in steps)}
         migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
         if revision:
@@ -267,14 +269,14 @@ def status(settings: Settings, *, events: int = 0) -> Status:
             if schema.installed(connection) is not None:
                 rows = store.rows_done(connection)
                 log = tuple(store.events(connection, events)) if events else ()
-        return Status(found.revisions, recorded(session).heads, runner_owner(session), clock(session), rows, log)
+        return Status(found.revisions, recorded(session, graph).heads, runner_owner(session), clock(session), rows, log)
 
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:
     """Judge the contract gate of one revision, or of every migrated one. Writes nothing."""
     graph = load_graph(settings)
     with looking(settings, "gate") as session:
-        memory = recorded(session)
+        memory = recorded(session, graph)
         waiting = [n for n, r in memory.revisions.items() if r.state == "migrated" and not finished(r, memory.steps[n])]
         names = [graph.resolve(revision)] if revision else waiting
         if revision and names[0] not in memory.revisions:

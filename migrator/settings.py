@@ -117,20 +117,25 @@ class Settings:
         """Where a value came from."""
         return self.sources.get(name, "default")
 
+    @property
+    def given_url(self) -> str | None:
+        """The database URL as it was given; None where none was."""
+        if self.database_url is None and self.database_url_env:
+            return os.environ.get(self.database_url_env)
+        return self.database_url
+
     def require_url(self) -> str:
         """The database URL.
 
         Raises:
             SettingsError: none is set, or its variable is empty.
         """
-        url = self.database_url
-        if url is None and self.database_url_env:
-            url = os.environ.get(self.database_url_env)
-            if not url:
-                raise SettingsError(
-                    f"database_url_env names {self.database_url_env}, which is not set in the environment",
-                    next_step=f"export {self.database_url_env}=postgresql://…",
-                )
+        url = self.given_url
+        if not url and self.database_url is None and self.database_url_env:
+            raise SettingsError(
+                f"database_url_env names {self.database_url_env}, which is not set in the environment",
+                next_step=f"export {self.database_url_env}=postgresql://…",
+            )
         if not url:
             raise SettingsError(
                 "no database URL is given",

@@ -88,7 +88,8 @@ def confirm(plan: Plan, phase: str | None) -> bool:
 
     wanted = (phase,) if phase else ("expand", "migrate")
     found = [(item, [s for s in item.remaining if s.phase in wanted]) for item in plan.revisions]
-    found = [(item, steps) for item, steps in found if steps]
+    # A revision without steps, such as a merge, is still to be recorded and stamped.
+    found = [(item, steps) for item, steps in found if steps or (not item.steps and item.state == "pending")]
     if not found and phase is None:
         say("Nothing to do.")
         return False
