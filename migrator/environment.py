@@ -86,9 +86,14 @@ class Environment:
         return found
 
     @cached_property
+    def options(self) -> dict[str, Any]:
+        """Everything `env.py` hands to `context.configure`; empty where it cannot be run offline."""
+        return self.run(()).options
+
+    @property
     def metadata(self) -> Any:
         """The `target_metadata` of the project; None where there is none, or it cannot be had offline."""
-        return self.run(()).options.get("target_metadata")
+        return self.options.get("target_metadata")
 
     def rendered(self, revision: Revision, others: Sequence[Revision]) -> Rendered:
         """Statements of a classical revision.
@@ -97,7 +102,8 @@ class Environment:
             others: further revisions that will be asked for, rendered in the same run.
         """
         if revision.id not in self._rendered:
-            wanted = [item for item in (revision, *others) if item.id not in self._rendered]
+            asked = {item.id: item for item in (*others, revision)}
+            wanted = [item for item in asked.values() if item.id not in self._rendered]
             run = self.run(wanted)
             missing = Rendered(problem=run.problem or f"{self.path} does not call context.run_migrations() offline")
             self._rendered |= {item.id: run.rendered.get(item.id, missing) for item in wanted}
@@ -198,6 +204,13 @@ def render(
     upgrade: Callable[..., None] = graph.directory.get_revision(revision.id).module.upgrade
     buffer = io.StringIO()
     context.impl.output_buffer = buffer
+
+    def execute(construct: Any, parameters: Any = None, *more: Any) -> None:
+        if parameters or more:
+            raise TypeError("parameters of a statement cannot be written offline; use .values(…) or bindparams(…)")
+        context.impl._exec(construct)
+
+    vars(context.connection)["_execute_impl"] = execute  # Alembic's own drops the parameters without a word
     try:
         with Operations.context(context):
             upgrade(**keywords)
