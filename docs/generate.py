@@ -47,6 +47,7 @@ ABOUT = {
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
     "retention": "How long a quarantined column is kept before a purge.",
+    "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
 }
 
 

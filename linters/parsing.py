@@ -254,6 +254,21 @@ class PostgresExpressions:
             cast.type_name.array_bounds
         )
 
+    def index_columns(self, definition: str) -> tuple[str, ...]:
+        """Every column that a CREATE INDEX statement stores: keys, columns of expressions, and INCLUDE."""
+        index = parse(definition).stmts[0].stmt.index_stmt
+        found: list[str] = []
+        for parameter in (*index.index_params, *index.index_including_params):
+            element = parameter.index_elem
+            found += [element.name] if element.name else [names_of(r)[-1] for r in column_references(element)]
+        return tuple(found)
+
+    def assigned(self, assignments: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The columns that the SET list of an UPDATE writes, and those it reads."""
+        targets = [t.res_target for t in parse(f"UPDATE t SET {assignments}").stmts[0].stmt.update_stmt.target_list]
+        read = [parts[-1] for t in targets for r in column_references(t) if (parts := names_of(r))]
+        return tuple(target.name for target in targets), tuple(dict.fromkeys(read))
+
     def split(self, script: str) -> tuple[str, ...]:
         """Split a script into statements, without their semicolons."""
         import postgast

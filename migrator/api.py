@@ -19,6 +19,7 @@ from migrator.deploying import deploy_record as deploy_record
 from migrator.deploying import deploy_start as deploy_start
 from migrator.deploying import deployments as deployments
 from migrator.errors import NotYet, UsageError
+from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.planning import Plan, RevisionPlan, finished
@@ -57,6 +58,21 @@ def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> P
         return planned(session, graph, graph.resolve(to) if to else None, strict=strict)
 
 
+def estimate(settings: Settings, to: str | None = None) -> tuple[Plan, PlanEstimate]:
+    """A plan, and what each step that is still to do costs on this database.
+
+    Args:
+        to: plan no further than this revision.
+
+    Raises:
+        PlanRefused, RevisionError: naming file and line.
+    """
+    graph = load_graph(settings)
+    with looking(settings, "plan") as session:
+        found = planned(session, graph, graph.resolve(to) if to else None)
+        return found, estimated(session, settings, found)
+
+
 def apply(
     settings: Settings,
     *,
@@ -76,6 +92,7 @@ def apply(
         override: contract before the gate opens, or purge before the retention is over.
 
     Raises:
+        PlanRefused: an operation cannot be done safely, or `free_disk` is too little.
         NotYet: the gate is closed, or the retention is not over.
         MigratorError: what stopped the run; the next one continues.
     """
@@ -84,7 +101,9 @@ def apply(
     with running(settings, "apply") as session:
         work = execution(settings, session, graph, observer)
         finishing = phase in (Phase.CONTRACT, Phase.PURGE)
-        planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace in the database
+        found = planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace
+        if settings.free_disk is not None:
+            refuse_shortage(estimated(session, settings, found, BEFORE_CONTRACT if phase is None else (phase,)))
         install_ledger(session)
         if finishing and phase is not None:
             _finish(settings, work, graph, phase, target, override)

@@ -71,6 +71,23 @@ def duration(text: object) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
+SIZES = {"": 1, "B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+"""Units of sizes, as PostgreSQL counts them."""
+
+
+def size(text: object) -> int:
+    """Read `500MB`, `20GB`, `1.5TB` as bytes.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
+    units = {unit.lower(): factor for unit, factor in SIZES.items()}
+    if not found or found[2].lower() not in units:
+        raise ValueError(f"{text!r} is not a size; write for example 500MB, 20GB or 1.5TB")
+    return int(float(found[1]) * units[found[2].lower()])
+
+
 def positive(text: object) -> int:
     if not re.fullmatch(r"\s*\+?0*[1-9]\d*\s*", str(text)):
         raise ValueError(f"{text!r} is not a whole number above zero")
@@ -98,7 +115,7 @@ def patterns(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. Durations are in seconds."""
+    """All settings. Durations are in seconds, sizes in bytes."""
 
     database_url: str | None = None
     database_url_env: str | None = None
@@ -110,6 +127,7 @@ class Settings:
     gate_hours: float = MINIMUM_GATE_HOURS
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
+    free_disk: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     directory: Path = field(default_factory=Path.cwd)
 
@@ -164,6 +182,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "gate_hours": hours,
     "retention": duration,
     "unprepared_applications": patterns,
+    "free_disk": size,
 }
 
 

@@ -33,6 +33,7 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option("--reason", help="Why; kept in the ledger.")
 @click.option("--lock-timeout", metavar="DURATION", help="How long one try for a lock may wait, 500ms by default.")
 @click.option("--lock-give-up", metavar="DURATION", help="How long to go on trying, 5m by default.")
+@click.option("--free-disk", metavar="SIZE", help="Refuse what needs more than this, 20GB; see plan --estimate.")
 @with_database
 def command(
     phase: str | None,
@@ -42,6 +43,7 @@ def command(
     reason: str | None,
     lock_timeout: str | None,
     lock_give_up: str | None,
+    free_disk: str | None,
     database_url: str | None,
     config: Path | None,
     form: str,
@@ -49,7 +51,9 @@ def command(
     from migrator import api
     from phases.model import Phase
 
-    settings = settings_from(database_url, config, lock_timeout=lock_timeout, lock_give_up=lock_give_up)
+    settings = settings_from(
+        database_url, config, lock_timeout=lock_timeout, lock_give_up=lock_give_up, free_disk=free_disk
+    )
     chosen = Phase(phase) if phase else None
     letting = let_through(override, reason, to, phase)
     if (
