@@ -50,6 +50,7 @@ ABOUT = {
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
     "retention": "How long a quarantined column is kept before a purge.",
+    "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
 }
 
 

@@ -94,6 +94,33 @@ def names_of(reference: Any) -> list[str]:
     return parts if len(parts) == len(reference.fields) else []
 
 
+def written(tree: Any) -> str:
+    """A parse tree as SQL."""
+    import postgast
+
+    return str(postgast.deparse(tree))
+
+
+def expression_text(node: Any) -> str:
+    """An expression node as SQL."""
+    tree = parse(f"{SELECT}1")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
+    return written(tree)[len(SELECT) :]
+
+
+def type_text(type_name: Any) -> str:
+    """A type as SQL: `varchar(20)`, `shop.colour[]`."""
+    tree = parse(f"{SELECT}NULL::int")
+    tree.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast.type_name.CopyFrom(type_name)
+    return written(tree).partition("::")[2]
+
+
+def enum_name(message: Any, field: str) -> str:
+    """The name of an enum value of a node: `CONSTR_FOREIGN`."""
+    descriptor = message.DESCRIPTOR.fields_by_name[field]
+    return str(descriptor.enum_type.values_by_number[getattr(message, field)].name)
+
+
 class PostgresExpressions:
     """Reads and rewrites expressions and definitions of PostgreSQL."""
 
@@ -230,6 +257,21 @@ class PostgresExpressions:
         return " ".join(filter(None, (head + (f"({','.join(limits)})" if limits else ""), tail))) + "[]" * len(
             cast.type_name.array_bounds
         )
+
+    def index_columns(self, definition: str) -> tuple[str, ...]:
+        """Every column that a CREATE INDEX statement stores: keys, columns of expressions, and INCLUDE."""
+        index = parse(definition).stmts[0].stmt.index_stmt
+        found: list[str] = []
+        for parameter in (*index.index_params, *index.index_including_params):
+            element = parameter.index_elem
+            found += [element.name] if element.name else [names_of(r)[-1] for r in column_references(element)]
+        return tuple(found)
+
+    def assigned(self, assignments: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The columns that the SET list of an UPDATE writes, and those it reads."""
+        targets = [t.res_target for t in parse(f"UPDATE t SET {assignments}").stmts[0].stmt.update_stmt.target_list]
+        read = [parts[-1] for t in targets for r in column_references(t) if (parts := names_of(r))]
+        return tuple(target.name for target in targets), tuple(dict.fromkeys(read))
 
     def split(self, script: str) -> tuple[str, ...]:
         """Split a script into statements, without their semicolons."""

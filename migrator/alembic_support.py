@@ -13,6 +13,7 @@ from phases.errors import Refused
 from phases.names import PREFIX
 
 if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
     from sqlalchemy import Connection
 
     from migrator.migration import Migration
@@ -34,18 +35,30 @@ def shown_by_alembic() -> Iterator[None]:
         raise RefusedInAlembic(problem.message, next_step=problem.next_step, **problem.facts) from problem
 
 
-def stamped(connection: Connection) -> tuple[str, ...]:
-    """Revisions in Alembic's version table; empty where there is none. Writes nothing."""
+def version_context(connection: Connection, graph: RevisionGraph | None) -> MigrationContext:
+    """Alembic's view of its version table, which is where the project's `env.py` says."""
     from alembic.runtime.migration import MigrationContext
 
-    return tuple(MigrationContext.configure(connection).get_current_heads())
+    from migrator.environment import environment_of
+
+    options = environment_of(graph).version_options if graph is not None else {}
+    return MigrationContext.configure(connection, opts=dict(options))
+
+
+def stamped(connection: Connection, graph: RevisionGraph | None = None) -> tuple[str, ...]:
+    """Revisions in Alembic's version table; empty where there is none. Writes nothing.
+
+    Args:
+        graph: the revisions whose `env.py` names the table; `alembic_version` where not given.
+    """
+    return tuple(version_context(connection, graph).get_current_heads())
 
 
 def stamp(connection: Connection, graph: RevisionGraph, revision: str, *, upgrade: bool) -> None:
     """Move Alembic's version table over one revision, in the caller's transaction."""
-    from alembic.runtime.migration import HeadMaintainer, MigrationContext, RevisionStep
+    from alembic.runtime.migration import HeadMaintainer, RevisionStep
 
-    context = MigrationContext.configure(connection)
+    context = version_context(connection, graph)
     context._ensure_version_table()
     heads = HeadMaintainer(context, context.get_current_heads())
     step = RevisionStep(graph.directory.revision_map, graph.directory.get_revision(revision), upgrade)

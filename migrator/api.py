@@ -19,6 +19,7 @@ from migrator.deploying import deploy_record as deploy_record
 from migrator.deploying import deploy_start as deploy_start
 from migrator.deploying import deployments as deployments
 from migrator.errors import NotYet, UsageError
+from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.planning import Plan, RevisionPlan, finished
@@ -62,6 +63,21 @@ def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> P
         return planned(session, graph, graph.resolve(to) if to else None, strict=strict)
 
 
+def estimate(settings: Settings, to: str | None = None) -> tuple[Plan, PlanEstimate]:
+    """A plan, and what each step that is still to do costs on this database.
+
+    Args:
+        to: plan no further than this revision.
+
+    Raises:
+        PlanRefused, RevisionError: naming file and line.
+    """
+    graph = load_graph(settings)
+    with looking(settings, "plan") as session:
+        found = planned(session, graph, graph.resolve(to) if to else None)
+        return found, estimated(session, settings, found)
+
+
 def apply(
     settings: Settings,
     *,
@@ -81,6 +97,7 @@ def apply(
         override: contract before the gate opens, or purge before the retention is over.
 
     Raises:
+        PlanRefused: an operation cannot be done safely, or `free_disk` is too little.
         NotYet: the gate is closed, or the retention is not over.
         MigratorError: what stopped the run; the next one continues.
     """
@@ -89,13 +106,15 @@ def apply(
     with running(settings, "apply") as session:
         work = execution(settings, session, graph, observer)
         finishing = phase in (Phase.CONTRACT, Phase.PURGE)
-        planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace in the database
+        found = planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace
+        if settings.free_disk is not None:
+            refuse_shortage(estimated(session, settings, found, BEFORE_CONTRACT if phase is None else (phase,)))
         install_ledger(session)
         if finishing and phase is not None:
             _finish(settings, work, graph, phase, target, override)
         else:
             _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
-        states = {name: record.state for name, record in recorded(session).revisions.items()}
+        states = {name: record.state for name, record in recorded(session, graph).revisions.items()}
         return Applied(tuple(work.outcomes), states, tuple(work.not_checked))
 
 
@@ -226,7 +245,9 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
     with running(settings, "abort") as session:
         install_ledger(session)
         work = execution(settings, session, graph, observer)
-        later = [r for r in recorded(session).revisions if r != name and r in graph and name in graph.ancestors(r)]
+        later = [
+            r for r in recorded(session, graph).revisions if r != name and r in graph and name in graph.ancestors(r)
+        ]
         if later:
             raise UsageError(f"revision {later[-1]} builds on {name}", next_step=f"first: migrator abort {later[-1]}")
         work.abort(name, discard=discard, guard=abort_guard(graph, name))
@@ -265,7 +286,7 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
     graph = load_graph(settings)
     with looking(settings, "verify") as session:
         work = execution(settings, session, graph, observer)
-        memory = recorded(session)
+        memory = recorded(session, graph)
         comparing = {name for name, steps in memory.steps.items() if any(isinstance(s.step, Verify) for s in steps)}
         migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
         if revision:
@@ -310,7 +331,7 @@ def status(settings: Settings, *, events: int = 0) -> Status:
             if schema.installed(connection) is not None:
                 rows = store.rows_done(connection)
                 log = tuple(store.events(connection, events)) if events else ()
-        aside, heads = rows_aside(session), recorded(session).heads
+        aside, heads = rows_aside(session), recorded(session, graph).heads
         return Status(found.revisions, heads, runner_owner(session), clock(session), rows, aside, log)
 
 
@@ -318,7 +339,7 @@ def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdic
     """Judge the contract gate of one revision, or of every migrated one. Writes nothing."""
     graph = load_graph(settings)
     with looking(settings, "gate") as session:
-        memory = recorded(session)
+        memory = recorded(session, graph)
         waiting = [n for n, r in memory.revisions.items() if r.state == "migrated" and not finished(r, memory.steps[n])]
         names = [graph.resolve(revision)] if revision else waiting
         if revision and names[0] not in memory.revisions:

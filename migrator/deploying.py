@@ -93,7 +93,7 @@ def _start(connection: Connection, graph: RevisionGraph, build: Build) -> Deploy
         uses=uses,
         survives=shape_of(graph, build.survives) if build.survives else uses,
         ancestors=graph.all_ancestors(),
-        applied=stamped_revisions(graph, frozenset(stamped(connection))),
+        applied=stamped_revisions(graph, frozenset(stamped(connection, graph))),
         key=build.key,
         commit=build.commit,
     )

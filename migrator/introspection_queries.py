@@ -43,7 +43,7 @@ ORDER BY a.attrelid, a.attnum
 
 COMPRESSION_SINCE_14 = "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END"
 
-CONSTRAINED = """
+BAD_TYPES = """
 WITH RECURSIVE bad(oid) AS (
   SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
     AND (t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))
@@ -52,9 +52,14 @@ WITH RECURSIVE bad(oid) AS (
     OR (t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND a.atttypid = bad.oid))
 )
+"""
+
+CONSTRAINED = f"""{BAD_TYPES}
 SELECT a.attrelid, a.attname FROM pg_catalog.pg_attribute a JOIN bad ON bad.oid = a.atttypid
 WHERE a.attnum > 0 AND NOT a.attisdropped
 """
+
+CONSTRAINED_TYPES = f"{BAD_TYPES} SELECT t.typname::text FROM bad JOIN pg_catalog.pg_type t ON t.oid = bad.oid"
 
 GRANTS = f"""
 SELECT a.attrelid, a.attname, x.privilege_type,

@@ -36,6 +36,8 @@ from phases.model import Fill, Lock, LockMode, Phase
 from phases.performing import perform
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from migrator.ledger.records import StepRecord
 
 BATCH_LOCK_TIMEOUT_MS = 100
@@ -73,6 +75,9 @@ class Measured:
     held_ms: float = 0.0
     waited_ms: float = 0.0
     rows: int = 0
+    changed: int = 0
+    """Rows changed by this run alone: `rows` counts those of interrupted ones, too."""
+    builds: int = 0
 
     @property
     def seconds(self) -> float:
@@ -160,7 +165,7 @@ class Performer:
             case Commit():
                 return self._commit(record, effect, measured) if records or effect.statements else None
             case Alone():
-                return self._alone(record, effect)
+                return self._alone(record, effect, measured)
             case Batch():
                 return self._batch(record, effect, measured)
             case SetAside():
@@ -209,6 +214,7 @@ class Performer:
                     lock_held_ms=(time.monotonic() - granted) * 1000 if effect.locks else 0.0,
                     lock_waited_ms=(granted - asked) * 1000 if effect.locks else 0.0,
                 )
+                remember(connection, record, measured)
         if effect.locks:
             measured.waited_ms += (granted - asked) * 1000
             measured.held_ms += (time.monotonic() - granted) * 1000
@@ -224,7 +230,8 @@ class Performer:
                     )
         return list(dict.fromkeys(found))
 
-    def _alone(self, record: StepRecord, effect: Alone) -> None:
+    def _alone(self, record: StepRecord, effect: Alone, measured: Measured) -> None:
+        measured.builds += 1
         try:
             self.session.alone(effect.sql)
         except Deadlocked as lost:
@@ -250,6 +257,7 @@ class Performer:
                     store.finish_step(
                         connection, record.id, seconds=measured.seconds, lock_held_ms=0.0, lock_waited_ms=0.0
                     )
+                    remember(connection, record, measured, rows)
         except (LockTimeout, Deadlocked):
             return Batched(0, time.monotonic() - begun, blocked=True)
         except DatabaseError as problem:
@@ -257,6 +265,7 @@ class Performer:
             if state is None or not blames_row(state):
                 raise
             return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
+        measured.changed += rows
         return Batched(rows, time.monotonic() - begun)
 
     def _set_aside(self, record: StepRecord, effect: SetAside) -> int:
@@ -309,6 +318,14 @@ def set_aside(record: StepRecord, failing: Unchanged) -> RowsSetAside:
             for row in failing.rows[:SAMPLE]
         ],
     )
+
+
+def remember(connection: Connection, record: StepRecord, measured: Measured, last: int = 0) -> None:
+    """Keep how fast a step was, for the estimates of later ones; `last` counts rows of the open batch."""
+    from migrator import measuring
+
+    changed = measured.changed + last
+    measuring.remember(connection, record, rows=changed, builds=measured.builds, seconds=measured.seconds)
 
 
 def give_up(step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attempts: int) -> LockNotAvailable:

@@ -14,6 +14,7 @@ from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, Transaction
 from phases.operations import Operation, Precheck, Touch
 
 if TYPE_CHECKING:
+    from migrator.classical import Adopt
     from migrator.ledger.records import RevisionRecord, StepRecord
     from migrator.revisions import Revision, RevisionGraph
     from phases.dialects.base import Dialect
@@ -142,12 +143,13 @@ def numbered(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def plan_revision(
-    revision: Revision, catalog: Catalog, dialect: Dialect, busy: Mapping[str, Sequence[Touch]]
+    revision: Revision, catalog: Catalog, dialect: Dialect, busy: Mapping[str, Sequence[Touch]], adopt: Adopt
 ) -> tuple[RevisionPlan, Catalog, Sequence[Touch]]:
     """Plan a revision that has not been started.
 
     Args:
         busy: what revisions in flight still claim, by revision.
+        adopt: turns a classical revision into operations.
 
     Returns:
         The plan, the catalog it leaves, and what it claims until its contract.
@@ -155,7 +157,7 @@ def plan_revision(
     Raises:
         PlanRefused: with file and line of the migration.
     """
-    operations = operations_of(revision)
+    operations = operations_of(revision) if revision.migration else adopt(revision, catalog, dialect)
     try:
         claimed = tuple(claims(operations, catalog, dialect))
         refuse_overlap(claimed, busy)
@@ -186,19 +188,13 @@ def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
 
 
 def operations_of(revision: Revision) -> Sequence[Operation]:
-    """The operations of a revision.
+    """The operations of a revision; of a classical one, whose steps are in the ledger once it has begun, none.
 
     Raises:
-        RevisionError: a classical revision, which only Alembic can run.
+        RevisionError: its migration is empty.
     """
     if revision.migration is None:
-        raise RevisionError(
-            f"revision {revision.id} has no operations: it is a classical Alembic revision",
-            next_step=f"look at its statements (alembic upgrade --sql), then run: alembic upgrade {revision.id}",
-            file=str(revision.path),
-            line=revision.line,
-            revision=revision.id,
-        )
+        return ()
     if not revision.migration.operations:
         raise RevisionError(
             f"{revision.path}:{revision.line}: migration has no operations",
@@ -265,6 +261,7 @@ def build_plan(
     catalog: Catalog,
     dialect: Dialect,
     recorded: Recorded,
+    adopt: Adopt,
     to: str | None = None,
     *,
     strict: bool = True,
@@ -272,12 +269,13 @@ def build_plan(
     """Plan everything that is not finished, up to revision `to`.
 
     Args:
+        adopt: turns a classical revision into operations.
         strict: False puts down why a pending revision cannot be planned, and goes on.
 
     Raises:
         PlanRefused: a pending revision cannot be done safely; the ones before it are not lost,
             they can be planned with `to`.
-        RevisionError: a started revision was edited, or a pending one is classical.
+        RevisionError: a started revision was edited, or a classical one cannot be rendered.
     """
     wanted = graph.ancestors(to) if to else None
     stamped = stamped_revisions(graph, recorded.heads)
@@ -296,7 +294,7 @@ def build_plan(
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             try:
-                plan, catalog, claimed = plan_revision(revision, catalog, dialect, busy)
+                plan, catalog, claimed = plan_revision(revision, catalog, dialect, busy, adopt)
                 busy |= {revision.id: claimed} if claimed else {}
             except UsageError as problem:
                 if strict:

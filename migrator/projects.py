@@ -33,6 +33,9 @@ and autogenerate:
 
     from migrator.alembic_support import include_object
     context.configure(..., include_object=include_object)
+
+A database whose schema is that of the newest revision, but that Alembic has not
+stamped, is taken over with: migrator baseline
 """
 
 
@@ -53,22 +56,36 @@ def plan_setup(folder: Path, location: str = "migrations") -> Setup:
     """Work out what a folder lacks. Writes nothing."""
     pyproject = folder / "pyproject.toml"
     text = pyproject.read_text() if pyproject.is_file() else ""
-    adopts = (folder / "alembic.ini").is_file() or "[tool.alembic]" in text
-    scripts = folder / (alembic_location(pyproject if text else None, folder) if adopts else location)
+    ini = folder / "alembic.ini"
+    adopts = ini.is_file() or "[tool.alembic]" in text
+    place = alembic_location(pyproject if text else None, folder) if adopts else location
+    scripts = folder / place
     writes: dict[Path, str] = {}
     tables = "" if "[tool.migrator]" in text else TABLE
     if not adopts:
         tables += f'\n[tool.alembic]\nscript_location = "%(here)s/{location}"\n'
-        for name, source in (("env.py", "env.py.txt"), ("script.py.mako", "script.py.mako")):
-            if not (scripts / name).exists():
-                writes[scripts / name] = template(source)
-        if not (scripts / "versions").is_dir():
-            writes[scripts / "versions" / ".gitkeep"] = ""
+    if ":" not in place:  # else a folder inside a package, which is somebody else's
+        configured = text + (ini.read_text() if ini.is_file() else "")
+        elsewhere = re.search(r"^\s*version_locations\s*=", configured, re.M) is not None
+        writes |= missing_files(scripts, versions=not elsewhere)
     if tables:
         writes[pyproject] = ("\n" if text and not text.endswith("\n\n") else "") + tables
     env = scripts / "env.py"
-    knows_us = env.is_file() and "alembic_support" in env.read_text(encoding="utf-8")
+    knows_us = env in writes or (env.is_file() and "alembic_support" in env.read_text(encoding="utf-8"))
     return Setup(adopts, writes, ADOPTED.format(env=env) if adopts and not knows_us else "")
+
+
+def missing_files(scripts: Path, *, versions: bool) -> dict[Path, str]:
+    """What a script directory lacks.
+
+    Args:
+        versions: whether revision files are kept in its folder `versions`.
+    """
+    sources = (("env.py", "env.py.txt"), ("script.py.mako", "script.py.mako"))
+    writes = {scripts / name: template(source) for name, source in sources if not (scripts / name).exists()}
+    if versions and not (scripts / "versions").is_dir():
+        writes[scripts / "versions" / ".gitkeep"] = ""
+    return writes
 
 
 def write_setup(setup: Setup) -> None:

@@ -24,7 +24,7 @@ RELEASING = frozenset({"migrated", "expanded"})
 def follow(connection: Connection, graph: RevisionGraph, revision: str, state: str) -> None:
     """Move Alembic's version table after a change of state, in the caller's transaction."""
     if state == "aborting":
-        if revision in stamped_revisions(graph, frozenset(stamped(connection))):
+        if revision in stamped_revisions(graph, frozenset(stamped(connection, graph))):
             stamp(connection, graph, revision, upgrade=False)
     elif state in RELEASING:
         stamp_releasable(connection, graph)
@@ -33,7 +33,7 @@ def follow(connection: Connection, graph: RevisionGraph, revision: str, state: s
 def stamp_releasable(connection: Connection, graph: RevisionGraph) -> None:
     """Stamp, in order, every revision that may be released and whose ancestors are stamped."""
     records = store.revisions(connection)
-    done = set(stamped_revisions(graph, frozenset(stamped(connection))))
+    done = set(stamped_revisions(graph, frozenset(stamped(connection, graph))))
     for revision in graph.ordered():
         record = records.get(revision.id)
         if record is None or revision.id in done:

@@ -16,6 +16,7 @@ from migrator.migration import Migration
 from phases.errors import nearest
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from alembic.script import Script, ScriptDirectory
 
     from migrator.settings import Settings
@@ -60,8 +61,16 @@ def line_of(path: Path, start: str) -> int:
 class RevisionGraph:
     """Every revision of a script directory, in the order Alembic would run them."""
 
-    def __init__(self, directory: ScriptDirectory, revisions: Mapping[str, Revision]) -> None:
+    def __init__(
+        self,
+        directory: ScriptDirectory,
+        revisions: Mapping[str, Revision],
+        config: Config,
+        settings_url: str | None = None,
+    ) -> None:
         self.directory = directory
+        self.config = config
+        self.settings_url = settings_url
         self._revisions = revisions
 
     @classmethod
@@ -73,10 +82,11 @@ class RevisionGraph:
             RevisionError: a file does not import, an id is given twice, a down revision is missing, or the
                 graph has a cycle; names the file.
         """
-        directory = script_directory(settings)
+        config, directory = script_directory(settings)
         found = scripts(directory)
         names = by_label(found)
-        return cls(directory, {script.revision: revision_of(script, names) for script in found})
+        revisions = {script.revision: revision_of(script, names) for script in found}
+        return cls(directory, revisions, config, settings.given_url)
 
     def __contains__(self, name: str) -> bool:
         return name in self._revisions
@@ -131,8 +141,8 @@ class RevisionGraph:
         raise RevisionError(f'there is no revision "{name}"', next_step=hint or "migrator status")
 
 
-def script_directory(settings: Settings) -> ScriptDirectory:
-    """Alembic's view of the script directory, as its own configuration describes it.
+def script_directory(settings: Settings) -> tuple[Config, ScriptDirectory]:
+    """Alembic's configuration, and its view of the script directory that it describes.
 
     Raises:
         SettingsError: there is none, or Alembic cannot read its configuration.
@@ -159,7 +169,7 @@ def script_directory(settings: Settings) -> ScriptDirectory:
             source=settings.source("script_location"),
         ) from None
     directory.messaging_opts = {"quiet": True}
-    return directory
+    return config, directory
 
 
 def scripts(directory: ScriptDirectory) -> list[Script]:

@@ -62,13 +62,13 @@ def install_ledger(session: Session) -> None:
         schema.install(connection)
 
 
-def recorded(session: Session) -> Recorded:
+def recorded(session: Session, graph: RevisionGraph) -> Recorded:
     """What the database remembers. Writes nothing, not even where there is no ledger."""
     from migrator.alembic_support import stamped
     from migrator.ledger import schema, store
 
     with session.transaction() as connection:
-        heads = frozenset(stamped(connection))
+        heads = frozenset(stamped(connection, graph))
         if schema.installed(connection) is None:
             return Recorded(heads, {}, {})
         revisions = store.revisions(connection)
@@ -77,13 +77,16 @@ def recorded(session: Session) -> Recorded:
 
 
 def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: bool = True) -> Plan:
+    from migrator.classical import adopter
     from migrator.introspection import read_catalog, volatility_reader
+    from migrator.planning import stamped_revisions
 
-    memory = recorded(session)
+    memory = recorded(session, graph)
     with session.transaction() as connection:
         catalog = read_catalog(connection)
         dialect = dialect_for(session.server, volatility_reader(connection))
-        return build_plan(graph, catalog, dialect, memory, to, strict=strict)
+        adopt = adopter(connection, graph, stamped_revisions(graph, memory.heads) | memory.revisions.keys())
+        return build_plan(graph, catalog, dialect, memory, adopt, to, strict=strict)
 
 
 def execution(settings: Settings, session: Session, graph: RevisionGraph, observer: Observer) -> Execution:

@@ -71,6 +71,23 @@ def duration(text: object) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
+SIZES = {"": 1, "B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+"""Units of sizes, as PostgreSQL counts them."""
+
+
+def size(text: object) -> int:
+    """Read `500MB`, `20GB`, `1.5TB` as bytes.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
+    units = {unit.lower(): factor for unit, factor in SIZES.items()}
+    if not found or found[2].lower() not in units:
+        raise ValueError(f"{text!r} is not a size; write for example 500MB, 20GB or 1.5TB")
+    return int(float(found[1]) * units[found[2].lower()])
+
+
 def positive(text: object) -> int:
     if not re.fullmatch(r"\s*\+?0*[1-9]\d*\s*", str(text)):
         raise ValueError(f"{text!r} is not a whole number above zero")
@@ -104,7 +121,7 @@ def patterns(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. Durations are in seconds."""
+    """All settings. Durations are in seconds, sizes in bytes."""
 
     database_url: str | None = None
     database_url_env: str | None = None
@@ -118,6 +135,7 @@ class Settings:
     gate_hours: float = MINIMUM_GATE_HOURS
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
+    free_disk: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     directory: Path = field(default_factory=Path.cwd)
 
@@ -125,20 +143,25 @@ class Settings:
         """Where a value came from."""
         return self.sources.get(name, "default")
 
+    @property
+    def given_url(self) -> str | None:
+        """The database URL as it was given; None where none was."""
+        if self.database_url is None and self.database_url_env:
+            return os.environ.get(self.database_url_env)
+        return self.database_url
+
     def require_url(self) -> str:
         """The database URL.
 
         Raises:
             SettingsError: none is set, or its variable is empty.
         """
-        url = self.database_url
-        if url is None and self.database_url_env:
-            url = os.environ.get(self.database_url_env)
-            if not url:
-                raise SettingsError(
-                    f"database_url_env names {self.database_url_env}, which is not set in the environment",
-                    next_step=f"export {self.database_url_env}=postgresql://…",
-                )
+        url = self.given_url
+        if not url and self.database_url is None and self.database_url_env:
+            raise SettingsError(
+                f"database_url_env names {self.database_url_env}, which is not set in the environment",
+                next_step=f"export {self.database_url_env}=postgresql://…",
+            )
         if not url:
             raise SettingsError(
                 "no database URL is given",
@@ -169,6 +192,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "gate_hours": hours,
     "retention": duration,
     "unprepared_applications": patterns,
+    "free_disk": size,
 }
 
 

@@ -35,6 +35,7 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option("--lock-give-up", metavar="DURATION", help="How long to go on trying, 5m by default.")
 @click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
 @click.option("--precheck-timeout", metavar="DURATION", help="How long to look for rows in the way, 30s by default.")
+@click.option("--free-disk", metavar="SIZE", help="Refuse what needs more than this, 20GB; see plan --estimate.")
 @with_database
 def command(
     phase: str | None,
@@ -46,6 +47,7 @@ def command(
     lock_give_up: str | None,
     set_aside_limit: str | None,
     precheck_timeout: str | None,
+    free_disk: str | None,
     database_url: str | None,
     config: Path | None,
     form: str,
@@ -60,6 +62,7 @@ def command(
         lock_give_up=lock_give_up,
         set_aside_limit=set_aside_limit,
         precheck_timeout=precheck_timeout,
+        free_disk=free_disk,
     )
     chosen = Phase(phase) if phase else None
     letting = let_through(override, reason, to, phase)
@@ -99,7 +102,8 @@ def confirm(plan: Plan, phase: str | None) -> bool:
 
     wanted = (phase,) if phase else ("expand", "migrate")
     found = [(item, [s for s in item.remaining if s.phase in wanted]) for item in plan.revisions]
-    found = [(item, steps) for item, steps in found if steps]
+    # A revision without steps, such as a merge, is still to be recorded and stamped.
+    found = [(item, steps) for item, steps in found if steps or (not item.steps and item.state == "pending")]
     if not found and phase is None:
         say("Nothing to do.")
         return False

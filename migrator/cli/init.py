@@ -52,7 +52,7 @@ def command(script_location: str, yes: bool, form: str) -> None:
 def announce(setup: Setup) -> None:
     """Say what is missing, before anything is written."""
     if setup.adopts:
-        say("This project uses Alembic already; its files stay as they are.")
+        say("This project uses Alembic already; its files and its history stay as they are.")
     if not setup.writes:
         say("Everything is in place.")
     for path, text in setup.writes.items():

@@ -12,11 +12,13 @@ from migrator.cli.options import example, settings_from, with_database
 from migrator.cli.render import print_json, say
 
 if TYPE_CHECKING:
+    from migrator.estimating import PlanEstimate
     from migrator.planning import Plan, PlannedStep, RevisionPlan
 
 EXAMPLES = example("""
 migrator plan                          the tree of phases and steps
 migrator plan --sql --to 4f2a9c        the statements, to read or to review
+migrator plan --estimate               rows, bytes, duration, log and disk of every step
 migrator plan --detailed-exitcode      exit 3 while changes are pending
 """)
 
@@ -24,11 +26,15 @@ migrator plan --detailed-exitcode      exit 3 while changes are pending
 @click.command("plan", help=COMMANDS["plan"], epilog=EXAMPLES)
 @click.option("--to", metavar="REVISION", help="Plan no further than this revision.")
 @click.option("--sql", is_flag=True, help="Print the statements alone.")
+@click.option("--estimate", is_flag=True, help="Say what each step costs here; refuse where the disk has no room.")
+@click.option("--free-disk", metavar="SIZE", help="Free on the server's disk, 20GB; looked up where it runs here.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 3 while changes are pending, 0 when there are none.")
 @with_database
 def command(
     to: str | None,
     sql: bool,
+    estimate: bool,
+    free_disk: str | None,
     detailed_exitcode: bool,
     database_url: str | None,
     config: Path | None,
@@ -36,15 +42,29 @@ def command(
 ) -> None:
     from migrator import api
 
-    plan = api.plan(settings_from(database_url, config), to)
+    settings = settings_from(database_url, config, free_disk=free_disk)
+    if free_disk and not estimate:
+        raise click.UsageError("--free-disk goes with --estimate")
+    if sql and estimate:
+        raise click.UsageError("--sql prints the statements alone: leave out --estimate")
+    plan, cost = api.estimate(settings, to) if estimate else (api.plan(settings, to), None)
     if form == "json":
-        print_json(plan_data(plan))
+        refuse(cost)
+        print_json(plan_data(plan, cost))
     elif sql:
         print_sql(plan)
     else:
-        print_tree(plan)
+        print_tree(plan, cost)
+        refuse(cost)
     if detailed_exitcode and plan.pending:
         raise click.exceptions.Exit(3)
+
+
+def refuse(cost: PlanEstimate | None) -> None:
+    from migrator.estimating import refuse_shortage
+
+    if cost is not None:
+        refuse_shortage(cost)
 
 
 def statements(step: PlannedStep) -> tuple[str, ...]:
@@ -85,7 +105,8 @@ def kept(item: RevisionPlan) -> str:
     return "release the new version after migrate, contract when the gate opens"
 
 
-def print_tree(plan: Plan) -> None:
+def print_tree(plan: Plan, cost: PlanEstimate | None = None) -> None:
+    from migrator.cli.costs import print_cost, print_total
     from phases.model import Phase
 
     if not plan.revisions:
@@ -103,7 +124,11 @@ def print_tree(plan: Plan) -> None:
                 say(f"  {phase}", fg="cyan")
             for number, step in enumerate(steps, 1):
                 print_step(number, step)
+                if cost is not None:
+                    print_cost(cost.steps.get((item.revision, phase, step.step.name)))
         say()
+    if cost is not None:
+        print_total(cost)
 
 
 def print_step(number: int, step: PlannedStep) -> None:
@@ -134,15 +159,21 @@ def print_sql(plan: Plan) -> None:
             say()
 
 
-def plan_data(plan: Plan) -> dict[str, Any]:
+def plan_data(plan: Plan, cost: PlanEstimate | None = None) -> dict[str, Any]:
+    from migrator.cli.costs import total_data
+
     return {
         "server": str(plan.server),
         "pending": [item.revision for item in plan.pending],
-        "revisions": [revision_data(item) for item in plan.revisions],
+        **({"estimate": total_data(cost)} if cost is not None else {}),
+        "revisions": [revision_data(item, cost) for item in plan.revisions],
     }
 
 
-def revision_data(item: RevisionPlan) -> dict[str, Any]:
+def revision_data(item: RevisionPlan, cost: PlanEstimate | None = None) -> dict[str, Any]:
+    def estimate(step: PlannedStep) -> dict[str, Any]:
+        return {"estimate": cost.steps.get((item.revision, step.phase, step.step.name))} if cost is not None else {}
+
     return {
         "revision": item.revision,
         "message": item.message,
@@ -161,6 +192,7 @@ def revision_data(item: RevisionPlan) -> dict[str, Any]:
                 "lock": lock_text(step),
                 "statements": statements(step),
                 "undo": [undo.name for undo in step.step.undo],
+                **estimate(step),
             }
             for step in item.steps
         ],
