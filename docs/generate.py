@@ -29,8 +29,10 @@ NAMES = (
     "AddUnique",
     "AddForeignKey",
     "DropConstraint",
+    "RenameConstraint",
     "CreateIndex",
     "DropIndex",
+    "RenameIndex",
     "Backfill",
     "RunSQL",
 )

@@ -19,4 +19,6 @@ from phases.operations.indexes import DropIndex as DropIndex
 from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
 from phases.operations.rename_column import RenameColumn as RenameColumn
+from phases.operations.renames import RenameConstraint as RenameConstraint
+from phases.operations.renames import RenameIndex as RenameIndex
 from phases.operations.unique import AddUnique as AddUnique

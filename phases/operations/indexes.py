@@ -33,6 +33,23 @@ def duplicates(table: Table, columns: Sequence[str], where: str | None = None) -
     return Precheck(sql, f'rows of "{table.name}" share a value of {keys}', "make them differ first", needed)
 
 
+def find_index(catalog: Catalog, name: str, schema: str | None) -> tuple[Table, Index]:
+    """Find an index by its exact name, and its table.
+
+    Raises:
+        Refused: no such index; the message names the nearest one.
+    """
+    full = catalog.name(name, schema)
+    known = []
+    for table in catalog.tables.values():
+        for index in table.indexes:
+            if TableName(index.schema, index.name) == full:
+                return table, index
+            if index.schema == full.schema:
+                known.append(index.name)
+    raise Refused(f'there is no index "{full}"', remedy=nearest(name, known))
+
+
 @dataclass(frozen=True)
 class CreateIndex(Operation):
     """Build an index concurrently.
@@ -146,23 +163,12 @@ class DropIndex(Operation):
     def describe(self) -> str:
         return f"drop index {self.index}"
 
-    def _find(self, catalog: Catalog) -> tuple[Table, Index]:
-        name = catalog.name(self.index, self.schema)
-        known = []
-        for table in catalog.tables.values():
-            for index in table.indexes:
-                if TableName(index.schema, index.name) == name:
-                    return table, index
-                if index.schema == name.schema:
-                    known.append(index.name)
-        raise Refused(f'there is no index "{name}"', remedy=nearest(self.index, known))
-
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         return Touch(table.name, f"index {index.name}"), *(Touch(table.name, column) for column in index.columns)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         check_ordinary(table, "DropIndex")
         if index.constraint is not None:
             raise Refused(
@@ -173,7 +179,7 @@ class DropIndex(Operation):
             raise Refused(f'index "{index.name}" is the replica identity of "{table.name}"')
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         undo = [dialect.build_index(table.name, index.name, index.definition, undo=False)]
         if index.comment is not None:
             comment = dialect.comment_on_index(table.name, index.name, index.comment)
@@ -181,7 +187,7 @@ class DropIndex(Operation):
         return (dialect.remove_index(table.name, index, undo=undo),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         kept = tuple(i for i in table.indexes if i is not index)
         smaller = catalog.with_table(replace(table, indexes=kept))
         return replace(smaller, relations=smaller.relations - {TableName(index.schema, index.name)})

@@ -170,6 +170,12 @@ CASES = {
     ),
     "create index": Case('CreateIndex("users", ["note", "(upper(email))"])', Shape(NAME), Shape(NAME)),
     "drop index": Case('DropIndex("users_full_name_idx")', Shape(NAME), Shape(NAME)),
+    "rename index": Case('RenameIndex("users_full_name_idx", "users_by_name")', Shape(NAME), Shape(NAME)),
+    "rename constraint": Case(
+        'RenameConstraint("users", "users_code_key", "code_is_unique")',
+        Shape({**NAME, "code": unique}, unique="code"),
+        Shape({**NAME, "code": unique}, unique="code"),
+    ),
     "backfill": Case(
         """Backfill("users", {"amount": "1"}, where="amount IS NULL AND id <= 3000")""",
         Shape(NAME, reads=("amount",)),
@@ -195,6 +201,8 @@ NEWEST_ONLY = {
     "add foreign key",
     "create index",
     "drop index",
+    "rename index",
+    "rename constraint",
     "run SQL",
 }
 """Statements that are the same on every version; all versions run them in `tests/lifecycle`."""

@@ -169,6 +169,10 @@ CASES = {
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "drop index": Case('DropIndex("users_amount_idx")'),
+    "rename index": Case('RenameIndex("users_amount_idx", "users_by_amount")'),
+    "rename check": Case('RenameConstraint("users", "users_full_name_check", "users_are_named")'),
+    "rename primary key": Case('RenameConstraint("users", "users_pkey", "users_key")'),
+    "rename foreign key": Case('RenameConstraint("users", "users_org_id_fkey", "users_org")'),
     "backfill": Case(
         """Backfill("users", {"note": "'filled'"}, where="note IS DISTINCT FROM 'filled'")""",
         question="SELECT count(*) FROM users WHERE note = 'filled'",

@@ -51,6 +51,17 @@ REFUSED = {
     "unknown constraint": ('DropConstraint("users", "users_email_ky")', 'did you mean "users_email_key"?'),
     "constraint that is referenced": ('DropConstraint("users", "users_email_key")', "orders_user_email_fkey"),
     "default of an identity": ('DropDefault("users", "age")', "has no default"),
+    "index of a constraint": (
+        'RenameIndex("users_email_key", "mail")',
+        'RenameConstraint("users", "users_email_key", ',
+    ),
+    "name of another index": ('RenameIndex("users_age_idx", "users_email_key")', "already exists"),
+    "unknown constraint to rename": ('RenameConstraint("users", "users_pky", "k")', 'did you mean "users_pkey"?'),
+    "name of another constraint": (
+        'RenameConstraint("users", "users_pkey", "users_email_key")',
+        "already has a constr",
+    ),
+    "index name for a constraint": ('RenameConstraint("users", "users_pkey", "users_age_idx")', "already exists"),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
         'RenameColumn("users", "code", "c"), RenameColumn("users", "note", "n")',
