@@ -33,6 +33,7 @@ NAMES = (
     "CreateIndex",
     "DropIndex",
     "RenameIndex",
+    "AddEnumValue",
     "Backfill",
     "RunSQL",
 )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from phases.operations import (
         AddCheck,
         AddColumn,
+        AddEnumValue,
         AddForeignKey,
         AddUnique,
         Backfill,
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AddCheck",
     "AddColumn",
+    "AddEnumValue",
     "AddForeignKey",
     "AddUnique",
     "Backfill",

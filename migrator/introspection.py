@@ -15,6 +15,7 @@ from phases.catalog import (
     Constraint,
     ConstraintKind,
     Dependent,
+    Enum,
     Grant,
     IncomingKey,
     Index,
@@ -282,7 +283,11 @@ class Reader:
                 row[7],
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
-        return Catalog(Server("postgresql", self.version), default_schema, found, relations)
+        return Catalog(Server("postgresql", self.version), default_schema, found, relations, self.enums())
+
+    def enums(self) -> dict[TableName, Enum]:
+        found = [Enum(TableName(row[0], row[1]), tuple(row[2]), row[3]) for row in self.rows(queries.ENUMS)]
+        return {enum.name: enum for enum in found}
 
 
 IDENTITIES = """

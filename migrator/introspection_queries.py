@@ -166,6 +166,14 @@ INHERITANCE = """
 SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i
 """
 
+ENUMS = f"""
+SELECT n.nspname, t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder),
+       CASE WHEN NOT pg_catalog.pg_has_role(t.typowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(t.typowner) END
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid WHERE {USER_SCHEMA}
+GROUP BY n.nspname, t.typname, t.typowner
+"""
+
 VOLATILITY = """
 SELECT p.proname, max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END)
 FROM pg_catalog.pg_proc p GROUP BY p.proname

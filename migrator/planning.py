@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrator.errors import PlanRefused, RevisionError, UsageError
-from phases.catalog import Catalog, Server, Volatility
+from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
-from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, Transaction
+from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
 from phases.operations import Operation, Precheck, Touch
 
 if TYPE_CHECKING:
@@ -178,11 +178,10 @@ def plan_revision(
 
 
 def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
-    """Tables that belong to a role the session is no member of."""
-    tables = [
-        catalog.tables[name] for name in dict.fromkeys(touch.table for touch in claimed) if name in catalog.tables
-    ]
-    return tuple(f'"{table.name}" belongs to role "{table.foreign_owner}"' for table in tables if table.foreign_owner)
+    """Tables and types that belong to a role the session is no member of."""
+    known: dict[TableName, Enum | Table] = {**catalog.enums, **catalog.tables}
+    found = [known[name] for name in dict.fromkeys(touch.table for touch in claimed) if name in known]
+    return tuple(f'"{item.name}" belongs to role "{item.foreign_owner}"' for item in found if item.foreign_owner)
 
 
 def operations_of(revision: Revision) -> Sequence[Operation]:

@@ -208,6 +208,17 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Enum:
+    """An enum type. Its name is a `TableName`, because tables and types share their names."""
+
+    name: TableName
+    labels: tuple[str, ...]
+    """In the order in which they sort."""
+    foreign_owner: str | None = None
+    """The owner, where the session is no member of it and so cannot alter the type."""
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     family: str
     """`postgresql`, `mysql` or `mariadb`."""
@@ -226,6 +237,7 @@ class Catalog:
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     relations: frozenset[TableName] = frozenset()
     """Every name taken by a table, view, index or sequence."""
+    enums: Mapping[TableName, Enum] = field(default_factory=dict)
 
     def name(self, table: str, schema: str | None = None) -> TableName:
         return TableName(schema or self.default_schema, table)
@@ -244,6 +256,21 @@ class Catalog:
         if elsewhere:
             hint = f'it exists in schema "{elsewhere[0]}": add schema="{elsewhere[0]}"'
         raise Refused(f'there is no table "{name}"', remedy=hint)
+
+    def enum(self, type_: str, schema: str | None = None) -> Enum:
+        """Find an enum type by its exact name.
+
+        Raises:
+            Refused: no such type; the message names the nearest one.
+        """
+        name = self.name(type_, schema)
+        if found := self.enums.get(name):
+            return found
+        hint = nearest(type_, [enum.name for enum in self.enums if enum.schema == name.schema])
+        elsewhere = sorted(enum.schema for enum in self.enums if enum.name == type_)
+        if elsewhere:
+            hint = f'it exists in schema "{elsewhere[0]}": add schema="{elsewhere[0]}"'
+        raise Refused(f'there is no enum type "{name}"', remedy=hint)
 
     def taken(self, name: str, schema: str) -> bool:
         """Whether a relation of that name exists in the schema."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
 from phases.dialects.base import Change, Changes
+from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.model import (
     BuildIndex,
@@ -47,7 +48,7 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers):
+class PostgreSQL(PostgreSQLTriggers, PostgreSQLTables):
     """The dialect of one PostgreSQL server.
 
     Args:

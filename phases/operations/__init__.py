@@ -14,6 +14,7 @@ from phases.operations.data import RunSQL as RunSQL
 from phases.operations.defaults import DropDefault as DropDefault
 from phases.operations.defaults import SetDefault as SetDefault
 from phases.operations.drop_column import DropColumn as DropColumn
+from phases.operations.enums import AddEnumValue as AddEnumValue
 from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex
 from phases.operations.nulls import DropNotNull as DropNotNull

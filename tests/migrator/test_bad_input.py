@@ -12,6 +12,7 @@ TABLES = (
     "CREATE TABLE orders (id int PRIMARY KEY, user_email text REFERENCES users (email))",
     "CREATE VIEW adults AS SELECT full_name FROM users WHERE height > 17",
     "CREATE TABLE events (id int, at date) PARTITION BY RANGE (at)",
+    "CREATE TYPE mood AS ENUM ('sad', 'fine', 'happy')",
     "CREATE INDEX users_age_idx ON users (age)",
     "INSERT INTO users VALUES (1, 'Ann', 'a@example.org', NULL, 'x'), (2, 'Bob', 'b@example.org', 30, 'x')",
 )
@@ -62,6 +63,13 @@ REFUSED = {
         "already has a constr",
     ),
     "index name for a constraint": ('RenameConstraint("users", "users_pkey", "users_age_idx")', "already exists"),
+    "unknown enum type": ('AddEnumValue("moood", "glad")', 'did you mean "mood"?'),
+    "table that is no enum type": ('AddEnumValue("users", "glad")', "there is no enum type"),
+    "unknown neighbour": ('AddEnumValue("mood", "glad", after="sadd")', 'did you mean "sad"?'),
+    "two neighbours": ('AddEnumValue("mood", "glad", before="fine", after="sad")', "not both"),
+    "value in another place": ('AddEnumValue("mood", "fine", after="happy")', "sad, fine, happy"),
+    "value that is its own neighbour": ('AddEnumValue("mood", "fine", after="fine")', "no other value"),
+    "value the server would cut": ('AddEnumValue("mood", "x" * 64)', "64 bytes"),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
         'RenameColumn("users", "code", "c"), RenameColumn("users", "note", "n")',
