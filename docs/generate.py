@@ -18,6 +18,8 @@ FOLDER = Path(__file__).parent / "reference"
 NAMES = (
     "CreateTable",
     "Column",
+    "RenameTable",
+    "DropTable",
     "AddColumn",
     "RenameColumn",
     "DropColumn",

@@ -224,6 +224,7 @@ class Reader:
                 deferral,
                 TableName(schema, other) if other else None,
                 tuple(row[11] or ()),
+                row[13],
             )
             own[table].append(constraint)
             if other:
@@ -260,6 +261,7 @@ class Reader:
         own, incoming = self.constraints()
         dependents = self.dependents(columns)
         pairs = self.rows(queries.INHERITANCE)
+        grants, readers = self.grouped(queries.TABLE_GRANTS), self.grouped(queries.READERS)
         found = {}
         for oid, row in tables.items():
             keys = tuple(
@@ -281,6 +283,11 @@ class Reader:
                 int(row[5]),
                 row[6],
                 row[7],
+                row[8],
+                row[9],
+                row[10],
+                tuple(Grant(*grant) for grant in grants.get(oid, ())),
+                tuple(reader for (reader,) in readers.get(oid, ())),
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
         return Catalog(Server("postgresql", self.version), default_schema, found, relations, self.enums())

@@ -9,7 +9,9 @@ USER_SCHEMA = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT
 
 TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, c.reltuples::float8, c.relpages,
-       CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(c.relowner) END
+       CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(c.relowner) END,
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)), pg_catalog.obj_description(c.oid, 'pg_class'),
+       c.relrowsecurity
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USER_SCHEMA}
 """
@@ -67,6 +69,16 @@ WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND {USER_SCHEMA}
 ORDER BY 1, 2, 4, 3
 """
 
+TABLE_GRANTS = f"""
+SELECT c.oid, x.privilege_type,
+       CASE WHEN x.grantee = 0 THEN 'PUBLIC'
+            ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) END, x.is_grantable
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x
+WHERE c.relkind IN ('r', 'p') AND x.grantee <> c.relowner AND {USER_SCHEMA}
+ORDER BY 1, 3, 2
+"""
+
 SEQUENCES = f"""
 SELECT d.refobjid, d.refobjsubid, n.nspname, s.relname, d.deptype::text,
        pg_catalog.format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s',
@@ -110,7 +122,9 @@ SELECT k.conrelid, k.conname, k.contype::text, pg_catalog.pg_get_constraintdef(k
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num),
        (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY p(num, at)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num),
-       k.confrelid
+       k.confrelid,
+       CASE WHEN k.contype = 'f' THEN CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL'
+         WHEN 'd' THEN 'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END ELSE '' END
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_class ic ON ic.oid = k.conindid
@@ -154,6 +168,36 @@ SELECT s.stxrelid, a.attname, 'statistics', s.stxname::text
 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid
  AND (a.attnum = ANY (s.stxkeys::int2[]) OR a.attnum IN (SELECT d.refobjsubid FROM pg_catalog.pg_depend d
    WHERE d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND d.objid = s.oid AND d.refobjsubid > 0))
+"""
+
+READERS = """
+WITH parts AS (
+  SELECT c.oid AS owner, 'pg_catalog.pg_class'::regclass AS class, c.oid AS part
+  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
+  UNION ALL
+  SELECT c.oid, 'pg_catalog.pg_type'::regclass, v.type
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.oid = c.reltype
+  CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) v(type) WHERE c.relkind IN ('r', 'p')
+  UNION ALL
+  SELECT d.refobjid, 'pg_catalog.pg_class'::regclass, s.oid
+  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+    AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+)
+SELECT DISTINCT parts.owner,
+       CASE WHEN r.oid IS NULL THEN pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+            ELSE pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) END
+FROM parts JOIN pg_catalog.pg_depend d
+  ON d.refclassid = parts.class AND d.refobjid = parts.part AND d.deptype = 'n' AND parts.owner >= 16384
+LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_catalog.pg_policy p ON d.classid = 'pg_catalog.pg_policy'::regclass AND p.oid = d.objid
+LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid
+LEFT JOIN pg_catalog.pg_trigger g ON d.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = d.objid
+LEFT JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND a.oid = d.objid
+LEFT JOIN pg_catalog.pg_index i ON d.classid = 'pg_catalog.pg_class'::regclass AND i.indexrelid = d.objid
+WHERE coalesce(r.ev_class, p.polrelid, k.conrelid, g.tgrelid, a.adrelid, i.indrelid, 0) <> parts.owner
+  AND coalesce(k.contype, '-') <> 'f'
+ORDER BY 1, 2
 """
 
 PUBLICATIONS_SINCE_15 = """

@@ -235,10 +235,25 @@ def exists(touch: Touch, catalog: Catalog) -> bool:
 
 
 def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Touch]:
-    """What a revision touches, each operation seen on the catalog its predecessors leave."""
+    """What a revision touches, each operation seen on the catalog its predecessors leave.
+
+    Raises:
+        Refused: two operations touch what one of them must have alone.
+    """
+    earlier: list[tuple[Operation, tuple[Touch, ...], tuple[Touch, ...]]] = []
     for operation in operations:
         operation.validate(catalog, dialect)
-        yield from operation.touches(catalog, dialect)
+        touched, alone = operation.touches(catalog, dialect), operation.alone(catalog, dialect)
+        for other, their_touched, their_alone in earlier:
+            pairs = [(mine, theirs) for mine in touched for theirs in their_alone]
+            pairs += [(mine, theirs) for mine in alone for theirs in their_touched]
+            if any(mine.overlaps(theirs) for mine, theirs in pairs):
+                raise Refused(
+                    f"cannot {other.describe()} and {operation.describe()} in one revision",
+                    remedy="write two revisions; the second waits for the contract of the first",
+                )
+        earlier.append((operation, touched, alone))
+        yield from touched
         catalog = operation.outcome(catalog, dialect)
 
 

@@ -44,7 +44,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A privilege on one column. `grantee` is a quoted role or PUBLIC."""
+    """A privilege on a table or one column. `grantee` is a quoted role or PUBLIC."""
 
     privilege: str
     grantee: str
@@ -115,6 +115,8 @@ class Constraint:
     """`DEFERRABLE INITIALLY DEFERRED`, `DEFERRABLE` or empty."""
     references: TableName | None = None
     referenced_columns: tuple[str, ...] = ()
+    on_delete: str = ""
+    """`CASCADE`, `SET NULL` and so on, for a foreign key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,14 @@ class Table:
     pages: int = 0
     foreign_owner: str | None = None
     """The owner, where the session is no member of it and so cannot alter the table."""
+    owner: str = ""
+    """Quoted."""
+    comment: str | None = None
+    row_security: bool = False
+    grants: tuple[Grant, ...] = ()
+    """Privileges on the table as a whole, without its owner's."""
+    readers: tuple[str, ...] = ()
+    """Objects of other tables, and of none, that keep the server from dropping this one, foreign keys apart."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     written: tuple[str, ...] = ()
@@ -195,6 +205,14 @@ class Table:
             if constraint.kind is ConstraintKind.PRIMARY:
                 return constraint.columns
         return ()
+
+    def partial_readers(self) -> tuple[str, ...]:
+        """Roles that may do something to the table or to some columns, but not read all of it."""
+        readers = {grant.grantee for grant in self.grants if grant.privilege == "SELECT"}
+        if "PUBLIC" in readers:
+            return ()
+        granted = [*self.grants, *(grant for column in self.columns for grant in column.grants)]
+        return tuple(sorted({grant.grantee for grant in granted} - readers))
 
     def row_key(self) -> tuple[str, ...]:
         """Columns that name a row: primary key, else a unique key of NOT NULL columns."""

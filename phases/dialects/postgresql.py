@@ -65,6 +65,10 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLTables):
     max_name_bytes: int = names.MAX_BYTES
 
     @property
+    def _server(self) -> Server:
+        return self.server
+
+    @property
     def _expressions(self) -> Expressions:
         return self.expressions
 

@@ -182,6 +182,12 @@ CASES = {
     ),
     "create index": Case('CreateIndex("users", ["note", "(upper(email))"])', Shape(NAME), Shape(NAME)),
     "drop index": Case('DropIndex("users_full_name_idx")', Shape(NAME), Shape(NAME)),
+    "rename table": Case(
+        'RenameTable("users", "people")',
+        Shape({"full_name": text, "note": text, "org_id": org}),
+        Shape({"full_name": text, "note": text, "org_id": org}, table="people", copies=False),
+    ),
+    "drop table": Case('DropTable("users", keeps_referenced=True)', Shape(NAME), Shape({"what": text}, table="log")),
     "rename index": Case('RenameIndex("users_full_name_idx", "users_by_name")', Shape(NAME), Shape(NAME)),
     "rename constraint": Case(
         'RenameConstraint("users", "users_code_key", "code_is_unique")',

@@ -171,6 +171,29 @@ CASES = {
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "drop index": Case('DropIndex("users_amount_idx")'),
+    "rename table": Case(
+        'RenameTable("users", "people")',
+        "INSERT INTO people (full_name) VALUES ('late'); UPDATE people SET note = 'new' WHERE id = 1",
+        "SELECT string_agg(full_name, ',' ORDER BY id) FROM people WHERE note = 'new' OR full_name = 'late'",
+        "user 1,late",
+        given="COMMENT ON TABLE users IS 'who they are'; GRANT SELECT ON users TO PUBLIC;"
+        " ALTER DEFAULT PRIVILEGES GRANT UPDATE ON TABLES TO PUBLIC;"
+        " CREATE VIEW named AS SELECT * FROM users; CREATE TABLE pets (owner bigint REFERENCES users)",
+    ),
+    "rename table to a name that has to be quoted": Case('RenameTable("users", "It\'s \\"new\\" %")'),
+    "drop table": Case(
+        'DropTable("settings", keeps_referenced=True)',
+        "DELETE FROM users WHERE id = 5",
+        given="CREATE TABLE settings (id serial PRIMARY KEY, value text, up int REFERENCES settings,"
+        ' user_id bigint REFERENCES users ON DELETE CASCADE, org_id int CONSTRAINT "its org" REFERENCES orgs);'
+        " COMMENT ON CONSTRAINT \"its org\" ON settings IS 'where';"
+        " INSERT INTO settings (user_id, org_id) SELECT i, 1 FROM generate_series(1, 10) i",
+    ),
+    "drop tables": Case(
+        'DropTable("entries"), DropTable("books")',
+        given="CREATE TABLE books (id int PRIMARY KEY);"
+        " CREATE TABLE entries (book int REFERENCES books ON DELETE SET NULL, CHECK (book > 0))",
+    ),
     "rename index": Case('RenameIndex("users_amount_idx", "users_by_amount")'),
     "rename check": Case('RenameConstraint("users", "users_full_name_check", "users_are_named")'),
     "rename primary key": Case('RenameConstraint("users", "users_pkey", "users_key")'),

@@ -37,7 +37,7 @@ class Shape:
 
     `values` makes, for each column it writes, a value from the writer's name and a number.
     `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
-    `distinct`: it never writes one value to two rows.
+    `distinct`: it never writes one value to two rows. `copies`: it uses COPY … FROM, which no view can.
     """
 
     values: Mapping[str, Values]
@@ -45,6 +45,7 @@ class Shape:
     table: str = "users"
     unique: str | None = None
     distinct: bool = False
+    copies: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -119,7 +120,8 @@ class PlainClient(Client):
     @contextmanager
     def connected(self) -> Iterator[list[Callable[[], None]]]:
         with psycopg.connect(self.url, autocommit=True, options=f"-c lock_timeout={LOCK_TIMEOUT}") as self.connection:
-            actions = [self.insert, self.copy_in, self.many, self.update, self.shared, self.upsert, self.delete]
+            copies = [self.copy_in] if self.shape.copies else []
+            actions = [self.insert, *copies, self.many, self.update, self.shared, self.upsert, self.delete]
             yield [*actions, self.read, self.copy_out] if self.reading else actions
 
     def quoted(self) -> str:
