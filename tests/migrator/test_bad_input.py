@@ -82,7 +82,7 @@ REFUSED = {
     "new name the server would cut": ('RenameTable("users", "x" * 64)', "64 bytes"),
     "view to rename": ('RenameTable("adults", "grown")', "is a view"),
     "partitioned table to rename": ('RenameTable("events", "happenings")', "partitioned table"),
-    "table that a function names": ('RenameTable("items", "things")', "public.count_them); next: give them"),
+    "table that a function names": ('RenameTable("items", "things")', "for example public.count_them"),
     "published table": ('RenameTable("pages", "sheets")', "is published"),
     "column of a renamed table": (
         'RenameTable("letters", "mails"), AddColumn("mails", "at", "date")',
@@ -100,10 +100,12 @@ REFUSED = {
         'RenameTable("users", "people"), DropConstraint("orders", "orders_user_email_fkey")',
         "in one revision",
     ),
-    "table of a view to drop": ('DropTable("users")', "view adults"),
+    "table of a view to drop": ('DropTable("users")', "would break view public.adults"),
     "table that is referenced": ('DropTable("orders")', 'DropConstraint("items", "items_order_id_fkey")'),
-    "table whose rows hold others": ('DropTable("items")', "would break"),
-    "table and its columns": ('DropColumn("pages", "id"), DropTable("pages")', "only column"),
+    "table whose sequence and row type others use": (
+        'DropTable("items")',
+        "would break column item of table public.notes, default value for column id of table public.notes",
+    ),
     "changed and dropped": ('AddColumn("pages", "at", "date"), DropTable("pages")', "in one revision"),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
