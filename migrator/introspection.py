@@ -261,10 +261,11 @@ class Reader:
         own, incoming = self.constraints()
         dependents = self.dependents(columns)
         pairs = self.rows(queries.INHERITANCE)
+        keys = {row[0]: tuple(row[1]) for row in self.rows(queries.PARTITION_KEYS)}
         grants, readers = self.grouped(queries.TABLE_GRANTS), self.grouped(queries.READERS)
         found = {}
         for oid, row in tables.items():
-            keys = tuple(
+            referencing = tuple(
                 IncomingKey(names[table], key.name, key.referenced_columns)
                 for table, key in incoming.get(oid, ())
                 if table in names
@@ -275,7 +276,7 @@ class Reader:
                 columns.get(oid, ()),
                 indexes.get(oid, ()),
                 tuple(own.get(oid, ())),
-                keys,
+                referencing,
                 triggers.get(oid, ()),
                 dependents.get(oid, ()),
                 tuple(names[p] for c, p in pairs if c == oid and p in names),
@@ -288,6 +289,7 @@ class Reader:
                 row[10],
                 tuple(Grant(*grant) for grant in grants.get(oid, ())),
                 tuple(reader for (reader,) in readers.get(oid, ())),
+                keys.get(oid, ()),
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
         return Catalog(Server("postgresql", self.version), default_schema, found, relations, self.enums())

@@ -218,6 +218,13 @@ JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid WHERE {USER_SCHEMA}
 GROUP BY n.nspname, t.typname, t.typowner
 """
 
+PARTITION_KEYS = """
+SELECT t.partrelid, array_agg(coalesce(a.attname::text, '') ORDER BY k.at)
+FROM pg_catalog.pg_partitioned_table t CROSS JOIN LATERAL unnest(t.partattrs::int2[]) WITH ORDINALITY k(num, at)
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.partrelid AND a.attnum = k.num AND k.num > 0
+GROUP BY t.partrelid
+"""
+
 VOLATILITY = """
 SELECT p.proname, max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END)
 FROM pg_catalog.pg_proc p GROUP BY p.proname

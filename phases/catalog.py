@@ -177,6 +177,8 @@ class Table:
     """Privileges on the table as a whole, without its owner's."""
     readers: tuple[str, ...] = ()
     """Objects of other tables, and of none, that keep the server from dropping this one, foreign keys apart."""
+    partition_key: tuple[str, ...] = ()
+    """Columns of a partitioned table's key; empty text stands for an expression."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     written: tuple[str, ...] = ()

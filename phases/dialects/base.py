@@ -71,8 +71,21 @@ class Dialect(Protocol):
         where: str | None,
         using: str,
         include: Sequence[str],
+        only: bool = False,
     ) -> str:
-        """Write a plain CREATE INDEX statement. A key in parentheses is an expression."""
+        """Write a plain CREATE INDEX statement. A key in parentheses is an expression.
+
+        `only`: of a partitioned table, without its partitions.
+        """
+
+    def build_partition_index(self, table: TableName, name: str, create: str) -> Step:
+        """Build an index of a partition without blocking writes; undone only where no other index has it."""
+
+    def attach_partition_index(self, partition: TableName, index: str, parent: TableName) -> Changes:
+        """Make an index of a partition a part of the partitioned index `parent`."""
+
+    def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
+        """Drop a partitioned index with all its parts. `tables`: the table and its partitions, from the top."""
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
         """Backfill: assign expressions to columns where `pending` holds."""

@@ -95,6 +95,16 @@ class PostgreSQLTables:
         lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
         return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", (lock,)),)
 
+    def attach_partition_index(self, partition: TableName, index: str, parent: TableName) -> Changes:
+        # It locks the index, which keeps out whoever uses the partition; only a table can be asked for first.
+        lock = Lock(partition, LockMode.ACCESS_EXCLUSIVE)
+        full = qualified(TableName(partition.schema, index))
+        return (Change(f"ALTER INDEX {qualified(parent)} ATTACH PARTITION {full}", (lock,)),)
+
+    def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
+        locks = tuple(Lock(table, LockMode.ACCESS_EXCLUSIVE) for table in tables)
+        return Transaction(name=name, statements=(f"DROP INDEX {qualified(index)}",), locks=locks)
+
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
         # As a word of its own; in capitals, too, where the name is one that need not be quoted.
         name = re.sub(r"([^\w])", r"\\\1", table.name)

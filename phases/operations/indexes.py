@@ -20,6 +20,7 @@ from phases.operations.base import (
     check_ordinary,
     reads,
 )
+from phases.operations.partitions import PartitionedIndex, check_indexable, is_partitioned
 from phases.sql import identifier, listed, qualified
 
 
@@ -54,6 +55,10 @@ def find_index(catalog: Catalog, name: str, schema: str | None) -> tuple[Table, 
 class CreateIndex(Operation):
     """Build an index concurrently.
 
+    Of a partitioned table it is built partition by partition, each concurrently,
+    and put together; partitions made meanwhile get theirs at once. An abort drops
+    it with a short lock on the table and all its partitions.
+
     Args:
         table: exact name of the table.
         columns: column names; text in parentheses is an expression, `"(lower(email))"`.
@@ -86,7 +91,11 @@ class CreateIndex(Operation):
     def index_name(self) -> str:
         if self.name is not None:
             return self.name
-        return names.composed(self.table, *("expr" if key.startswith("(") else key for key in self.columns), "idx")
+        return names.composed(self.table, *self._words, "idx")
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        return tuple("expr" if key.startswith("(") else key for key in self.columns)
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
@@ -97,7 +106,10 @@ class CreateIndex(Operation):
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
-        check_ordinary(table, "CreateIndex")
+        if is_partitioned(table) and not table.parents:
+            check_indexable(catalog, table, self.columns, unique=self.unique)
+        elif table.kind != "partition" or table.children:
+            check_ordinary(table, "CreateIndex")
         check_name(self.index_name, dialect, "index")
         if catalog.taken(self.index_name, table.name.schema):
             raise Refused(f'"{table.name.schema}.{self.index_name}" already exists', remedy="give it another name=")
@@ -118,28 +130,29 @@ class CreateIndex(Operation):
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        create = dialect.index_statement(
-            table.name,
-            self.index_name,
+        if is_partitioned(table):
+
+            def write(part: TableName, name: str, only: bool) -> str:
+                return self._statement(dialect, part, name, only=only)
+
+            return PartitionedIndex(catalog, dialect, table, self.index_name, self._words, write).steps()
+        return (dialect.build_index(table.name, self.index_name, self._statement(dialect, table.name)),)
+
+    def _statement(self, dialect: Dialect, table: TableName, name: str | None = None, *, only: bool = False) -> str:
+        return dialect.index_statement(
+            table,
+            name or self.index_name,
             self.columns,
             unique=self.unique,
             where=self.where,
             using=self.using,
             include=self.include,
+            only=only,
         )
-        return (dialect.build_index(table.name, self.index_name, create),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
-        create = dialect.index_statement(
-            table.name,
-            self.index_name,
-            self.columns,
-            unique=self.unique,
-            where=self.where,
-            using=self.using,
-            include=self.include,
-        )
+        create = self._statement(dialect, table.name)
         columns = tuple(key for key in (*self.columns, *self.include) if not key.startswith("("))
         index = Index(table.name.schema, self.index_name, create, columns, unique=self.unique)
         return catalog.with_table(replace(table, indexes=(*table.indexes, index)))

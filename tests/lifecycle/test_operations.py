@@ -41,6 +41,17 @@ INSERT INTO users (full_name, org_id, amount, code, note)
 ANALYZE;
 """
 
+PARTITIONED = (
+    "CREATE TABLE events (id int, day date, what text) PARTITION BY RANGE (day);"
+    " CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');"
+    " CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"
+    "   PARTITION BY LIST (id);"
+    " CREATE TABLE events_2026_1 PARTITION OF events_2026 FOR VALUES IN (1);"
+    " CREATE TABLE events_2026_rest PARTITION OF events_2026 DEFAULT;"
+    " CREATE INDEX events_2025_day_id_idx ON events_2025 (what);"
+    " INSERT INTO events SELECT i, date '2025-01-01' + i, 'event ' || i FROM generate_series(1, 700) i"
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -170,6 +181,17 @@ CASES = {
     ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
+    "create index of a partitioned table": Case(
+        'CreateIndex("events", ["day", "(lower(what))"], where="what IS NOT NULL")',
+        given=PARTITIONED,
+        question="SELECT bool_and(indisvalid) FROM pg_index JOIN pg_class c ON c.oid = indexrelid"
+        " WHERE c.relname LIKE '%day_expr%'",
+        answer=True,
+    ),
+    "create unique index of a partitioned table": Case(
+        'CreateIndex("events", ["day", "id"], name="once", unique=True)', given=PARTITIONED
+    ),
+    "create index of a partition": Case('CreateIndex("events_2025", "what")', given=PARTITIONED),
     "drop index": Case('DropIndex("users_amount_idx")'),
     "rename table": Case(
         'RenameTable("users", "people")',

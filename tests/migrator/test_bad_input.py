@@ -19,6 +19,7 @@ TABLES = (
     "CREATE TABLE pages (id int PRIMARY KEY)",
     "CREATE PUBLICATION pages FOR TABLE pages",
     "CREATE TABLE letters (id int PRIMARY KEY)",
+    "CREATE TABLE days (at date) PARTITION BY RANGE (date_part('year', at))",
     "CREATE INDEX users_age_idx ON users (age)",
     "INSERT INTO users VALUES (1, 'Ann', 'a@example.org', NULL, 'x'), (2, 'Bob', 'b@example.org', 30, 'x')",
 )
@@ -45,6 +46,8 @@ REFUSED = {
     "partitioned table": ('RenameColumn("events", "at", "day")', "partitioned table"),
     "shared constraint": ('DropColumn("users", "note")', "also covers other columns"),
     "unique index over equal rows": ('CreateIndex("users", "code", unique=True)', "share a value"),
+    "unique index without the partition key": ('CreateIndex("events", "id", unique=True)', 'partitioned by "at"'),
+    "unique index over a partition by expression": ('CreateIndex("days", "at", unique=True)', "an expression"),
     "concurrently in RunSQL": ('RunSQL(expand="CREATE INDEX CONCURRENTLY i ON users (age)", undo="")', "CreateIndex"),
     "RunSQL without a way back": ('RunSQL(expand="SELECT 1")', 'undo=""'),
     "RunSQL that is no SQL": ('RunSQL(expand="SELEC 1", undo="")', "not SQL"),
