@@ -48,7 +48,7 @@ ABOUT = {
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
-    "retention": "How long a quarantined column is kept before a purge.",
+    "retention": "How long a quarantined column or table is kept before a purge.",
 }
 
 

@@ -157,6 +157,8 @@ def plan_revision(
     """
     operations = operations_of(revision)
     try:
+        # A shape half changed by another revision is no reason of its own: say who changes it.
+        refuse_overlap(named(operations, catalog, dialect), busy)
         claimed = tuple(claims(operations, catalog, dialect))
         refuse_overlap(claimed, busy)
         checks = tuple(prechecks(operations, catalog, dialect))
@@ -333,14 +335,17 @@ def in_flight_claims(
     operations: Sequence[Operation], catalog: Catalog, dialect: Dialect, record: RevisionRecord
 ) -> Sequence[Touch]:
     """What a started revision still claims: nothing once its contract is done."""
-    if record.state in ("contracted", "purging", "purged"):
-        return ()
+    return () if record.state in ("contracted", "purging", "purged") else named(operations, catalog, dialect)
+
+
+def named(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Sequence[Touch]:
+    """What operations touch, as far as what they name is there."""
     found: list[Touch] = []
     for operation in operations:
         try:
             found += operation.touches(catalog, dialect)
         except Refused:
-            continue  # what it names is gone, so nothing can overlap with it
+            continue  # what it names is not there, so nothing can overlap with it
     return found
 
 

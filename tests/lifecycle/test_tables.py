@@ -154,3 +154,26 @@ def test_a_table_that_a_dropped_one_still_references_waits_for_its_purge(shop, a
     shop.apply("contract", second)
     shop.apply("purge", second)
     assert "users" not in any_database.dump()
+
+
+def test_a_table_that_is_being_renamed_is_changed_after_the_contract(shop, any_database):
+    shop.revision("first", 'RenameTable("users", "people")')
+    shop.apply()
+    for name in ("users", "people"):
+        shop.last = "first"
+        shop.revision("second", f'AddColumn("{name}", "age", "int")')
+        with pytest.raises(PlanRefused, match="still being changed by revision first") as refused:
+            shop.apply()
+        assert "migrator apply --phase contract --to first" in refused.value.next_step
+    shop.apply("contract", "first")
+    shop.apply()
+    assert any_database.rows("SELECT count(*) FROM people WHERE age IS NULL") == [(2,)]
+
+
+def test_the_doctor_knows_a_quarantined_table_by_its_revision(shop, any_database):
+    revision = shop.revision("change", 'DropTable("settings", keeps_referenced=True)')
+    shop.apply()
+    shop.apply("contract", revision)
+    assert "1 helper objects of revisions in flight" in shop.cli("doctor").stdout
+    any_database.run("CREATE TABLE _migrator_quarantine_01234567_users ()")
+    assert "of no revision in flight: table _migrator_quarantine_01234567_users" in shop.cli("doctor").stdout
