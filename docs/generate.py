@@ -20,6 +20,7 @@ NAMES = (
     "Column",
     "RenameTable",
     "DropTable",
+    "DetachPartition",
     "AddColumn",
     "RenameColumn",
     "DropColumn",

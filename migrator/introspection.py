@@ -290,6 +290,8 @@ class Reader:
                 tuple(Grant(*grant) for grant in grants.get(oid, ())),
                 tuple(reader for (reader,) in readers.get(oid, ())),
                 keys.get(oid, ()),
+                row[11],
+                row[12],
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
         return Catalog(Server("postgresql", self.version), default_schema, found, relations, self.enums())

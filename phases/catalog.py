@@ -179,6 +179,10 @@ class Table:
     """Objects of other tables, and of none, that keep the server from dropping this one, foreign keys apart."""
     partition_key: tuple[str, ...] = ()
     """Columns of a partitioned table's key; empty text stands for an expression."""
+    bound: str = ""
+    """`FOR VALUES …` or `DEFAULT`, of a partition."""
+    partition_condition: str = ""
+    """What the rows of a partition have in common, as SQL."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     written: tuple[str, ...] = ()

@@ -84,6 +84,14 @@ class Dialect(Protocol):
     def attach_partition_index(self, partition: TableName, index: str, parent: TableName) -> Changes:
         """Make an index of a partition a part of the partitioned index `parent`."""
 
+    def detach_partition(
+        self, name: str, table: TableName, partition: TableName, referenced: Sequence[TableName]
+    ) -> Step:
+        """Detach. `referenced`: tables that foreign keys of the partitioned table reference."""
+
+    def attach_partition(self, name: str, table: Table, partition: Table, proof: Constraint) -> Step:
+        """Attach where it was. `proof`: a valid CHECK of the partition, dropped once it has served."""
+
     def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
         """Drop a partitioned index with all its parts. `tables`: the table and its partitions, from the top."""
 

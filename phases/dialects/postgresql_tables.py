@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from phases.catalog import Grant, Server, Table
+from phases.catalog import Constraint, Grant, Server, Table
 from phases.dialects.base import Change, Changes
 from phases.model import Lock, LockMode, Step, TableName, Transaction
 from phases.names import PREFIX
@@ -100,6 +100,31 @@ class PostgreSQLTables:
         lock = Lock(partition, LockMode.ACCESS_EXCLUSIVE)
         full = qualified(TableName(partition.schema, index))
         return (Change(f"ALTER INDEX {qualified(parent)} ATTACH PARTITION {full}", (lock,)),)
+
+    def detach_partition(
+        self, name: str, table: TableName, partition: TableName, referenced: Sequence[TableName]
+    ) -> Step:
+        # In the order in which statements that use them lock them. CONCURRENTLY would leave a CHECK behind, and
+        # wait for every transaction there is.
+        exclusive = [Lock(each, LockMode.ACCESS_EXCLUSIVE) for each in (table, partition)]
+        others = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in dict.fromkeys(referenced)]
+        sql = f"ALTER TABLE {qualified(table)} DETACH PARTITION {qualified(partition)}"
+        return Transaction(name=name, statements=(sql,), locks=(*exclusive, *others))
+
+    def attach_partition(self, name: str, table: Table, partition: Table, proof: Constraint) -> Step:
+        # Nobody waits who uses the partitioned table; `proof` saves reading the rows under the other lock.
+        keys = [c.references for c in table.constraints if c.references]
+        locks = (
+            Lock(table.name, LockMode.SHARE_UPDATE_EXCLUSIVE),
+            Lock(partition.name, LockMode.ACCESS_EXCLUSIVE),
+            *(Lock(key, LockMode.SHARE_ROW_EXCLUSIVE) for key in dict.fromkeys(keys)),
+        )
+        full = qualified(partition.name)
+        statements = (
+            f"ALTER TABLE {qualified(table.name)} ATTACH PARTITION {full} {partition.bound}",
+            f"ALTER TABLE {full} DROP CONSTRAINT {identifier(proof.name)}",
+        )
+        return Transaction(name=name, statements=statements, locks=locks)
 
     def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
         locks = tuple(Lock(table, LockMode.ACCESS_EXCLUSIVE) for table in tables)

@@ -13,6 +13,7 @@ from phases.operations.data import Backfill as Backfill
 from phases.operations.data import RunSQL as RunSQL
 from phases.operations.defaults import DropDefault as DropDefault
 from phases.operations.defaults import SetDefault as SetDefault
+from phases.operations.detach_partition import DetachPartition as DetachPartition
 from phases.operations.drop_column import DropColumn as DropColumn
 from phases.operations.drop_table import DropTable as DropTable
 from phases.operations.enums import AddEnumValue as AddEnumValue

@@ -35,6 +35,9 @@ CREATE TABLE users (
 );
 CREATE INDEX users_full_name_idx ON users (lower(full_name));
 INSERT INTO users (email, full_name, note) SELECT 'u' || i, 'user ' || i, 'note ' || i FROM generate_series(1, 3000) i;
+CREATE TABLE calls (id bigserial, email text UNIQUE, what text) PARTITION BY RANGE (email);
+CREATE TABLE calls_old PARTITION OF calls FOR VALUES FROM ('zzz') TO (MAXVALUE);
+CREATE TABLE calls_rest PARTITION OF calls FOR VALUES FROM (MINVALUE) TO ('zzz');
 CREATE TABLE visits (id bigserial, email text UNIQUE, what text) PARTITION BY HASH (email);
 CREATE TABLE visits_0 PARTITION OF visits FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE visits_1 PARTITION OF visits FOR VALUES WITH (MODULUS 2, REMAINDER 1) PARTITION BY LIST (email);
@@ -189,6 +192,11 @@ CASES = {
         'CreateIndex("visits", ["what", "email"], unique=True)',
         Shape({"what": text}, table="visits"),
         Shape({"what": text}, table="visits"),
+    ),
+    "detach partition": Case(
+        'DetachPartition("calls", "calls_old")',
+        Shape({"what": text}, table="calls"),
+        Shape({"what": text}, table="calls"),
     ),
     "drop index": Case('DropIndex("users_full_name_idx")', Shape(NAME), Shape(NAME)),
     "rename table": Case(

@@ -192,6 +192,20 @@ CASES = {
         'CreateIndex("events", ["day", "id"], name="once", unique=True)', given=PARTITIONED
     ),
     "create index of a partition": Case('CreateIndex("events_2025", "what")', given=PARTITIONED),
+    "detach partition": Case(
+        'DetachPartition("visits", "visits_2025")',
+        "INSERT INTO visits_2025 (id, day) VALUES (2, '2025-05-05')",
+        "SELECT (SELECT count(*) FROM visits) * 1000 + (SELECT count(*) FROM visits_2025)",
+        336 * 1000 + 365,
+        given="CREATE TABLE visits (id int NOT NULL DEFAULT 1, day date, org int REFERENCES orgs, what text DEFAULT 'x'"
+        " CHECK (what <> ''), UNIQUE (id, day)) PARTITION BY RANGE (day);"
+        " CREATE TABLE visits_2025 PARTITION OF visits FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');"
+        " CREATE TABLE visits_2026 PARTITION OF visits FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');"
+        " CREATE INDEX visits_what_idx ON visits (what);"
+        " CREATE FUNCTION noticed() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " CREATE TRIGGER noticed AFTER INSERT ON visits FOR EACH ROW EXECUTE FUNCTION noticed();"
+        " INSERT INTO visits (day, org) SELECT date '2025-01-01' + i, 1 FROM generate_series(1, 700) i",
+    ),
     "drop index": Case('DropIndex("users_amount_idx")'),
     "rename table": Case(
         'RenameTable("users", "people")',
