@@ -125,9 +125,11 @@ class DropTable(Operation):
         table = catalog.table(self.table, self.schema)
         aside = TableName(table.name.schema, self._quarantined(table))
         # Each leaves triggers on the table it references: one lock on a table in use at a time.
-        # That table may have got another name since, so the step names it nowhere.
+        # That table may have got another name since, so no statement has it.
         dropped = [
-            dialect.together(f"drop foreign key {key.name}", dialect.drop_constraint_alone(aside, key.name))
+            dialect.together(
+                f"drop foreign key {key.name} to {key.references}", dialect.drop_constraint_alone(aside, key.name)
+            )
             for key in self._keys(table)
             if key.on_delete in YIELDING
         ]

@@ -131,12 +131,14 @@ class CreateIndex(Operation):
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         if is_partitioned(table):
-
-            def write(part: TableName, name: str, only: bool) -> str:
-                return self._statement(dialect, part, name, only=only)
-
-            return PartitionedIndex(catalog, dialect, table, self.index_name, self._words, write).steps()
+            return self._partitioned(catalog, dialect, table).steps()
         return (dialect.build_index(table.name, self.index_name, self._statement(dialect, table.name)),)
+
+    def _partitioned(self, catalog: Catalog, dialect: Dialect, table: Table) -> PartitionedIndex:
+        def write(part: TableName, name: str, only: bool) -> str:
+            return self._statement(dialect, part, name, only=only)
+
+        return PartitionedIndex(catalog, dialect, table, self.index_name, self._words, write)
 
     def _statement(self, dialect: Dialect, table: TableName, name: str | None = None, *, only: bool = False) -> str:
         return dialect.index_statement(
@@ -155,7 +157,10 @@ class CreateIndex(Operation):
         create = self._statement(dialect, table.name)
         columns = tuple(key for key in (*self.columns, *self.include) if not key.startswith("("))
         index = Index(table.name.schema, self.index_name, create, columns, unique=self.unique)
-        return catalog.with_table(replace(table, indexes=(*table.indexes, index)))
+        changed = catalog.with_table(replace(table, indexes=(*table.indexes, index)))
+        if not is_partitioned(table):
+            return changed
+        return replace(changed, relations=changed.relations | self._partitioned(catalog, dialect, table).parts())
 
     def inverse(self) -> tuple[Operation, ...]:
         return (DropIndex(self.index_name, schema=self.schema),)

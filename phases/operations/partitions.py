@@ -60,6 +60,11 @@ class PartitionedIndex:
     keys: tuple[str, ...]
     write: Writer
 
+    def parts(self) -> frozenset[TableName]:
+        """Names of the indexes of its partitions."""
+        _, *below = tree(self.catalog, self.table)
+        return frozenset(TableName(part.name.schema, self._part(part)) for part in below)
+
     def steps(self) -> tuple[Step, ...]:
         tables = [part.name for part in tree(self.catalog, self.table)]
         top = TableName(self.table.name.schema, self.name)

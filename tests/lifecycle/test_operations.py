@@ -191,6 +191,12 @@ CASES = {
     "create unique index of a partitioned table": Case(
         'CreateIndex("events", ["day", "id"], name="once", unique=True)', given=PARTITIONED
     ),
+    "create indexes of a partitioned table over the same column": Case(
+        'CreateIndex("events", "day"), CreateIndex("events", "day", name="later", where="id > 9")',
+        given=PARTITIONED,
+        question="SELECT count(*) FROM pg_indexes WHERE indexdef LIKE '%(day)%' AND tablename LIKE 'events%'",
+        answer=10,
+    ),
     "create index of a partition": Case('CreateIndex("events_2025", "what")', given=PARTITIONED),
     "detach partition": Case(
         'DetachPartition("visits", "visits_2025")',
