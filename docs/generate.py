@@ -18,6 +18,9 @@ FOLDER = Path(__file__).parent / "reference"
 NAMES = (
     "CreateTable",
     "Column",
+    "RenameTable",
+    "DropTable",
+    "DetachPartition",
     "AddColumn",
     "RenameColumn",
     "ChangeType",
@@ -32,8 +35,11 @@ NAMES = (
     "AddUnique",
     "AddForeignKey",
     "DropConstraint",
+    "RenameConstraint",
     "CreateIndex",
     "DropIndex",
+    "RenameIndex",
+    "AddEnumValue",
     "Backfill",
     "RunSQL",
 )
@@ -49,8 +55,8 @@ ABOUT = {
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
-    "retention": "How long a quarantined column is kept before a purge.",
     "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
+    "retention": "How long a quarantined column or table is kept before a purge.",
 }
 
 

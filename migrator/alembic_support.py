@@ -68,7 +68,7 @@ def stamp(connection: Connection, graph: RevisionGraph, revision: str, *, upgrad
 def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
     """For `context.configure(include_object=…)`: hide what a migration in flight has put aside.
 
-    Without it `alembic check` and autogenerate would propose to drop quarantined columns.
+    Without it `alembic check` and autogenerate would propose to drop quarantined columns and tables.
     """
     del kind, compare_to
     schema = getattr(item, "schema", None)

@@ -48,6 +48,8 @@ SELECT 'function ' || oid::regprocedure FROM pg_catalog.pg_proc WHERE starts_wit
 UNION ALL
 SELECT 'column ' || attrelid::regclass || '.' || attname FROM pg_catalog.pg_attribute
 WHERE starts_with(attname::text, '{PREFIX}') AND NOT attisdropped
+UNION ALL
+SELECT 'table ' || oid::regclass FROM pg_catalog.pg_class WHERE relkind = 'r' AND starts_with(relname::text, '{PREFIX}')
 """
 
 

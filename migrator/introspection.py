@@ -15,6 +15,7 @@ from phases.catalog import (
     Constraint,
     ConstraintKind,
     Dependent,
+    Enum,
     Grant,
     IncomingKey,
     Index,
@@ -223,6 +224,7 @@ class Reader:
                 deferral,
                 TableName(schema, other) if other else None,
                 tuple(row[11] or ()),
+                row[13],
             )
             own[table].append(constraint)
             if other:
@@ -259,9 +261,11 @@ class Reader:
         own, incoming = self.constraints()
         dependents = self.dependents(columns)
         pairs = self.rows(queries.INHERITANCE)
+        keys = {row[0]: tuple(row[1]) for row in self.rows(queries.PARTITION_KEYS)}
+        grants, readers = self.grouped(queries.TABLE_GRANTS), self.grouped(queries.READERS)
         found = {}
         for oid, row in tables.items():
-            keys = tuple(
+            referencing = tuple(
                 IncomingKey(names[table], key.name, key.referenced_columns)
                 for table, key in incoming.get(oid, ())
                 if table in names
@@ -272,7 +276,7 @@ class Reader:
                 columns.get(oid, ()),
                 indexes.get(oid, ()),
                 tuple(own.get(oid, ())),
-                keys,
+                referencing,
                 triggers.get(oid, ()),
                 dependents.get(oid, ()),
                 tuple(names[p] for c, p in pairs if c == oid and p in names),
@@ -280,9 +284,21 @@ class Reader:
                 int(row[5]),
                 row[6],
                 row[7],
+                row[8],
+                row[9],
+                row[10],
+                tuple(Grant(*grant) for grant in grants.get(oid, ())),
+                tuple(reader for (reader,) in readers.get(oid, ())),
+                keys.get(oid, ()),
+                row[11],
+                row[12],
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
-        return Catalog(Server("postgresql", self.version), default_schema, found, relations)
+        return Catalog(Server("postgresql", self.version), default_schema, found, relations, self.enums())
+
+    def enums(self) -> dict[TableName, Enum]:
+        found = [Enum(TableName(row[0], row[1]), tuple(row[2]), row[3]) for row in self.rows(queries.ENUMS)]
+        return {enum.name: enum for enum in found}
 
 
 IDENTITIES = """

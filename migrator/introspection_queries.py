@@ -9,7 +9,10 @@ USER_SCHEMA = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT
 
 TABLES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, c.reltuples::float8, c.relpages,
-       CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(c.relowner) END
+       CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(c.relowner) END,
+       pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)), pg_catalog.obj_description(c.oid, 'pg_class'),
+       c.relrowsecurity, coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), ''),
+       CASE WHEN c.relispartition THEN coalesce(pg_catalog.pg_get_partition_constraintdef(c.oid), '') ELSE '' END
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USER_SCHEMA}
 """
@@ -72,6 +75,16 @@ WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND {USER_SCHEMA}
 ORDER BY 1, 2, 4, 3
 """
 
+TABLE_GRANTS = f"""
+SELECT c.oid, x.privilege_type,
+       CASE WHEN x.grantee = 0 THEN 'PUBLIC'
+            ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) END, x.is_grantable
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x
+WHERE c.relkind IN ('r', 'p') AND x.grantee <> c.relowner AND {USER_SCHEMA}
+ORDER BY 1, 3, 2
+"""
+
 SEQUENCES = f"""
 SELECT d.refobjid, d.refobjsubid, n.nspname, s.relname, d.deptype::text,
        pg_catalog.format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s',
@@ -115,7 +128,9 @@ SELECT k.conrelid, k.conname, k.contype::text, pg_catalog.pg_get_constraintdef(k
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.num),
        (SELECT array_agg(a.attname::text ORDER BY p.at) FROM unnest(k.confkey) WITH ORDINALITY p(num, at)
         JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = p.num),
-       k.confrelid
+       k.confrelid,
+       CASE WHEN k.contype = 'f' THEN CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL'
+         WHEN 'd' THEN 'SET DEFAULT' WHEN 'r' THEN 'RESTRICT' ELSE 'NO ACTION' END ELSE '' END
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_class ic ON ic.oid = k.conindid
@@ -161,6 +176,36 @@ FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_attribute a ON a.attrelid 
    WHERE d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND d.objid = s.oid AND d.refobjsubid > 0))
 """
 
+READERS = """
+WITH parts AS (
+  SELECT c.oid AS owner, 'pg_catalog.pg_class'::regclass AS class, c.oid AS part
+  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
+  UNION ALL
+  SELECT c.oid, 'pg_catalog.pg_type'::regclass, v.type
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.oid = c.reltype
+  CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) v(type) WHERE c.relkind IN ('r', 'p')
+  UNION ALL
+  SELECT d.refobjid, 'pg_catalog.pg_class'::regclass, s.oid
+  FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+    AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+)
+SELECT DISTINCT parts.owner,
+       CASE WHEN r.oid IS NULL THEN pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+            ELSE pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) END
+FROM parts JOIN pg_catalog.pg_depend d
+  ON d.refclassid = parts.class AND d.refobjid = parts.part AND d.deptype = 'n' AND parts.owner >= 16384
+LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_catalog.pg_policy p ON d.classid = 'pg_catalog.pg_policy'::regclass AND p.oid = d.objid
+LEFT JOIN pg_catalog.pg_constraint k ON d.classid = 'pg_catalog.pg_constraint'::regclass AND k.oid = d.objid
+LEFT JOIN pg_catalog.pg_trigger g ON d.classid = 'pg_catalog.pg_trigger'::regclass AND g.oid = d.objid
+LEFT JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND a.oid = d.objid
+LEFT JOIN pg_catalog.pg_index i ON d.classid = 'pg_catalog.pg_class'::regclass AND i.indexrelid = d.objid
+WHERE coalesce(r.ev_class, p.polrelid, k.conrelid, g.tgrelid, a.adrelid, i.indrelid, 0) <> parts.owner
+  AND coalesce(k.contype, '-') <> 'f'
+ORDER BY 1, 2
+"""
+
 PUBLICATIONS_SINCE_15 = """
 SELECT r.prrelid, a.attname, 'publication', p.pubname::text
 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
@@ -169,6 +214,21 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.p
 
 INHERITANCE = """
 SELECT i.inhrelid, i.inhparent FROM pg_catalog.pg_inherits i
+"""
+
+ENUMS = f"""
+SELECT n.nspname, t.typname, array_agg(e.enumlabel::text ORDER BY e.enumsortorder),
+       CASE WHEN NOT pg_catalog.pg_has_role(t.typowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(t.typowner) END
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid WHERE {USER_SCHEMA}
+GROUP BY n.nspname, t.typname, t.typowner
+"""
+
+PARTITION_KEYS = """
+SELECT t.partrelid, array_agg(coalesce(a.attname::text, '') ORDER BY k.at)
+FROM pg_catalog.pg_partitioned_table t CROSS JOIN LATERAL unnest(t.partattrs::int2[]) WITH ORDINALITY k(num, at)
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.partrelid AND a.attnum = k.num AND k.num > 0
+GROUP BY t.partrelid
 """
 
 VOLATILITY = """

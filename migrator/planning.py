@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrator.errors import PlanRefused, RevisionError, UsageError
-from phases.catalog import Catalog, Server, Volatility
+from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
-from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, Transaction
+from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
 from phases.operations import Operation, Precheck, Touch
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ def plan_revision(
     """
     operations = operations_of(revision) if revision.migration else adopt(revision, catalog, dialect)
     try:
+        # A shape half changed by another revision is no reason of its own: say who changes it.
+        refuse_overlap(named(operations, catalog, dialect), busy)
         claimed = tuple(claims(operations, catalog, dialect))
         refuse_overlap(claimed, busy)
         checks = tuple(prechecks(operations, catalog, dialect))
@@ -180,11 +182,10 @@ def plan_revision(
 
 
 def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
-    """Tables that belong to a role the session is no member of."""
-    tables = [
-        catalog.tables[name] for name in dict.fromkeys(touch.table for touch in claimed) if name in catalog.tables
-    ]
-    return tuple(f'"{table.name}" belongs to role "{table.foreign_owner}"' for table in tables if table.foreign_owner)
+    """Tables and types that belong to a role the session is no member of."""
+    known: dict[TableName, Enum | Table] = {**catalog.enums, **catalog.tables}
+    found = [known[name] for name in dict.fromkeys(touch.table for touch in claimed) if name in known]
+    return tuple(f'"{item.name}" belongs to role "{item.foreign_owner}"' for item in found if item.foreign_owner)
 
 
 def operations_of(revision: Revision) -> Sequence[Operation]:
@@ -232,10 +233,25 @@ def exists(touch: Touch, catalog: Catalog) -> bool:
 
 
 def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Touch]:
-    """What a revision touches, each operation seen on the catalog its predecessors leave."""
+    """What a revision touches, each operation seen on the catalog its predecessors leave.
+
+    Raises:
+        Refused: two operations touch what one of them must have alone.
+    """
+    earlier: list[tuple[Operation, tuple[Touch, ...], tuple[Touch, ...]]] = []
     for operation in operations:
         operation.validate(catalog, dialect)
-        yield from operation.touches(catalog, dialect)
+        touched, alone = operation.touches(catalog, dialect), operation.alone(catalog, dialect)
+        for other, their_touched, their_alone in earlier:
+            pairs = [(mine, theirs) for mine in touched for theirs in their_alone]
+            pairs += [(mine, theirs) for mine in alone for theirs in their_touched]
+            if any(mine.overlaps(theirs) for mine, theirs in pairs):
+                raise Refused(
+                    f"cannot {other.describe()} and {operation.describe()} in one revision",
+                    remedy="write two revisions; the second waits for the contract of the first",
+                )
+        earlier.append((operation, touched, alone))
+        yield from touched
         catalog = operation.outcome(catalog, dialect)
 
 
@@ -317,14 +333,17 @@ def in_flight_claims(
     operations: Sequence[Operation], catalog: Catalog, dialect: Dialect, record: RevisionRecord
 ) -> Sequence[Touch]:
     """What a started revision still claims: nothing once its contract is done."""
-    if record.state in ("contracted", "purging", "purged"):
-        return ()
+    return () if record.state in ("contracted", "purging", "purged") else named(operations, catalog, dialect)
+
+
+def named(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Sequence[Touch]:
+    """What operations touch, as far as what they name is there."""
     found: list[Touch] = []
     for operation in operations:
         try:
             found += operation.touches(catalog, dialect)
         except Refused:
-            continue  # what it names is gone, so nothing can overlap with it
+            continue  # what it names is not there, so nothing can overlap with it
     return found
 
 

@@ -24,7 +24,7 @@ TABLE = """\
 [tool.migrator]
 # The URL comes from --database-url, MIGRATOR_DATABASE_URL or DATABASE_URL.
 # lock_timeout = "500ms"    # how long one try for a lock may hold others up
-# retention = "7d"          # how long a quarantined column is kept before a purge
+# retention = "7d"          # how long a quarantined column or table is kept before a purge
 """
 
 ADOPTED = """\

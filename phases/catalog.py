@@ -44,7 +44,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A privilege on one column. `grantee` is a quoted role or PUBLIC."""
+    """A privilege on a table or one column. `grantee` is a quoted role or PUBLIC."""
 
     privilege: str
     grantee: str
@@ -115,6 +115,8 @@ class Constraint:
     """`DEFERRABLE INITIALLY DEFERRED`, `DEFERRABLE` or empty."""
     references: TableName | None = None
     referenced_columns: tuple[str, ...] = ()
+    on_delete: str = ""
+    """`CASCADE`, `SET NULL` and so on, for a foreign key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,20 @@ class Table:
     pages: int = 0
     foreign_owner: str | None = None
     """The owner, where the session is no member of it and so cannot alter the table."""
+    owner: str = ""
+    """Quoted."""
+    comment: str | None = None
+    row_security: bool = False
+    grants: tuple[Grant, ...] = ()
+    """Privileges on the table as a whole, without its owner's."""
+    readers: tuple[str, ...] = ()
+    """Objects of other tables, and of none, that keep the server from dropping this one, foreign keys apart."""
+    partition_key: tuple[str, ...] = ()
+    """Columns of a partitioned table's key; empty text stands for an expression."""
+    bound: str = ""
+    """`FOR VALUES …` or `DEFAULT`, of a partition."""
+    partition_condition: str = ""
+    """What the rows of a partition have in common, as SQL."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     written: tuple[str, ...] = ()
@@ -196,6 +212,14 @@ class Table:
                 return constraint.columns
         return ()
 
+    def partial_readers(self) -> tuple[str, ...]:
+        """Roles that may do something to the table or to some columns, but not read all of it."""
+        readers = {grant.grantee for grant in self.grants if grant.privilege == "SELECT"}
+        if "PUBLIC" in readers:
+            return ()
+        granted = [*self.grants, *(grant for column in self.columns for grant in column.grants)]
+        return tuple(sorted({grant.grantee for grant in granted} - readers))
+
     def row_key(self) -> tuple[str, ...]:
         """Columns that name a row: primary key, else a unique key of NOT NULL columns."""
         if key := self.primary_key():
@@ -205,6 +229,17 @@ class Table:
             if index.unique and index.valid and key and all(self.column(c).not_null for c in key):
                 return key
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Enum:
+    """An enum type. Its name is a `TableName`, because tables and types share their names."""
+
+    name: TableName
+    labels: tuple[str, ...]
+    """In the order in which they sort."""
+    foreign_owner: str | None = None
+    """The owner, where the session is no member of it and so cannot alter the type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +261,7 @@ class Catalog:
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     relations: frozenset[TableName] = frozenset()
     """Every name taken by a table, view, index or sequence."""
+    enums: Mapping[TableName, Enum] = field(default_factory=dict)
 
     def name(self, table: str, schema: str | None = None) -> TableName:
         return TableName(schema or self.default_schema, table)
@@ -244,6 +280,21 @@ class Catalog:
         if elsewhere:
             hint = f'it exists in schema "{elsewhere[0]}": add schema="{elsewhere[0]}"'
         raise Refused(f'there is no table "{name}"', remedy=hint)
+
+    def enum(self, type_: str, schema: str | None = None) -> Enum:
+        """Find an enum type by its exact name.
+
+        Raises:
+            Refused: no such type; the message names the nearest one.
+        """
+        name = self.name(type_, schema)
+        if found := self.enums.get(name):
+            return found
+        hint = nearest(type_, [enum.name for enum in self.enums if enum.schema == name.schema])
+        elsewhere = sorted(enum.schema for enum in self.enums if enum.name == type_)
+        if elsewhere:
+            hint = f'it exists in schema "{elsewhere[0]}": add schema="{elsewhere[0]}"'
+        raise Refused(f'there is no enum type "{name}"', remedy=hint)
 
     def taken(self, name: str, schema: str) -> bool:
         """Whether a relation of that name exists in the schema."""

@@ -147,6 +147,8 @@ def undo_text(step: PlannedStep) -> str:
     if step.step.undo:
         verb = "restore" if step.phase is Phase.CONTRACT else "abort"
         return f"{verb}: {', then '.join(undo.name for undo in step.step.undo)}"
+    if step.step.stays:
+        return "none: an abort leaves it, and nobody is harmed"
     return "none" if step.phase is Phase.PURGE else "goes with the column or table it belongs to"
 
 

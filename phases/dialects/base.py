@@ -108,8 +108,29 @@ class Dialect(Protocol):
         where: str | None,
         using: str,
         include: Sequence[str],
+        only: bool = False,
     ) -> str:
-        """Write a plain CREATE INDEX statement. A key in parentheses is an expression."""
+        """Write a plain CREATE INDEX statement. A key in parentheses is an expression.
+
+        `only`: of a partitioned table, without its partitions.
+        """
+
+    def build_partition_index(self, table: TableName, name: str, create: str) -> Step:
+        """Build an index of a partition without blocking writes; undone only where no other index has it."""
+
+    def attach_partition_index(self, partition: TableName, index: str, parent: TableName) -> Changes:
+        """Make an index of a partition a part of the partitioned index `parent`."""
+
+    def detach_partition(
+        self, name: str, table: TableName, partition: TableName, referenced: Sequence[TableName]
+    ) -> Step:
+        """Detach. `referenced`: tables that foreign keys of the partitioned table reference."""
+
+    def attach_partition(self, name: str, table: Table, partition: Table, proof: Constraint) -> Step:
+        """Attach where it was. `proof`: a valid CHECK of the partition, dropped once it has served."""
+
+    def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
+        """Drop a partitioned index with all its parts. `tables`: the table and its partitions, from the top."""
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
         """Backfill: assign expressions to columns where `pending` holds."""
@@ -124,6 +145,23 @@ class Dialect(Protocol):
     def add_column(self, table: TableName, column: Column) -> Changes: ...
     def create_table(self, table: TableName, parts: Sequence[str], comment: str | None) -> Changes: ...
     def drop_table(self, table: TableName) -> Changes: ...
+    def rename_table(self, table: TableName, new: str) -> Changes: ...
+    def create_view(self, view: TableName, table: Table) -> Changes:
+        """A view of a table under another name, which whoever may use the table may use in the same way."""
+
+    def drop_view(self, view: TableName) -> Changes: ...
+    def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
+        """Drop a view of a table and give the table its name, at once."""
+
+    def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
+        """Drop a constraint of a table that nobody uses, naming no other table."""
+
+    def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
+        """Question for functions whose text has the name of a table, but for known ones (`schema.name`)."""
+
+    def published(self, table: TableName) -> str:
+        """Question for whoever is sent the changes of a table under its name."""
+
     def drop_column(self, table: TableName, column: str) -> Changes: ...
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
     def set_default(self, table: TableName, column: str, expression: str) -> Changes: ...
@@ -133,6 +171,7 @@ class Dialect(Protocol):
     def drop_not_null(self, table: TableName, column: str) -> Changes: ...
     def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes: ...
     def copy_column_properties(self, table: TableName, column: Column, target: str) -> Changes: ...
+    def add_enum_value(self, enum: TableName, value: str, before: str | None, after: str | None) -> Changes: ...
     def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes: ...
     def validate_constraint(self, table: TableName, name: str) -> Changes: ...
     def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes: ...

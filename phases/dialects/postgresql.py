@@ -7,12 +7,13 @@ Locking"; each was observed in `pg_locks` by the tests of this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
 from phases.model import (
@@ -49,7 +50,7 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers):
+class PostgreSQL(PostgreSQLTriggers, PostgreSQLTables):
     """The dialect of one PostgreSQL server.
 
     Args:
@@ -64,6 +65,10 @@ class PostgreSQL(PostgreSQLTriggers):
     render_type: Callable[[object], str]
     volatility_of: Callable[[str], Volatility]
     max_name_bytes: int = names.MAX_BYTES
+
+    @property
+    def _server(self) -> Server:
+        return self.server
 
     @property
     def _expressions(self) -> Expressions:
@@ -122,10 +127,12 @@ class PostgreSQL(PostgreSQLTriggers):
         where: str | None,
         using: str,
         include: Sequence[str],
+        only: bool = False,
     ) -> str:
         keys = ", ".join(key if key.startswith("(") else identifier(key) for key in columns)
+        target = f"ONLY {qualified(table)}" if only else qualified(table)
         parts = [
-            f"CREATE {'UNIQUE ' if unique else ''}INDEX {identifier(name)} ON {qualified(table)}",
+            f"CREATE {'UNIQUE ' if unique else ''}INDEX {identifier(name)} ON {target}",
             f"USING {identifier(using)} ({keys})",
         ]
         if include:
@@ -168,6 +175,13 @@ class PostgreSQL(PostgreSQLTriggers):
             state=state,
             undo=tuple(undo),
         )
+
+    def build_partition_index(self, table: TableName, name: str, create: str) -> Step:
+        built = self.build_index(table, name, create)
+        # Attached, it goes with the partitioned index, and cannot go without it.
+        alone = " AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits p WHERE p.inhrelid = i.indexrelid)"
+        undo = tuple(replace(u, state=u.state + alone) for u in built.undo if isinstance(u, RemoveIndex))
+        return replace(built, undo=undo)
 
     def _index_parts(self, schema: str, name: str) -> tuple[str, str, str]:
         full = qualified(TableName(schema, name))

@@ -15,11 +15,17 @@ from phases.operations.data import Backfill as Backfill
 from phases.operations.data import RunSQL as RunSQL
 from phases.operations.defaults import DropDefault as DropDefault
 from phases.operations.defaults import SetDefault as SetDefault
+from phases.operations.detach_partition import DetachPartition as DetachPartition
 from phases.operations.drop_column import DropColumn as DropColumn
+from phases.operations.drop_table import DropTable as DropTable
+from phases.operations.enums import AddEnumValue as AddEnumValue
 from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex
 from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
 from phases.operations.rename_column import RenameColumn as RenameColumn
+from phases.operations.rename_table import RenameTable as RenameTable
+from phases.operations.renames import RenameConstraint as RenameConstraint
+from phases.operations.renames import RenameIndex as RenameIndex
 from phases.operations.transform_columns import TransformColumns as TransformColumns
 from phases.operations.unique import AddUnique as AddUnique

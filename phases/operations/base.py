@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog, Table
@@ -13,6 +13,9 @@ from phases.names import TRIGGER_PREFIX
 from phases.sql import identifier, qualified
 
 Steps = tuple[Step, ...]
+
+RENAMED = "view until its contract is done"
+"""Kind of a table that an operation of a revision in flight renames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Operation:
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         """What the operation claims until its contract is done: what it writes, and what its triggers read."""
+        return ()
+
+    def alone(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        """What no other operation of the same revision may touch."""
         return ()
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
@@ -130,8 +137,29 @@ def check_new_column(table: Table, column: str, dialect: Dialect) -> None:
         )
 
 
+def check_table_free(catalog: Catalog, name: TableName) -> None:
+    """Refuse a name that a table, view, index, sequence or type has."""
+    if catalog.taken(name.name, name.schema) or name in catalog.enums:
+        raise Refused(f'"{name}" already exists')
+
+
+def known_functions(functions: Sequence[str]) -> tuple[str, ...]:
+    return (functions,) if isinstance(functions, str) else tuple(functions)
+
+
+def mentions(table: TableName, known: Sequence[str], dialect: Dialect, remedy: str) -> Precheck:
+    """Ask for functions whose text names a table: the server does not know that they need it."""
+    return Precheck(
+        dialect.functions_naming(table, known),
+        f'the text of functions has the name of "{table}"',
+        f'{remedy}, and say so: functions=["schema.function", …]',
+    )
+
+
 def check_ordinary(table: Table, what: str) -> None:
     """Refuse tables whose rows live somewhere else."""
+    if table.kind == RENAMED:
+        raise Refused(f'"{table.name}" is a {RENAMED}', remedy="do it in a later revision, once that contract is done")
     if table.kind != "table" or table.parents or table.children:
         kind = table.kind if table.kind != "table" else "table in an inheritance tree"
         raise Refused(

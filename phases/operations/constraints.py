@@ -33,6 +33,19 @@ def check_free(table: Table, name: str, dialect: Dialect) -> None:
         raise Refused(f'"{table.name}" already has a constraint "{name}"', remedy="give it another name=")
 
 
+def find_constraint(table: Table, name: str) -> Constraint:
+    """Find a constraint of a table by its exact name.
+
+    Raises:
+        Refused: no such constraint; the message names the nearest one.
+    """
+    for constraint in table.constraints:
+        if constraint.name == name:
+            return constraint
+    hint = nearest(name, [constraint.name for constraint in table.constraints])
+    raise Refused(f'"{table.name}" has no constraint "{name}"', remedy=hint)
+
+
 def declared(dialect: Dialect, table: Table, constraint: Constraint) -> tuple[Step, Step]:
     """Declare, which checks new rows; then validate, which reads the old ones under a weak lock."""
     drop = dialect.together(
@@ -212,21 +225,15 @@ class DropConstraint(Operation):
     def describe(self) -> str:
         return f"drop constraint {self.name} of {self.table}"
 
-    def _find(self, catalog: Catalog) -> tuple[Table, Constraint]:
-        table = catalog.table(self.table, self.schema)
-        for constraint in table.constraints:
-            if constraint.name == self.name:
-                return table, constraint
-        hint = nearest(self.name, [c.name for c in table.constraints])
-        raise Refused(f'"{table.name}" has no constraint "{self.name}"', remedy=hint)
-
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
-        table, constraint = self._find(catalog)
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.name)
         covered = (Touch(table.name, column) for column in constraint.columns)
         return Touch(table.name, f"constraint {self.name}"), *covered
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
-        table, constraint = self._find(catalog)
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.name)
         check_ordinary(table, "DropConstraint")
         if constraint.kind in (ConstraintKind.PRIMARY, ConstraintKind.EXCLUSION):
             raise Refused(f'"{self.name}" is a {constraint.kind} constraint, which cannot be brought back online')
@@ -238,7 +245,8 @@ class DropConstraint(Operation):
                 )
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        table, constraint = self._find(catalog)
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.name)
         dropped = dialect.drop_constraint(table.name, constraint)
         undo = self._back(table, constraint, dialect)
         return (dialect.together(f"drop {constraint.kind} {self.name}", dropped, undo=undo),)
@@ -255,7 +263,8 @@ class DropConstraint(Operation):
         return steps if constraint.validated else steps[:1]
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
-        table, constraint = self._find(catalog)
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.name)
         kept = tuple(c for c in table.constraints if c is not constraint)
         indexes = tuple(i for i in table.indexes if i.constraint != constraint.name)
         return catalog.with_table(replace(table, constraints=kept, indexes=indexes))

@@ -11,7 +11,7 @@ from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import Lock, LockMode, Loss, TableName
 from phases.operations.add_column import check_default
-from phases.operations.base import Operation, Steps, Touch, check_name
+from phases.operations.base import RENAMED, Operation, Steps, Touch, check_name, check_ordinary, check_table_free
 from phases.operations.data import RunSQL
 from phases.sql import identifier, listed, qualified
 
@@ -84,8 +84,7 @@ class CreateTable(Operation):
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         check_name(self.table, dialect, "table")
         name = catalog.name(self.table, self.schema)
-        if catalog.taken(name.name, name.schema):
-            raise Refused(f'"{name}" already exists')
+        check_table_free(catalog, name)
         if not self.columns:
             raise Refused(f'table "{name}" would have no columns')
         seen: set[str] = set()
@@ -97,7 +96,10 @@ class CreateTable(Operation):
             if column.default is not None:
                 check_default(column.default, dialect)
             if column.references is not None and column.references[0] != self.table:
-                catalog.table(column.references[0], self.schema).column(column.references[1])
+                other = catalog.table(column.references[0], self.schema)
+                other.column(column.references[1])
+                if other.kind == RENAMED:
+                    check_ordinary(other, "CreateTable")
 
     def _facts(self, column: Column, dialect: Dialect) -> facts.Column:
         sequence = facts.Sequence("", "", column.identity) if column.identity else None

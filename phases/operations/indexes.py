@@ -21,6 +21,7 @@ from phases.operations.base import (
     reads,
     row_key_text,
 )
+from phases.operations.partitions import PartitionedIndex, check_indexable, is_partitioned
 from phases.sql import identifier, qualified
 
 
@@ -41,9 +42,30 @@ def duplicates(table: Table, columns: Sequence[str], where: str | None = None) -
     return Precheck(sql, problem, "make them differ first", needed, asks="the key")
 
 
+def find_index(catalog: Catalog, name: str, schema: str | None) -> tuple[Table, Index]:
+    """Find an index by its exact name, and its table.
+
+    Raises:
+        Refused: no such index; the message names the nearest one.
+    """
+    full = catalog.name(name, schema)
+    known = []
+    for table in catalog.tables.values():
+        for index in table.indexes:
+            if TableName(index.schema, index.name) == full:
+                return table, index
+            if index.schema == full.schema:
+                known.append(index.name)
+    raise Refused(f'there is no index "{full}"', remedy=nearest(name, known))
+
+
 @dataclass(frozen=True)
 class CreateIndex(Operation):
     """Build an index concurrently.
+
+    Of a partitioned table it is built partition by partition, each concurrently,
+    and put together; partitions made meanwhile get theirs at once. An abort drops
+    it with a short lock on the table and all its partitions.
 
     Args:
         table: exact name of the table.
@@ -77,7 +99,11 @@ class CreateIndex(Operation):
     def index_name(self) -> str:
         if self.name is not None:
             return self.name
-        return names.composed(self.table, *("expr" if key.startswith("(") else key for key in self.columns), "idx")
+        return names.composed(self.table, *self._words, "idx")
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        return tuple("expr" if key.startswith("(") else key for key in self.columns)
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
@@ -88,7 +114,10 @@ class CreateIndex(Operation):
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
-        check_ordinary(table, "CreateIndex")
+        if is_partitioned(table) and not table.parents:
+            check_indexable(catalog, table, self.columns, unique=self.unique)
+        elif table.kind != "partition" or table.children:
+            check_ordinary(table, "CreateIndex")
         check_name(self.index_name, dialect, "index")
         if catalog.taken(self.index_name, table.name.schema):
             raise Refused(f'"{table.name.schema}.{self.index_name}" already exists', remedy="give it another name=")
@@ -108,31 +137,37 @@ class CreateIndex(Operation):
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        create = dialect.index_statement(
-            table.name,
-            self.index_name,
+        if is_partitioned(table):
+            return self._partitioned(catalog, dialect, table).steps()
+        return (dialect.build_index(table.name, self.index_name, self._statement(dialect, table.name)),)
+
+    def _partitioned(self, catalog: Catalog, dialect: Dialect, table: Table) -> PartitionedIndex:
+        def write(part: TableName, name: str, only: bool) -> str:
+            return self._statement(dialect, part, name, only=only)
+
+        return PartitionedIndex(catalog, dialect, table, self.index_name, self._words, write)
+
+    def _statement(self, dialect: Dialect, table: TableName, name: str | None = None, *, only: bool = False) -> str:
+        return dialect.index_statement(
+            table,
+            name or self.index_name,
             self.columns,
             unique=self.unique,
             where=self.where,
             using=self.using,
             include=self.include,
+            only=only,
         )
-        return (dialect.build_index(table.name, self.index_name, create),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
-        create = dialect.index_statement(
-            table.name,
-            self.index_name,
-            self.columns,
-            unique=self.unique,
-            where=self.where,
-            using=self.using,
-            include=self.include,
-        )
+        create = self._statement(dialect, table.name)
         columns = tuple(key for key in (*self.columns, *self.include) if not key.startswith("("))
         index = Index(table.name.schema, self.index_name, create, columns, unique=self.unique)
-        return catalog.with_table(replace(table, indexes=(*table.indexes, index)))
+        changed = catalog.with_table(replace(table, indexes=(*table.indexes, index)))
+        if not is_partitioned(table):
+            return changed
+        return replace(changed, relations=changed.relations | self._partitioned(catalog, dialect, table).parts())
 
     def inverse(self) -> tuple[Operation, ...]:
         return (DropIndex(self.index_name, schema=self.schema),)
@@ -153,23 +188,12 @@ class DropIndex(Operation):
     def describe(self) -> str:
         return f"drop index {self.index}"
 
-    def _find(self, catalog: Catalog) -> tuple[Table, Index]:
-        name = catalog.name(self.index, self.schema)
-        known = []
-        for table in catalog.tables.values():
-            for index in table.indexes:
-                if TableName(index.schema, index.name) == name:
-                    return table, index
-                if index.schema == name.schema:
-                    known.append(index.name)
-        raise Refused(f'there is no index "{name}"', remedy=nearest(self.index, known))
-
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         return Touch(table.name, f"index {index.name}"), *(Touch(table.name, column) for column in index.columns)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         check_ordinary(table, "DropIndex")
         if index.constraint is not None:
             raise Refused(
@@ -180,7 +204,7 @@ class DropIndex(Operation):
             raise Refused(f'index "{index.name}" is the replica identity of "{table.name}"')
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         undo = [dialect.build_index(table.name, index.name, index.definition, undo=False)]
         if index.comment is not None:
             comment = dialect.comment_on_index(table.name, index.name, index.comment)
@@ -188,7 +212,7 @@ class DropIndex(Operation):
         return (dialect.remove_index(table.name, index, undo=undo),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
-        table, index = self._find(catalog)
+        table, index = find_index(catalog, self.index, self.schema)
         kept = tuple(i for i in table.indexes if i is not index)
         smaller = catalog.with_table(replace(table, indexes=kept))
         return replace(smaller, relations=smaller.relations - {TableName(index.schema, index.name)})

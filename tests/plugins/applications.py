@@ -40,6 +40,7 @@ class Shape:
     `values` makes, for each column it writes, a value from the writer's name and a number.
     `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
     `distinct`: it never writes one value to two rows. `unprepared`: its connections hold no prepared statements.
+    `copies`: it uses COPY … FROM, which no view can.
     """
 
     values: Mapping[str, Values]
@@ -48,6 +49,7 @@ class Shape:
     unique: str | None = None
     distinct: bool = False
     unprepared: bool = False
+    copies: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -125,7 +127,8 @@ class PlainClient(Client):
         if self.shape.unprepared:
             options |= {"prepare_threshold": None, "application_name": "shop unprepared"}
         with psycopg.connect(self.url, autocommit=True, **options) as self.connection:
-            actions = [self.insert, self.copy_in, self.many, self.update, self.shared, self.upsert, self.delete]
+            copies = [self.copy_in] if self.shape.copies else []
+            actions = [self.insert, *copies, self.many, self.update, self.shared, self.upsert, self.delete]
             yield [*actions, self.read, self.copy_out] if self.reading else actions
 
     def quoted(self) -> str:

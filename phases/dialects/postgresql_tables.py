@@ -1,0 +1,154 @@
+"""Whole tables, and types, on PostgreSQL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from phases.catalog import Constraint, Grant, Server, Table
+from phases.dialects.base import Change, Changes
+from phases.model import Lock, LockMode, Step, TableName, Transaction
+from phases.names import PREFIX
+from phases.sql import identifier, listed, literal, qualified
+
+INVOKER_SINCE = (15, 0)
+"""Views that check privileges and row security of whoever uses them, not of their owner."""
+
+REVOKE_BODY = """
+DECLARE
+  granted record;
+BEGIN
+  FOR granted IN
+    SELECT DISTINCT CASE WHEN x.grantee = 0 THEN 'PUBLIC'
+                         ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(x.grantee)) END AS role
+    FROM pg_catalog.pg_class c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) x
+    WHERE c.oid = {view}::pg_catalog.regclass AND x.grantee <> c.relowner
+  LOOP
+    EXECUTE 'REVOKE ALL ON {full} FROM ' || granted.role;
+  END LOOP;
+END
+"""
+
+FUNCTIONS_NAMING = """
+SELECT DISTINCT n.nspname || '.' || p.proname
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migrator')
+  AND p.proname !~ {ours} AND p.prosrc {matches} {pattern}
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  AND n.nspname || '.' || p.proname <> ALL (ARRAY[{known}]::text[])
+ORDER BY 1 LIMIT 5
+"""
+
+
+class PostgreSQLTables:
+    """The part of the PostgreSQL dialect that sees no columns."""
+
+    __slots__ = ()
+
+    @property
+    def _server(self) -> Server:
+        raise TypeError("the dialect has the server")
+
+    def rename_table(self, table: TableName, new: str) -> Changes:
+        lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
+        return (Change(f"ALTER TABLE {qualified(table)} RENAME TO {identifier(new)}", (lock,)),)
+
+    def create_view(self, view: TableName, table: Table) -> Changes:
+        full, source = qualified(view), qualified(table.name)
+        names = listed(column.name for column in table.columns)
+        # Reading any column of such a view takes the right to read every column of the table.
+        invoker = self._server.version >= INVOKER_SINCE and not table.partial_readers()
+        options = " WITH (security_invoker = true)" if invoker else ""
+        made = [
+            f"CREATE VIEW {full}{options} AS SELECT {names} FROM {source}",
+            # ALTER DEFAULT PRIVILEGES may have given it away to roles that may not use the table.
+            "DO " + literal(REVOKE_BODY.format(view=literal(full), full=full.replace("'", "''"))),
+        ]
+        made += [self._grant(grant, full) for grant in table.grants]
+        made += [self._grant(grant, full, column.name) for column in table.columns for grant in column.grants]
+        if table.comment is not None:
+            made.append(f"COMMENT ON VIEW {full} IS {literal(table.comment)}")
+        for column in table.columns:
+            if column.comment is not None:
+                made.append(f"COMMENT ON COLUMN {full}.{identifier(column.name)} IS {literal(column.comment)}")
+        made.append(f"ALTER VIEW {full} OWNER TO {table.owner}")
+        return tuple(Change(sql) for sql in made)
+
+    @staticmethod
+    def _grant(grant: Grant, relation: str, column: str | None = None) -> str:
+        part = f" ({identifier(column)})" if column is not None else ""
+        option = " WITH GRANT OPTION" if grant.grantable else ""
+        return f"GRANT {grant.privilege}{part} ON {relation} TO {grant.grantee}{option}"
+
+    def drop_view(self, view: TableName) -> Changes:
+        # LOCK TABLE of a view would lock the table under it, too.
+        return (Change(f"DROP VIEW {qualified(view)}"),)
+
+    def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
+        # The view first, as everybody else who uses it locks it before the table under it.
+        locks = (Lock(view, LockMode.ACCESS_EXCLUSIVE), Lock(table, LockMode.ACCESS_EXCLUSIVE))
+        changes = (*self.drop_view(view), *self.rename_table(table, view.name))
+        return Transaction(name=name, statements=tuple(change.sql for change in changes), locks=locks)
+
+    def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
+        lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
+        return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", (lock,)),)
+
+    def attach_partition_index(self, partition: TableName, index: str, parent: TableName) -> Changes:
+        # It locks the index, which keeps out whoever uses the partition; only a table can be asked for first.
+        lock = Lock(partition, LockMode.ACCESS_EXCLUSIVE)
+        full = qualified(TableName(partition.schema, index))
+        return (Change(f"ALTER INDEX {qualified(parent)} ATTACH PARTITION {full}", (lock,)),)
+
+    def detach_partition(
+        self, name: str, table: TableName, partition: TableName, referenced: Sequence[TableName]
+    ) -> Step:
+        # In the order in which statements that use them lock them. CONCURRENTLY would leave a CHECK behind, and
+        # wait for every transaction there is.
+        exclusive = [Lock(each, LockMode.ACCESS_EXCLUSIVE) for each in (table, partition)]
+        others = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in dict.fromkeys(referenced)]
+        sql = f"ALTER TABLE {qualified(table)} DETACH PARTITION {qualified(partition)}"
+        return Transaction(name=name, statements=(sql,), locks=(*exclusive, *others))
+
+    def attach_partition(self, name: str, table: Table, partition: Table, proof: Constraint) -> Step:
+        # Nobody waits who uses the partitioned table; `proof` saves reading the rows under the other lock.
+        keys = [c.references for c in table.constraints if c.references]
+        locks = (
+            Lock(table.name, LockMode.SHARE_UPDATE_EXCLUSIVE),
+            Lock(partition.name, LockMode.ACCESS_EXCLUSIVE),
+            *(Lock(key, LockMode.SHARE_ROW_EXCLUSIVE) for key in dict.fromkeys(keys)),
+        )
+        full = qualified(partition.name)
+        statements = (
+            f"ALTER TABLE {qualified(table.name)} ATTACH PARTITION {full} {partition.bound}",
+            f"ALTER TABLE {full} DROP CONSTRAINT {identifier(proof.name)}",
+        )
+        return Transaction(name=name, statements=statements, locks=locks)
+
+    def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
+        locks = tuple(Lock(table, LockMode.ACCESS_EXCLUSIVE) for table in tables)
+        return Transaction(name=name, statements=(f"DROP INDEX {qualified(index)}",), locks=locks)
+
+    def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
+        # As a word of its own; in capitals, too, where the name is one that need not be quoted.
+        name = re.sub(r"([^\w])", r"\\\1", table.name)
+        pattern = rf"(^|[^[:alnum:]_$]){name}($|[^[:alnum:]_$])"
+        return FUNCTIONS_NAMING.format(
+            ours=literal(f"^{PREFIX}"),
+            matches="~*" if table.name == table.name.lower() else "~",
+            pattern=literal(pattern),
+            known=", ".join(literal(function) for function in known),
+        )
+
+    def published(self, table: TableName) -> str:
+        return (
+            "SELECT t.pubname FROM pg_catalog.pg_publication_tables t"
+            f" WHERE t.schemaname = {literal(table.schema)} AND t.tablename = {literal(table.name)}"
+        )
+
+    def add_enum_value(self, enum: TableName, value: str, before: str | None, after: str | None) -> Changes:
+        # The lock it takes is on the type, and keeps out nothing but another ALTER TYPE of it.
+        place = f" BEFORE {literal(before)}" if before is not None else ""
+        place = f" AFTER {literal(after)}" if after is not None else place
+        return (Change(f"ALTER TYPE {qualified(enum)} ADD VALUE IF NOT EXISTS {literal(value)}{place}"),)

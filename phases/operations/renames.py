@@ -1,0 +1,143 @@
+"""Rename what statements seldom name: indexes and constraints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from phases.catalog import Catalog, Constraint, Index, Table
+from phases.dialects.base import Dialect
+from phases.errors import Refused
+from phases.model import TableName
+from phases.operations.base import Operation, Steps, Touch, check_name, check_not_written, check_ordinary
+from phases.operations.constraints import check_free, find_constraint
+from phases.operations.indexes import find_index
+
+
+def check_relation_free(catalog: Catalog, name: str, schema: str) -> None:
+    """Refuse a name that a table, view, index or sequence has."""
+    if catalog.taken(name, schema):
+        raise Refused(f'"{TableName(schema, name)}" already exists', remedy="choose another name")
+
+
+def with_renamed_index(catalog: Catalog, table: Table, index: Index, renamed: Index) -> Catalog:
+    """The catalog in which an index of a table has another name."""
+    indexes = tuple(renamed if i is index else i for i in table.indexes)
+    changed = catalog.with_table(replace(table, indexes=indexes))
+    return replace(changed, relations=changed.relations - {TableName(index.schema, index.name)})
+
+
+@dataclass(frozen=True)
+class RenameIndex(Operation):
+    """Rename an index, at once: no statement of an application names one.
+
+    Hints in comments (`pg_hint_plan`) do: give them both names first.
+
+    Args:
+        old: exact name of the index.
+        new: exact name it gets.
+        schema: its schema; the connection's default where not given.
+    """
+
+    old: str
+    new: str
+    schema: str | None = None
+
+    def describe(self) -> str:
+        return f"rename index {self.old} to {self.new}"
+
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table, _ = find_index(catalog, self.old, self.schema)
+        return tuple(Touch(table.name, f"index {name}") for name in (self.old, self.new))
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table, index = find_index(catalog, self.old, self.schema)
+        check_ordinary(table, "RenameIndex")
+        check_name(self.new, dialect, "index")
+        check_relation_free(catalog, self.new, index.schema)
+        check_not_written(table, index.columns, f'"{self.old}" covers')
+        if index.constraint is not None:
+            raise Refused(
+                f'index "{index.name}" serves the constraint "{index.constraint}" and has its name',
+                remedy=f'rename both: RenameConstraint("{table.name.name}", "{index.constraint}", "{self.new}")',
+            )
+
+    def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table, _ = find_index(catalog, self.old, self.schema)
+        back = dialect.rename_index(table.name, self.new, self.old)
+        undo = dialect.together(f"rename index {self.new} to {self.old}", back)
+        changes = dialect.rename_index(table.name, self.old, self.new)
+        return (dialect.together(self.describe(), changes, undo=(undo,)),)
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        table, index = find_index(catalog, self.old, self.schema)
+        return with_renamed_index(catalog, table, index, replace(index, name=self.new))
+
+    def inverse(self) -> tuple[Operation, ...]:
+        return (RenameIndex(self.new, self.old, schema=self.schema),)
+
+
+@dataclass(frozen=True)
+class RenameConstraint(Operation):
+    """Rename a constraint, in the contract; its index, where it has one, goes with it.
+
+    It can have one name at a time, and the old version counts on the one it
+    knows: in `ON CONFLICT ON CONSTRAINT`, in `SET CONSTRAINTS`, in the name it
+    looks for in an error. The new version lives to see both, so it must name
+    neither (`ON CONFLICT (columns)`) or bear both.
+
+    Args:
+        table: exact name of the table.
+        old: exact name of the constraint.
+        new: exact name it gets.
+        schema: schema of the table; the connection's default where not given.
+    """
+
+    table: str
+    old: str
+    new: str
+    schema: str | None = None
+
+    def describe(self) -> str:
+        return f"rename constraint {self.table}.{self.old} to {self.new}"
+
+    def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table = catalog.table(self.table, self.schema)
+        covered = [c.columns for c in table.constraints if c.name == self.old]
+        names = (f"{kind} {name}" for kind in ("constraint", "index") for name in (self.old, self.new))
+        return tuple(
+            Touch(table.name, part) for part in (*names, *(column for columns in covered for column in columns))
+        )
+
+    def validate(self, catalog: Catalog, dialect: Dialect) -> None:
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.old)
+        check_ordinary(table, "RenameConstraint")
+        check_free(table, self.new, dialect)
+        check_not_written(table, constraint.columns, f'"{self.old}" covers')
+        if self._index(table, constraint) is not None:
+            check_relation_free(catalog, self.new, table.name.schema)
+
+    @staticmethod
+    def _index(table: Table, constraint: Constraint) -> Index | None:
+        return next((index for index in table.indexes if index.constraint == constraint.name), None)
+
+    def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        table = catalog.table(self.table, self.schema).name
+        back = dialect.rename_constraint(table, self.new, self.old)
+        undo = dialect.together(f"rename constraint {self.table}.{self.new} to {self.old}", back)
+        changes = dialect.rename_constraint(table, self.old, self.new)
+        return (dialect.together(self.describe(), changes, undo=(undo,)),)
+
+    def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.old)
+        index = self._index(table, constraint)
+        renamed = replace(constraint, name=self.new, index=self.new if index is not None else constraint.index)
+        constraints = tuple(renamed if c is constraint else c for c in table.constraints)
+        changed = replace(table, constraints=constraints)
+        if index is None:
+            return catalog.with_table(changed)
+        return with_renamed_index(catalog, changed, index, replace(index, name=self.new, constraint=self.new))
+
+    def inverse(self) -> tuple[Operation, ...]:
+        return (RenameConstraint(self.table, self.new, self.old, schema=self.schema),)
