@@ -33,6 +33,7 @@ NAMES = (
     "DropIndex",
     "Backfill",
     "RunSQL",
+    "Todo",
 )
 ABOUT = {
     "database_url": "The database; in a committed file without a password.",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RunSQL,
         SetDefault,
         SetNotNull,
+        Todo,
     )
 
 __version__ = "0.1.0"
@@ -51,6 +52,7 @@ __all__ = [
     "RunSQL",
     "SetDefault",
     "SetNotNull",
+    "Todo",
 ]
 
 

@@ -211,12 +211,13 @@ def operations_of(revision: Revision) -> Sequence[Operation]:
 
 
 def refused(revision: Revision, refusal: Refused) -> PlanRefused:
+    line = revision.line if refusal.operation is None else revision.line_of(refusal.operation)
     return PlanRefused(
-        f"{revision.path}:{revision.line}: {refusal.reason}",
+        f"{revision.path}:{line}: {refusal.reason}",
         next_step=refusal.remedy,
         revision=revision.id,
         file=str(revision.path),
-        line=revision.line,
+        line=line,
     )
 
 
@@ -237,10 +238,14 @@ def exists(touch: Touch, catalog: Catalog) -> bool:
 
 def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Touch]:
     """What a revision touches, each operation seen on the catalog its predecessors leave."""
-    for operation in operations:
-        operation.validate(catalog, dialect)
-        yield from operation.touches(catalog, dialect)
-        catalog = operation.outcome(catalog, dialect)
+    for number, operation in enumerate(operations):
+        try:
+            operation.validate(catalog, dialect)
+            yield from operation.touches(catalog, dialect)
+            catalog = operation.outcome(catalog, dialect)
+        except Refused as refusal:
+            refusal.operation = number
+            raise
 
 
 def refuse_overlap(touched: Sequence[Touch], busy: Mapping[str, Sequence[Touch]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from migrator.migration import Migration
 from phases.errors import nearest
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from alembic.script import Script, ScriptDirectory
 
     from migrator.settings import Settings
@@ -42,6 +44,14 @@ class Revision:
     @property
     def digest(self) -> str:
         return self.migration.digest if self.migration else ""
+
+    def line_of(self, operation: int) -> int:
+        """The line where an operation of the migration begins, counted from 0; that of the migration if unknown."""
+        for node in ast.parse(self.path.read_text(encoding="utf-8")).body:
+            made = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+            if node.lineno == self.line and isinstance(made, ast.Call) and operation < len(made.args):
+                return made.args[operation].lineno
+        return self.line
 
 
 def as_tuple(value: Any) -> tuple[str, ...]:
@@ -73,7 +83,11 @@ class RevisionGraph:
             RevisionError: a file does not import, an id is given twice, a down revision is missing, or the
                 graph has a cycle; names the file.
         """
-        directory = script_directory(settings)
+        return cls.of(script_directory(settings))
+
+    @classmethod
+    def of(cls, directory: ScriptDirectory) -> RevisionGraph:
+        """Read the revisions of a directory that Alembic has opened; raises what `load` raises."""
         found = scripts(directory)
         names = by_label(found)
         return cls(directory, {script.revision: revision_of(script, names) for script in found})
@@ -131,6 +145,20 @@ class RevisionGraph:
         raise RevisionError(f'there is no revision "{name}"', next_step=hint or "migrator status")
 
 
+def alembic_config(settings: Settings) -> Config:
+    """Alembic's configuration of the project, with the script directory that ours names."""
+    from alembic.config import Config
+
+    files = [settings.directory / name for name in ("alembic.ini", "pyproject.toml")]
+    ini, toml = (str(file) if file.is_file() else None for file in files)
+    location = settings.script_location
+    if ":" not in location:  # else a folder inside a package, which Alembic finds
+        location = str(settings.scripts)
+    config = Config(ini, toml)
+    config.set_main_option("script_location", location.replace("%", "%%"))
+    return config
+
+
 def script_directory(settings: Settings) -> ScriptDirectory:
     """Alembic's view of the script directory, as its own configuration describes it.
 
@@ -139,22 +167,14 @@ def script_directory(settings: Settings) -> ScriptDirectory:
     """
     import configparser
 
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
-    files = [settings.directory / name for name in ("alembic.ini", "pyproject.toml")]
-    ini, toml = (str(file) if file.is_file() else None for file in files)
-    location = settings.script_location
-    if ":" not in location:  # else a folder inside a package, which Alembic finds
-        location = str(settings.scripts)
     try:
-        config = Config(ini, toml)
-        config.set_main_option("script_location", location.replace("%", "%%"))
-        directory = ScriptDirectory.from_config(config)
+        directory = ScriptDirectory.from_config(alembic_config(settings))
     except (CommandError, configparser.Error, ImportError) as problem:
         raise SettingsError(
-            f"there is no script directory {location}: {str(problem).splitlines()[0]}",
+            f"there is no script directory {settings.script_location}: {str(problem).splitlines()[0]}",
             next_step="migrator init",
             source=settings.source("script_location"),
         ) from None

@@ -3,6 +3,7 @@
 COMMANDS = {
     "init": "Set up a project, or adopt an existing Alembic one.",
     "new": "Write a revision file.",
+    "check": "Say whether the models ask for something that no revision does.",
     "plan": "Show what would be done, in which steps, under which locks.",
     "apply": "Run what may run: expand and migrate; contract and purge when asked.",
     "status": "Show where every revision stands.",

@@ -19,4 +19,5 @@ from phases.operations.indexes import DropIndex as DropIndex
 from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
 from phases.operations.rename_column import RenameColumn as RenameColumn
+from phases.operations.todo import Todo as Todo
 from phases.operations.unique import AddUnique as AddUnique
