@@ -52,8 +52,8 @@ def added(op: ops.AddColumnOp) -> Proposal:
         Todo(f"add {target}: which value do rows get that are written without it?"),
         "NOT NULL without a default. An expression over the other columns, a default, or NULL allowed:",
         calls(
-            changed(made, nullable=False, fill="…"),
-            changed(made, nullable=False, default=constant(column) or "…"),
+            changed(made, nullable=False, fill=constant(column) or "…"),
+            changed(made, nullable=False, default="…"),
             made,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,14 +47,15 @@ def replaced(found: Sequence[ops.MigrateOperation]) -> frozenset[str]:
     return frozenset(name for name in leaving & coming if name is not None)
 
 
-def proposed(op: Any, twice: frozenset[str]) -> Proposal | None:
+def proposed(op: Any, twice: frozenset[str], default: str) -> Proposal | None:
     """One index or constraint.
 
     Args:
         twice: names that leave and come back. Both exist for a while, so one of them needs another name.
+        default: the schema of names that are given none.
     """
     name = name_of(op)
-    made = creation(op) if isinstance(op, ops.CreateIndexOp | ops.AddConstraintOp) else removal(op)
+    made = creation(op, default) if isinstance(op, ops.CreateIndexOp | ops.AddConstraintOp) else removal(op)
     if name not in twice:
         return made
     if isinstance(op, ops.DropIndexOp | ops.DropConstraintOp):
@@ -91,8 +93,8 @@ def removal(op: Any) -> Proposal:
     return Proposal(DropConstraint(op.table_name, str(op.constraint_name), schema=op.schema))
 
 
-def creation(op: Any) -> Proposal:
-    table, schema, name = table_of(op), schema_of(op), name_of(op)
+def creation(op: Any, default: str) -> Proposal:
+    table, schema, name = table_of(op), tables.unless(default, schema_of(op)), name_of(op)
     match op:
         case ops.CreateIndexOp():
             return new_index(op)
@@ -101,14 +103,14 @@ def creation(op: Any) -> Proposal:
         case ops.CreateCheckConstraintOp():
             return Proposal(AddCheck(table, compiled(op.to_constraint().sqltext), name=name, schema=schema))
         case ops.CreateForeignKeyOp():
-            return new_foreign_key(op)
+            return new_foreign_key(op, default)
     return as_sql(op)
 
 
-def new_foreign_key(op: ops.CreateForeignKeyOp) -> Proposal:
+def new_foreign_key(op: ops.CreateForeignKeyOp, default: str) -> Proposal:
     if any(op.kw.get(word) for word in ("deferrable", "initially", "match")):
         return as_sql(op)
-    schema, to_schema = op.kw.get("source_schema"), op.kw.get("referent_schema")
+    schema, to_schema = tables.schemas(op.kw.get("source_schema"), op.kw.get("referent_schema"), default)
     return Proposal(
         AddForeignKey(
             op.source_table,
@@ -119,7 +121,7 @@ def new_foreign_key(op: ops.CreateForeignKeyOp) -> Proposal:
             on_update=op.kw.get("onupdate"),
             name=name_of(op),
             schema=schema,
-            to_schema=to_schema if to_schema != schema else None,
+            to_schema=to_schema,
         )
     )
 
@@ -144,7 +146,11 @@ def as_sql(op: Any) -> Proposal:
 
 def new_index(op: ops.CreateIndexOp) -> Proposal:
     keys = [key_text(expression) for expression in op.columns]
-    odd = sorted(set(op.kw) - KNOWN_OPTIONS - {name for name, value in op.kw.items() if value is None or value is False or value == {}})
+    odd = sorted(
+        set(op.kw)
+        - KNOWN_OPTIONS
+        - {name for name, value in op.kw.items() if value is None or value is False or value == {}}
+    )
     if odd or None in keys:
         return odd_index(op, odd[0] if odd else "an order of its keys")
     where = op.kw.get("postgresql_where")
@@ -176,7 +182,13 @@ def key_text(expression: Any) -> str | None:
     ordering = (operators.desc_op, operators.asc_op, operators.nulls_first_op, operators.nulls_last_op)
     if isinstance(expression, UnaryExpression) and expression.modifier in ordering:
         return None
-    return f"({compiled(expression)})"
+    text = compiled(expression)
+    return None if text != without_order(text) else f"({text})"
+
+
+def without_order(key: str) -> str:
+    """The expression of a key, without the order it may be given."""
+    return re.sub(r"(?i)(\s+(ASC|DESC))?(\s+NULLS\s+(FIRST|LAST))?\s*$", "", key)
 
 
 def odd_index(op: ops.CreateIndexOp, what: str) -> Proposal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from migrator.autogenerate.types import default_text, type_text
@@ -44,5 +45,5 @@ def is_serial(column: Column[Any], default: str | None) -> bool:
 
 
 def plain_text(expression: str) -> str:
-    """An expression without what the server adds when it writes it back."""
-    return "".join(expression.replace("::regclass", "").split()).lower()
+    """An expression without the brackets and casts that the server adds when it writes it back."""
+    return re.sub(r"::regclass|[\s()]", "", expression).lower()

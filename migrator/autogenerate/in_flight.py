@@ -10,7 +10,7 @@ from alembic.operations import ops
 
 from linters.parsing import PostgresExpressions
 from migrator.autogenerate import tables
-from migrator.autogenerate.constraints import name_of, schema_of, table_of
+from migrator.autogenerate.constraints import name_of, schema_of, table_of, without_order
 from migrator.autogenerate.types import compiled
 from migrator.introspection import IGNORED_SCHEMAS, read_catalog, volatility_reader
 from migrator.planning import dialect_for, finished, in_flight_claims, operations_of
@@ -139,7 +139,9 @@ def columns_of(op: Any) -> list[str]:
     found: list[str] = []
     for key in getattr(op, "columns", ()):
         plain = key if isinstance(key, str) else getattr(key, "name", None)
-        found += [plain] if isinstance(plain, str) else sorted(PostgresExpressions().columns(compiled(key)))
+        found += (
+            [plain] if isinstance(plain, str) else sorted(PostgresExpressions().columns(without_order(compiled(key))))
+        )
     return found
 
 

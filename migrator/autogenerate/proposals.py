@@ -81,7 +81,7 @@ def ranked_of(op: ops.MigrateOperation, twice: frozenset[str], autogen: AutogenC
         case ops.CreateTableCommentOp() | ops.DropTableCommentOp():
             yield COMMENT, table_comment(op)
         case ops.CreateIndexOp() | ops.DropIndexOp() | ops.AddConstraintOp() | ops.DropConstraintOp():
-            made = constraints.proposed(op, twice)
+            made = constraints.proposed(op, twice, default_schema(autogen))
             yield from [(rank_of(made), made)] if made else []
         case _:
             yield COMMENT, other(op, autogen)
@@ -117,11 +117,15 @@ def tables_of(found: Sequence[ops.MigrateOperation], autogen: AutogenContext) ->
         if twin is not None:
             dropped.remove(twin)
             created.remove(table)
-            yield ORDER.index("CreateTable"), renamed_or_replaced(twin, table)
+            yield ORDER.index("CreateTable"), renamed_or_replaced(twin, table, autogen)
     for table in created:
-        for made in tables.create_table(table, created):
+        for made in tables.create_table(table, created, default_schema(autogen)):
             yield ORDER.index(made.name) if made.name in ORDER else ORDER.index("CreateTable"), made
     yield from ((TABLE_GONE, dropped_table(op)) for op in dropped)
+
+
+def default_schema(autogen: AutogenContext) -> str:
+    return str(autogen.dialect.default_schema_name)
 
 
 def model(op: ops.CreateTableOp, autogen: AutogenContext) -> sa.Table:
@@ -134,9 +138,10 @@ def same_columns(op: ops.DropTableOp, table: sa.Table) -> bool:
     return op.schema == table.schema and {c.name for c in op.to_table().columns} == {c.name for c in table.columns}
 
 
-def renamed_or_replaced(op: ops.DropTableOp, table: sa.Table) -> Proposal:
+def renamed_or_replaced(op: ops.DropTableOp, table: sa.Table, autogen: AutogenContext) -> Proposal:
     schema = {"schema": op.schema} if op.schema else {}
-    create = [call_of(p.operation) for p in tables.create_table(table, [table]) if isinstance(p.operation, CreateTable)]
+    made = [proposal.operation for proposal in tables.create_table(table, [table], default_schema(autogen))]
+    create = [call_of(operation) for operation in made if isinstance(operation, CreateTable)]
     drop = Call.of("DropTable", op.table_name, **schema)
     return Proposal(
         Todo(f"what becomes of the table {op.table_name}: renamed to {table.name}, or dropped?"),

@@ -129,7 +129,7 @@ def comment_of(proposal: Proposal) -> Iterator[str]:
     if proposal.hint:
         yield f"{margin}# {proposal.hint}"
     for candidate in proposal.candidates:
-        yield from (f"{margin}# {line}" for line in laid_out(candidate, INDENT))
+        yield from (f"{margin}#   {line}" for line in laid_out(candidate))
 
 
 def migration(proposals: Sequence[Proposal]) -> str:

@@ -18,11 +18,12 @@ SERIAL = {"integer": "serial", "bigint": "bigserial", "smallint": "smallserial"}
 IDENTITY_OPTIONS = ("start", "increment", "minvalue", "maxvalue", "cycle", "cache")
 
 
-def create_table(table: sa.Table, created: Sequence[sa.Table]) -> Iterator[Proposal]:
+def create_table(table: sa.Table, created: Sequence[sa.Table], default: str) -> Iterator[Proposal]:
     """A table with its constraints, then the foreign keys that need an operation of their own.
 
     Args:
         created: every table that is created, in order.
+        default: the schema of names that are given none.
     """
     reason = beyond_create_table(table)
     if reason:
@@ -33,11 +34,11 @@ def create_table(table: sa.Table, created: Sequence[sa.Table]) -> Iterator[Propo
             (Call.of("RunSQL", expand=statement(table), undo=drop),),
         )
         return
-    yield Proposal(operation(table, created))
-    yield from (Proposal(foreign_key(key)) for key in keys_of(table) if place(key, created) == "operation")
+    yield Proposal(operation(table, created, default))
+    yield from (Proposal(foreign_key(key, default)) for key in keys_of(table) if place(key, created) == "operation")
 
 
-def operation(table: sa.Table, created: Sequence[sa.Table]) -> CreateTable:
+def operation(table: sa.Table, created: Sequence[sa.Table], default: str) -> CreateTable:
     """The table itself."""
     references, constraints = {}, [sentence(constraint) for constraint in further(table)]
     for key in keys_of(table):
@@ -48,7 +49,8 @@ def operation(table: sa.Table, created: Sequence[sa.Table]) -> CreateTable:
             constraints.append(sentence(key))
     alone = {next(iter(c.columns)).name for c in uniques(table)}
     columns = [column_of(column, references.get(column.name), column.name in alone) for column in table.columns]
-    return CreateTable(table.name, *columns, constraints=constraints, schema=table.schema, comment=table.comment)
+    schema = unless(default, table.schema)
+    return CreateTable(table.name, *columns, constraints=constraints, schema=schema, comment=table.comment)
 
 
 def place(key: sa.ForeignKeyConstraint, created: Sequence[sa.Table]) -> str:
@@ -142,8 +144,9 @@ def sentence(constraint: Any) -> str:
     return " ".join(str(ddl_compiler().process(constraint)).split())
 
 
-def foreign_key(key: sa.ForeignKeyConstraint) -> AddForeignKey:
+def foreign_key(key: sa.ForeignKeyConstraint, default: str) -> AddForeignKey:
     target = key.elements[0].column.table
+    schema, to_schema = schemas(key.table.schema, target.schema, default)
     return AddForeignKey(
         key.table.name,
         [column.name for column in key.columns],
@@ -152,9 +155,20 @@ def foreign_key(key: sa.ForeignKeyConstraint) -> AddForeignKey:
         on_delete=key.ondelete,
         on_update=key.onupdate,
         name=final_name(key),
-        schema=key.table.schema,
-        to_schema=target.schema if target.schema != key.table.schema else None,
+        schema=schema,
+        to_schema=to_schema,
     )
+
+
+def unless(default: str, schema: str | None) -> str | None:
+    """A schema, where it is not the default one."""
+    return None if schema == default else schema
+
+
+def schemas(own: str | None, other: str | None, default: str) -> tuple[str | None, str | None]:
+    """`schema` and `to_schema` of a foreign key: the second is that of the first where it is not given."""
+    mine, theirs = unless(default, own), unless(default, other)
+    return mine, None if mine == theirs else theirs or default
 
 
 def beyond_create_table(table: sa.Table) -> str:
