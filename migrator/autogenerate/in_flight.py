@@ -56,9 +56,9 @@ def hide(found: ops.UpgradeOps, autogen: AutogenContext, graph: RevisionGraph, c
     left_out: list[LeftOut] = []
 
     def keep(op: ops.MigrateOperation) -> bool:
-        if is_ours(op):
-            return False
         parts = touched(op, catalog)
+        if is_ours(op) or any((part.part or "").startswith(PREFIX) for part in parts):
+            return False  # an index or a constraint of a quarantined column keeps its name
         owner = next((name for name, theirs in busy.items() if overlapping(parts, theirs)), None)
         if owner is None:
             return not is_unnamed_check(op, autogen, catalog)
