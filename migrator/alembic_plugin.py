@@ -17,14 +17,12 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from alembic.runtime.plugins import Plugin
-from alembic.util import DispatchPriority, PriorityDispatchResult
-
-from migrator.alembic_support import include_object, shown_by_alembic
-
+# Alembic imports this module while it is being imported itself, so nothing of it is imported up here.
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
     from alembic.operations import ops
+    from alembic.runtime.plugins import Plugin
+    from alembic.util import PriorityDispatchResult
     from sqlalchemy import Column
 
 NAME = "migrator"
@@ -35,6 +33,8 @@ CHECKS = "alembic.ext.checkconstraint_byname"
 
 def setup(plugin: Plugin) -> None:
     """Called by Alembic when it finds the entry point."""
+    from alembic.util import DispatchPriority
+
     plugin.add_autogenerate_comparator(write_operations, "autogenerate", priority=DispatchPriority.LAST)
     plugin.add_autogenerate_comparator(
         compare_default, "column", "server_default", qualifier="postgresql", priority=DispatchPriority.FIRST
@@ -43,6 +43,10 @@ def setup(plugin: Plugin) -> None:
 
 def options() -> dict[str, Any]:
     """What `context.configure()` needs so that Alembic knows about migrations in flight and writes operations."""
+    from alembic.runtime.plugins import Plugin
+
+    from migrator.alembic_support import include_object
+
     with suppress(ValueError):  # Alembic has it already, where the entry point is installed
         Plugin.setup_plugin_from_module(sys.modules[__name__], NAME)
     checks = [CHECKS] if importlib.util.find_spec(CHECKS) else []
@@ -58,6 +62,9 @@ def write_operations(autogen: AutogenContext, found: ops.UpgradeOps) -> Priority
 
     Renames are given with `alembic -x rename=users.full_name=name`.
     """
+    from alembic.util import PriorityDispatchResult
+
+    from migrator.alembic_support import shown_by_alembic
     from migrator.autogenerate.comparing import DIRECT, conclude
     from migrator.autogenerate.renames import never, parse
     from migrator.autogenerate.rendering import template_arguments
@@ -95,6 +102,8 @@ def compare_default(
     Alembic would ask the server for `nextval(…) = nextval(…)`, which takes a number, and for
     `'{}'::json = '{}'`, which fails.
     """
+    from alembic.util import PriorityDispatchResult
+
     from migrator.autogenerate.defaults import differ
 
     if autogen.migration_context._user_compare_server_default is not True or autogen.connection is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -241,3 +244,45 @@ def test_a_rename_that_is_not_there_is_said_in_one_line(shop) -> None:
     assert found.returncode != 0
     assert 'did you mean "name"?' in found.stdout + found.stderr
     assert "Traceback" not in found.stdout + found.stderr
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder that makes our entry points known, as an installation does."""
+    metadata = tmp_path / "site" / "expand_contract_migrator-0.1.0.dist-info"
+    metadata.mkdir(parents=True)
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["alembic.plugins"]
+    lines = [f"{name} = {target}" for name, target in points.items()]
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: expand-contract-migrator\nVersion: 0.1.0\n")
+    (metadata / "entry_points.txt").write_text("\n".join(["[alembic.plugins]", *lines, ""]))
+    return metadata.parent
+
+
+@pytest.mark.parametrize(
+    "first", ["alembic", "migrator.alembic_plugin", "migrator.alembic_support", "migrator.revisions", "migrator.api"]
+)
+def test_alembic_finds_our_plugin_by_its_entry_point_whoever_is_imported_first(installed, first: str) -> None:
+    code = (
+        f"import {first}\nimport alembic, logging\nlogging.basicConfig(level='INFO')\n"
+        "from alembic.runtime.plugins import Plugin\nfrom alembic.util import PriorityDispatcher\n"
+        "from migrator.alembic_plugin import options\n"
+        "Plugin.populate_autogenerate_priority_dispatch(PriorityDispatcher(), ['migrator'])\n"
+        "Plugin.populate_autogenerate_priority_dispatch(PriorityDispatcher(), options()['autogenerate_plugins'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{installed}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr
+    assert "setting up autogenerate plugin migrator" in found.stderr
+
+
+def test_the_plugin_of_the_entry_point_writes_operations(shop, installed) -> None:
+    done(shop, "upgrade", "head")
+    with_models(shop, USERS_MODEL.format("name", ", sa.Column('age', sa.Integer)"))
+    versions = shop.folder / "migrations" / "versions"
+    before = set(versions.glob("*.py"))
+    environment = shop.environment(PYTHONPATH=f"{installed}{os.pathsep}{ROOT}")
+    command = [sys.executable, "-m", "alembic.config", "revision", "--autogenerate", "-m", "Age"]
+    subprocess.run(command, cwd=shop.folder, env=environment, check=True, capture_output=True, timeout=120)
+    (made,) = set(versions.glob("*.py")) - before
+    assert 'AddColumn("users", "age", "integer"),' in made.read_text()
