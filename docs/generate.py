@@ -42,6 +42,7 @@ NAMES = (
     "AddEnumValue",
     "Backfill",
     "RunSQL",
+    "Todo",
 )
 ABOUT = {
     "database_url": "The database; in a committed file without a password.",

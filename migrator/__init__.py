@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         RunSQL,
         SetDefault,
         SetNotNull,
+        Todo,
         TransformColumns,
     )
 
@@ -68,6 +69,7 @@ __all__ = [
     "RunSQL",
     "SetDefault",
     "SetNotNull",
+    "Todo",
     "TransformColumns",
 ]
 

@@ -208,12 +208,13 @@ def operations_of(revision: Revision) -> Sequence[Operation]:
 
 
 def refused(revision: Revision, refusal: Refused) -> PlanRefused:
+    line = revision.line if refusal.operation is None else revision.line_of(refusal.operation)
     return PlanRefused(
-        f"{revision.path}:{revision.line}: {refusal.reason}",
+        f"{revision.path}:{line}: {refusal.reason}",
         next_step=refusal.remedy,
         revision=revision.id,
         file=str(revision.path),
-        line=revision.line,
+        line=line,
     )
 
 
@@ -239,20 +240,34 @@ def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) 
         Refused: two operations touch what one of them must have alone.
     """
     earlier: list[tuple[Operation, tuple[Touch, ...], tuple[Touch, ...]]] = []
-    for operation in operations:
-        operation.validate(catalog, dialect)
-        touched, alone = operation.touches(catalog, dialect), operation.alone(catalog, dialect)
-        for other, their_touched, their_alone in earlier:
-            pairs = [(mine, theirs) for mine in touched for theirs in their_alone]
-            pairs += [(mine, theirs) for mine in alone for theirs in their_touched]
-            if any(mine.overlaps(theirs) for mine, theirs in pairs):
-                raise Refused(
-                    f"cannot {other.describe()} and {operation.describe()} in one revision",
-                    remedy="write two revisions; the second waits for the contract of the first",
-                )
+    for number, operation in enumerate(operations):
+        try:
+            operation.validate(catalog, dialect)
+            touched, alone = operation.touches(catalog, dialect), operation.alone(catalog, dialect)
+            refuse_company(operation, touched, alone, earlier)
+            catalog = operation.outcome(catalog, dialect)
+        except Refused as refusal:
+            refusal.operation = number
+            raise
         earlier.append((operation, touched, alone))
         yield from touched
-        catalog = operation.outcome(catalog, dialect)
+
+
+def refuse_company(
+    operation: Operation,
+    touched: Sequence[Touch],
+    alone: Sequence[Touch],
+    earlier: Sequence[tuple[Operation, Sequence[Touch], Sequence[Touch]]],
+) -> None:
+    """Refuse what an operation of the same revision has to have alone."""
+    for other, their_touched, their_alone in earlier:
+        pairs = [(mine, theirs) for mine in touched for theirs in their_alone]
+        pairs += [(mine, theirs) for mine in alone for theirs in their_touched]
+        if any(mine.overlaps(theirs) for mine, theirs in pairs):
+            raise Refused(
+                f"cannot {other.describe()} and {operation.describe()} in one revision",
+                remedy="write two revisions; the second waits for the contract of the first",
+            )
 
 
 def refuse_overlap(touched: Sequence[Touch], busy: Mapping[str, Sequence[Touch]]) -> None:

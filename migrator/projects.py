@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from migrator.errors import UsageError
@@ -28,11 +29,11 @@ TABLE = """\
 """
 
 ADOPTED = """\
-In {env}, hide what a migration in flight has put aside from `alembic check`
-and autogenerate:
+In {env}, let `alembic check` and autogenerate know what a migration in
+flight has put aside, and write operations:
 
-    from migrator.alembic_support import include_object
-    context.configure(..., include_object=include_object)
+    from migrator.alembic_plugin import options
+    context.configure(..., **options())
 
 A database whose schema is that of the newest revision, but that Alembic has not
 stamped, is taken over with: migrator baseline
@@ -63,7 +64,7 @@ def plan_setup(folder: Path, location: str = "migrations") -> Setup:
     writes: dict[Path, str] = {}
     tables = "" if "[tool.migrator]" in text else TABLE
     if not adopts:
-        tables += f'\n[tool.alembic]\nscript_location = "%(here)s/{location}"\n'
+        tables += f'\n[tool.alembic]\nscript_location = "%(here)s/{location}"\nprepend_sys_path = ["%(here)s"]\n'
     if ":" not in place:  # else a folder inside a package, which is somebody else's
         configured = text + (ini.read_text() if ini.is_file() else "")
         elsewhere = re.search(r"^\s*version_locations\s*=", configured, re.M) is not None
@@ -71,7 +72,7 @@ def plan_setup(folder: Path, location: str = "migrations") -> Setup:
     if tables:
         writes[pyproject] = ("\n" if text and not text.endswith("\n\n") else "") + tables
     env = scripts / "env.py"
-    knows_us = env in writes or (env.is_file() and "alembic_support" in env.read_text(encoding="utf-8"))
+    knows_us = env in writes or (env.is_file() and "alembic_plugin" in env.read_text(encoding="utf-8"))
     return Setup(adopts, writes, ADOPTED.format(env=env) if adopts and not knows_us else "")
 
 
@@ -106,6 +107,16 @@ def revision_id(message: str) -> str:
     return name
 
 
+def check_message(message: str) -> None:
+    """Refuse an empty message.
+
+    Raises:
+        UsageError: it is one.
+    """
+    if not message.strip():
+        raise UsageError("the message is empty", next_step='migrator new "Rename users.full_name to users.name"')
+
+
 def write_revision(
     settings: Settings,
     message: str,
@@ -114,8 +125,12 @@ def write_revision(
     branch_label: str | None = None,
     depends_on: Sequence[str] = (),
     splice: bool = False,
+    arguments: Mapping[str, str] = MappingProxyType({}),
 ) -> Path:
     """Write a revision file in our form into the script directory, whatever its own template is.
+
+    Args:
+        arguments: what the template is told besides, such as the operations.
 
     Raises:
         UsageError: the head is not there, or there are several and none is named.
@@ -124,8 +139,7 @@ def write_revision(
 
     from migrator.revisions import RevisionGraph
 
-    if not message.strip():
-        raise UsageError("the message is empty", next_step='migrator new "Rename users.full_name to users.name"')
+    check_message(message)
     graph = RevisionGraph.load(settings)
     try:
         script = with_our_template(graph.directory).generate_revision(
@@ -135,6 +149,7 @@ def write_revision(
             splice=splice,
             branch_labels=branch_label,
             depends_on=list(depends_on) or None,
+            **arguments,
         )
     except CommandError as problem:
         raise UsageError(str(problem), next_step="name one with --head") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,6 +45,14 @@ class Revision:
     def digest(self) -> str:
         return self.migration.digest if self.migration else ""
 
+    def line_of(self, operation: int) -> int:
+        """The line where an operation of the migration begins, counted from 0; that of the migration if unknown."""
+        for node in ast.parse(self.path.read_text(encoding="utf-8")).body:
+            made = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+            if node.lineno == self.line and isinstance(made, ast.Call) and operation < len(made.args):
+                return made.args[operation].lineno
+        return self.line
+
 
 def as_tuple(value: Any) -> tuple[str, ...]:
     if value is None:
@@ -82,11 +91,19 @@ class RevisionGraph:
             RevisionError: a file does not import, an id is given twice, a down revision is missing, or the
                 graph has a cycle; names the file.
         """
-        config, directory = script_directory(settings)
+        return cls.of(*script_directory(settings), settings.given_url)
+
+    @classmethod
+    def of(cls, config: Config, directory: ScriptDirectory, url: str | None = None) -> RevisionGraph:
+        """Read the revisions of a directory that Alembic has opened; raises what `load` raises.
+
+        Args:
+            url: the database, as it was given to us.
+        """
         found = scripts(directory)
         names = by_label(found)
         revisions = {script.revision: revision_of(script, names) for script in found}
-        return cls(directory, revisions, config, settings.given_url)
+        return cls(directory, revisions, config, url)
 
     def __contains__(self, name: str) -> bool:
         return name in self._revisions
@@ -141,6 +158,20 @@ class RevisionGraph:
         raise RevisionError(f'there is no revision "{name}"', next_step=hint or "migrator status")
 
 
+def alembic_config(settings: Settings) -> Config:
+    """Alembic's configuration of the project, with the script directory that ours names."""
+    from alembic.config import Config
+
+    files = [settings.directory / name for name in ("alembic.ini", "pyproject.toml")]
+    ini, toml = (str(file) if file.is_file() else None for file in files)
+    location = settings.script_location
+    if ":" not in location:  # else a folder inside a package, which Alembic finds
+        location = str(settings.scripts)
+    config = Config(ini, toml)
+    config.set_main_option("script_location", location.replace("%", "%%"))
+    return config
+
+
 def script_directory(settings: Settings) -> tuple[Config, ScriptDirectory]:
     """Alembic's configuration, and its view of the script directory that it describes.
 
@@ -149,22 +180,15 @@ def script_directory(settings: Settings) -> tuple[Config, ScriptDirectory]:
     """
     import configparser
 
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
-    files = [settings.directory / name for name in ("alembic.ini", "pyproject.toml")]
-    ini, toml = (str(file) if file.is_file() else None for file in files)
-    location = settings.script_location
-    if ":" not in location:  # else a folder inside a package, which Alembic finds
-        location = str(settings.scripts)
     try:
-        config = Config(ini, toml)
-        config.set_main_option("script_location", location.replace("%", "%%"))
+        config = alembic_config(settings)
         directory = ScriptDirectory.from_config(config)
     except (CommandError, configparser.Error, ImportError) as problem:
         raise SettingsError(
-            f"there is no script directory {location}: {str(problem).splitlines()[0]}",
+            f"there is no script directory {settings.script_location}: {str(problem).splitlines()[0]}",
             next_step="migrator init",
             source=settings.source("script_location"),
         ) from None

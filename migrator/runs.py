@@ -64,16 +64,21 @@ def install_ledger(session: Session) -> None:
 
 def recorded(session: Session, graph: RevisionGraph) -> Recorded:
     """What the database remembers. Writes nothing, not even where there is no ledger."""
+    with session.transaction() as connection:
+        return remembered(connection, graph)
+
+
+def remembered(connection: Connection, graph: RevisionGraph | None = None) -> Recorded:
+    """The same, in the caller's transaction; Alembic's heads are right only with the graph."""
     from migrator.alembic_support import stamped
     from migrator.ledger import schema, store
 
-    with session.transaction() as connection:
-        heads = frozenset(stamped(connection, graph))
-        if schema.installed(connection) is None:
-            return Recorded(heads, {}, {})
-        revisions = store.revisions(connection)
-        steps = store.all_steps(connection)
-        return Recorded(heads, revisions, {name: steps.get(name, ()) for name in revisions})
+    heads = frozenset(stamped(connection, graph))
+    if schema.installed(connection) is None:
+        return Recorded(heads, {}, {})
+    revisions = store.revisions(connection)
+    steps = store.all_steps(connection)
+    return Recorded(heads, revisions, {name: steps.get(name, ()) for name in revisions})
 
 
 def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: bool = True) -> Plan:

@@ -17,12 +17,14 @@ class Refused(Exception):
     Attributes:
         reason: what is wrong, in the user's own names.
         remedy: what to write or type instead; may be empty.
+        operation: which operation of the migration it is about, from 0; None where that is not known.
     """
 
     def __init__(self, reason: str, *, remedy: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.remedy = remedy
+        self.operation: int | None = None
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from migrator import Migration
 from migrator.alembic_support import stamp, stamped
 from migrator.ledger import schema
 from migrator.revisions import RevisionGraph
+from tests.plugins.projects import ROOT
 
 USERS = 'CreateTable("users", Column("id", "bigint", primary_key=True), Column("full_name", "text"))'
 COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('users') AND attnum > 0 AND NOT attisdropped"
@@ -161,3 +166,123 @@ def test_a_stamp_belongs_to_the_callers_transaction(forked, database) -> None:
         stamp(connection, graph, "root", upgrade=True)
         connection.rollback()
         assert stamped(connection) == ()
+
+
+def with_models(project, *tables: str) -> None:
+    env = project.folder / "migrations" / "env.py"
+    template = (ROOT / "migrator/templates/env.py.txt").read_text()
+    lines = ["import sqlalchemy as sa", "metadata = target_metadata = sa.MetaData()", *tables]
+    env.write_text(template.replace("target_metadata = None", "\n".join(lines)))
+    (project.folder / "migrations" / "script.py.mako").write_text(
+        (ROOT / "migrator/templates/script.py.mako").read_text()
+    )
+
+
+USERS_MODEL = (
+    "sa.Table('users', metadata, sa.Column('id', sa.BigInteger, primary_key=True), sa.Column('{}', sa.Text){})"
+)
+
+
+def body(text: str) -> str:
+    """A revision without its id."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith(("Revision ID:", "revision = ")))
+
+
+@pytest.mark.parametrize(
+    ("more", "ours", "theirs"),
+    [
+        (", sa.Column('age', sa.Integer, nullable=False)", (), ()),
+        (", sa.Column('at', sa.DateTime, server_default=sa.func.now(), index=True)", (), ()),
+        ("", ("--rename", "users.name=title"), ("-x", "rename=users.name=title")),
+    ],
+    ids=["a decision", "a default", "a rename"],
+)
+def test_autogenerate_of_alembic_writes_the_same_file(shop, more: str, ours: tuple, theirs: tuple) -> None:
+    done(shop, "upgrade", "head")
+    with_models(shop, USERS_MODEL.format("title" if ours else "name", more))
+    versions = shop.folder / "migrations" / "versions"
+    before = set(versions.glob("*.py"))
+    made = shop.cli("new", "The same", "--autogenerate", *ours)
+    assert made.returncode == 0, made.stderr
+    (mine,) = set(versions.glob("*.py")) - before
+    text = mine.read_text()
+    mine.unlink()
+    done(shop, *theirs, "revision", "--autogenerate", "-m", "The same")
+    (other,) = set(versions.glob("*.py")) - before
+    assert body(other.read_text()) == body(text)
+    assert "migration = Migration(\n" in text
+
+
+def test_a_revision_of_alembic_without_autogenerate_has_our_form(shop) -> None:
+    done(shop, "upgrade", "head")
+    with_models(shop)
+    done(shop, "revision", "-m", "Empty")
+    head = RevisionGraph.load(shop.settings)
+    assert head[head.heads[0]].migration == Migration()
+
+
+def test_check_of_alembic_between_expand_and_contract_finds_nothing(shop, database) -> None:
+    done(shop, "upgrade", "one_create")
+    shop.apply("expand")
+    shop.apply("migrate")
+    with_models(shop, USERS_MODEL.format("name", ""))
+    assert columns(database) == ["id", "full_name", "name"]
+    done(shop, "check")
+    shop.apply("contract")
+    done(shop, "check")
+    with_models(shop, USERS_MODEL.format("name", ", sa.Column('age', sa.Integer)"))
+    found = alembic(shop, "check")
+    assert found.returncode != 0
+    assert "add_column" in found.stdout + found.stderr
+    assert "full_name" not in found.stdout + found.stderr
+
+
+def test_a_rename_that_is_not_there_is_said_in_one_line(shop) -> None:
+    done(shop, "upgrade", "head")
+    with_models(shop, USERS_MODEL.format("title", ""))
+    found = alembic(shop, "-x", "rename=users.nmae=title", "revision", "--autogenerate", "-m", "x")
+    assert found.returncode != 0
+    assert 'did you mean "name"?' in found.stdout + found.stderr
+    assert "Traceback" not in found.stdout + found.stderr
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A folder that makes our entry points known, as an installation does."""
+    metadata = tmp_path / "site" / "expand_contract_migrator-0.1.0.dist-info"
+    metadata.mkdir(parents=True)
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["alembic.plugins"]
+    lines = [f"{name} = {target}" for name, target in points.items()]
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: expand-contract-migrator\nVersion: 0.1.0\n")
+    (metadata / "entry_points.txt").write_text("\n".join(["[alembic.plugins]", *lines, ""]))
+    return metadata.parent
+
+
+@pytest.mark.parametrize(
+    "first", ["alembic", "migrator.alembic_plugin", "migrator.alembic_support", "migrator.revisions", "migrator.api"]
+)
+def test_alembic_finds_our_plugin_by_its_entry_point_whoever_is_imported_first(installed, first: str) -> None:
+    code = (
+        f"import {first}\nimport alembic, logging\nlogging.basicConfig(level='INFO')\n"
+        "from alembic.runtime.plugins import Plugin\nfrom alembic.util import PriorityDispatcher\n"
+        "from migrator.alembic_plugin import options\n"
+        "Plugin.populate_autogenerate_priority_dispatch(PriorityDispatcher(), ['migrator'])\n"
+        "Plugin.populate_autogenerate_priority_dispatch(PriorityDispatcher(), options()['autogenerate_plugins'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{installed}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-W", "error", "-c", code]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert found.returncode == 0, found.stderr
+    assert "setting up autogenerate plugin migrator" in found.stderr
+
+
+def test_the_plugin_of_the_entry_point_writes_operations(shop, installed) -> None:
+    done(shop, "upgrade", "head")
+    with_models(shop, USERS_MODEL.format("name", ", sa.Column('age', sa.Integer)"))
+    versions = shop.folder / "migrations" / "versions"
+    before = set(versions.glob("*.py"))
+    environment = shop.environment(PYTHONPATH=f"{installed}{os.pathsep}{ROOT}")
+    command = [sys.executable, "-m", "alembic.config", "revision", "--autogenerate", "-m", "Age"]
+    subprocess.run(command, cwd=shop.folder, env=environment, check=True, capture_output=True, timeout=120)
+    (made,) = set(versions.glob("*.py")) - before
+    assert 'AddColumn("users", "age", "integer"),' in made.read_text()

@@ -1,17 +1,23 @@
+<%!
+from migrator.autogenerate.rendering import literal, revises
+%>\
 """${message}
 
 Revision ID: ${up_revision}
-Revises: ${down_revision | comma,n}
+Revises:${revises(down_revision)}
 """
-from migrator import Migration
 
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
-branch_labels = ${repr(branch_labels)}
-depends_on = ${repr(depends_on)}
+from migrator import ${context.get("names", "Migration")}
 
+revision = ${literal(up_revision)}
+down_revision = ${literal(down_revision)}
+branch_labels = ${literal(branch_labels)}
+depends_on = ${literal(depends_on)}
+
+% if not context.get("migration"):
 # Operations: AddCheck, AddColumn, AddForeignKey, AddUnique, Backfill, CreateIndex,
 # CreateTable, DropColumn, DropConstraint, DropDefault, DropIndex, DropNotNull,
 # RenameColumn, RunSQL, SetDefault, SetNotNull. For example: RenameColumn("users", "full_name", "name")
-migration = Migration()
+% endif
+migration = ${context.get("migration", "Migration()")}
 upgrade, downgrade = migration.upgrade, migration.downgrade

@@ -77,7 +77,7 @@ def test_an_alembic_project_is_adopted_without_touching_its_files(empty: Project
     now = files(empty)
     assert {name: now[name].decode() for name in theirs} == theirs
     assert set(now) - set(theirs) == {"pyproject.toml"}
-    assert "include_object=include_object" in found.stdout + found.stderr
+    assert "context.configure(..., **options())" in found.stdout + found.stderr
     assert str(empty.folder / "db" / "env.py") in found.stdout + found.stderr
 
 
