@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
+import asyncpg
 import psycopg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from migrator.app import unprepared
 from migrator.errors import NotYet, PlanRefused, StepFailed, VerificationFailed
+from migrator.events import StepFinished
 
 TABLE = (
     "CREATE TABLE items (id int PRIMARY KEY, quantity int, code varchar(20), mark text)",
@@ -124,3 +130,102 @@ def test_a_lossy_mapping_can_be_accepted(database, project):
     database.run("UPDATE items SET number = 8 WHERE id = 7")
     assert database.rows("SELECT mark, number FROM items WHERE id = 7") == [("8", 8)]
     project.apply("contract", revision)
+
+
+QUESTION = "SELECT id, quantity FROM items WHERE id = {mark}"
+CHANGE = "UPDATE items SET quantity = quantity WHERE id = {mark}"
+ASYNCPG = {"statement_cache_size": 0, "server_settings": {"application_name": "shop unprepared"}}
+
+
+class Client(threading.Thread):
+    """Reads and writes, alone and in transactions, until it is told to stop; keeps what failed."""
+
+    def __init__(self, url, kind):
+        super().__init__(daemon=True)
+        self.url, self.kind, self.stopping = url, kind, threading.Event()
+        self.rounds, self.failures = 0, []
+
+    def run(self):
+        try:
+            getattr(self, self.kind)()
+        except Exception as problem:
+            self.failures.append(f"{self.kind}: {type(problem).__name__}: {problem}")
+
+    def psycopg(self):
+        options = {"prepare_threshold": None, "application_name": "shop unprepared"}
+        with psycopg.connect(self.url, autocommit=True, **options) as connection:
+            while not self.stopping.is_set():
+                for sql in (QUESTION, CHANGE):
+                    connection.execute(sql.format(mark="%s"), [7])
+                with connection.transaction():
+                    connection.execute(QUESTION.format(mark="%s"), [8])
+                    connection.execute(CHANGE.format(mark="%s"), [8])
+                self.rounds += 1
+
+    def sqlalchemy(self):
+        engine = sa.create_engine(self.url.replace("postgresql://", "postgresql+psycopg://"))
+        unprepared(engine)
+        while not self.stopping.is_set():
+            with engine.begin() as connection:
+                connection.execute(sa.text(QUESTION.format(mark=":id")), {"id": 7})
+                connection.execute(sa.text(CHANGE.format(mark=":id")), {"id": 7})
+            self.rounds += 1
+        engine.dispose()
+
+    def sqlalchemy_asyncpg(self):
+        asyncio.run(self._sqlalchemy_asyncpg())
+
+    async def _sqlalchemy_asyncpg(self):
+        arguments = {**ASYNCPG, "prepared_statement_cache_size": 0}
+        engine = create_async_engine(self.url.replace("postgresql://", "postgresql+asyncpg://"), connect_args=arguments)
+        while not self.stopping.is_set():
+            async with engine.begin() as connection:
+                await connection.execute(sa.text(QUESTION.format(mark=":id")), {"id": 7})
+                await connection.execute(sa.text(CHANGE.format(mark=":id")), {"id": 7})
+            self.rounds += 1
+        await engine.dispose()
+
+    def asyncpg(self):
+        asyncio.run(self._asyncpg())
+
+    async def _asyncpg(self):
+        connection = await asyncpg.connect(self.url, **ASYNCPG)
+        while not self.stopping.is_set():
+            await connection.fetch(QUESTION.format(mark="$1"), 7)
+            async with connection.transaction():
+                await connection.fetch(QUESTION.format(mark="$1"), 8)
+                await connection.execute(CHANGE.format(mark="$1"), 8)
+            self.rounds += 1
+        await connection.close()
+
+
+def test_no_client_of_any_kind_fails_through_the_switch(database, project):
+    database.run(*TABLE)
+    project.url = database.url
+    revision = project.revision("change", 'ChangeType("items", "quantity", "bigint")')
+    project.apply()
+    kinds = ("psycopg", "sqlalchemy", "sqlalchemy_asyncpg", "asyncpg")
+    clients = [Client(database.plain_url, kind) for kind in kinds for _ in range(2)]
+
+    def more_rounds():
+        goals = {client: client.rounds + 5 for client in clients}
+        while any(client.rounds < goal and client.is_alive() for client, goal in goals.items()):
+            clients[0].stopping.wait(0.01)
+
+    class Watched(list):
+        def append(self, event):
+            super().append(event)
+            if isinstance(event, StepFinished):
+                more_rounds()
+
+    project.seen = Watched()
+    for client in clients:
+        client.start()
+    more_rounds()
+    for _ in range(5):
+        project.apply("contract", revision)
+        project.restore(revision)
+    for client in clients:
+        client.stopping.set()
+        client.join(20)
+    assert [failure for client in clients for failure in client.failures] == []
