@@ -20,6 +20,7 @@ NAMES = (
     "Column",
     "RenameTable",
     "DropTable",
+    "AttachPartition",
     "DetachPartition",
     "AddColumn",
     "RenameColumn",

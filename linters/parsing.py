@@ -218,13 +218,24 @@ class PostgresExpressions:
         """Rename the columns that a foreign key references, in what `pg_get_constraintdef` writes."""
         return rename_in_lists(definition, names, referenced=True)
 
-    def copy_index(self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool) -> str:
-        """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
+    def copy_index(
+        self,
+        definition: str,
+        *,
+        name: str,
+        names: Mapping[str, str],
+        concurrently: bool,
+        table: tuple[str, str] | None = None,
+    ) -> str:
+        """Rewrite a CREATE INDEX statement: other name, other columns, other table, CONCURRENTLY or not."""
         import postgast
 
         tree = parse(definition)
         index = tree.stmts[0].stmt.index_stmt
         index.idxname, index.concurrent, index.if_not_exists = name, concurrently, False
+        if table is not None:
+            index.relation.schemaname, index.relation.relname = table
+            index.relation.inh = True
         for element in (*index.index_params, *index.index_including_params):
             plain = element.index_elem
             if plain.name:

@@ -58,8 +58,16 @@ class Expressions(Protocol):
     def rename_referenced(self, definition: str, names: Mapping[str, str]) -> str:
         """Rename the columns that a foreign key references in the text of `pg_get_constraintdef`."""
 
-    def copy_index(self, definition: str, *, name: str, names: Mapping[str, str], concurrently: bool) -> str:
-        """Rewrite a CREATE INDEX statement: other name, other columns, CONCURRENTLY or not."""
+    def copy_index(
+        self,
+        definition: str,
+        *,
+        name: str,
+        names: Mapping[str, str],
+        concurrently: bool,
+        table: tuple[str, str] | None = None,
+    ) -> str:
+        """Rewrite a CREATE INDEX statement: other name, columns and table (schema and name), CONCURRENTLY or not."""
 
     def type_name(self, type_: str) -> str:
         """Write a type as the server does.

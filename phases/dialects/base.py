@@ -126,6 +126,7 @@ class Dialect(Protocol):
     ) -> Step:
         """Detach. `referenced`: tables that foreign keys of the partitioned table reference."""
 
+    def drop_constraint_if_exists(self, table: TableName, name: str) -> Changes: ...
     def attach_partition(self, name: str, table: Table, partition: Table, proof: Constraint) -> Step:
         """Attach where it was. `proof`: a valid CHECK of the partition, dropped once it has served."""
 

@@ -95,6 +95,10 @@ class PostgreSQLTables:
         lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
         return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", (lock,)),)
 
+    def drop_constraint_if_exists(self, table: TableName, name: str) -> Changes:
+        lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
+        return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT IF EXISTS {identifier(name)}", (lock,)),)
+
     def attach_partition_index(self, partition: TableName, index: str, parent: TableName) -> Changes:
         # It locks the index, which keeps out whoever uses the partition; only a table can be asked for first.
         lock = Lock(partition, LockMode.ACCESS_EXCLUSIVE)

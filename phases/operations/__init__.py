@@ -1,6 +1,7 @@
 """The operations a migration is made of; each is a value that returns steps."""
 
 from phases.operations.add_column import AddColumn as AddColumn
+from phases.operations.attach_partition import AttachPartition as AttachPartition
 from phases.operations.base import Operation as Operation
 from phases.operations.base import Precheck as Precheck
 from phases.operations.base import Touch as Touch

@@ -285,6 +285,28 @@ CASES = {
         answer=10,
     ),
     "create index of a partition": Case('CreateIndex("events_2025", "what")', given=PARTITIONED),
+    "attach partition": Case(
+        'AttachPartition("visits", "visits_2026", start="\'2026-01-01\'", end="\'2027-01-01\'")',
+        question="SELECT (SELECT count(*) FROM visits) * 1000 + (SELECT count(*) FROM ONLY visits_2026)",
+        answer=700 * 1000 + 335,
+        given="CREATE TABLE visits (id int NOT NULL DEFAULT 1, day date NOT NULL, what text DEFAULT 'x'"
+        " CHECK (what <> ''), PRIMARY KEY (id, day)) PARTITION BY RANGE (day);"
+        " CREATE TABLE visits_2025 PARTITION OF visits FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');"
+        " CREATE TABLE visits_2026 (id int NOT NULL, day date NOT NULL, what text,"
+        "   CONSTRAINT visits_what_check CHECK (what <> ''));"
+        " CREATE INDEX visits_what_idx ON visits (lower(what)) WHERE id > 3;"
+        " CREATE INDEX visits_day_idx ON visits (day DESC); CREATE INDEX own ON visits_2026 (day DESC);"
+        " INSERT INTO visits (id, day) SELECT i, date '2025-01-01' + i FROM generate_series(0, 364) i;"
+        " INSERT INTO visits_2026 SELECT i, date '2025-01-01' + i, 'x' FROM generate_series(365, 699) i",
+    ),
+    "attach partition of a list": Case(
+        'AttachPartition("shops", "north", values=["\'oslo\'", "\'bergen\'"])',
+        question="SELECT count(*) FROM shops",
+        answer=1,
+        given="CREATE TABLE shops (id int, town text) PARTITION BY LIST (town);"
+        " CREATE UNIQUE INDEX ON shops (id, town); CREATE TABLE north (town text, id int);"
+        " INSERT INTO north VALUES ('oslo', 1)",
+    ),
     "detach partition": Case(
         'DetachPartition("visits", "visits_2025")',
         "INSERT INTO visits_2025 (id, day) VALUES (2, '2025-05-05')",

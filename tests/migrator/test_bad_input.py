@@ -25,6 +25,8 @@ TABLES = (
     "CREATE TABLE months_other PARTITION OF months DEFAULT",
     "CREATE TABLE hashed (at int) PARTITION BY HASH (at)",
     "CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+    "CREATE TABLE events_new (id int, at date)",
+    "INSERT INTO events_new VALUES (7, '2024-05-05')",
     "CREATE INDEX users_age_idx ON users (age)",
     "INSERT INTO users VALUES (1, 'Ann', 'a@example.org', NULL, 'x'), (2, 'Bob', 'b@example.org', 30, 'x')",
 )
@@ -55,6 +57,20 @@ REFUSED = {
     "unique key over equal rows": ('AddUnique("users", "code")', "(for example x in 1 and 2)"),
     "fill that fails": ('AddColumn("users", "size", "int", fill="code::int")', "fill cannot be computed for every row"),
     "check that fails": ('AddCheck("users", "1 / (age - 30) > 0")', "check cannot be computed for every row"),
+    "partition with rows of another": (
+        """AttachPartition("events", "events_new", start="'2025-01-01'", end="'2026-01-01'")""",
+        "do not belong into this partition (for example (0,1))",
+    ),
+    "partition with other columns": (
+        """AttachPartition("events", "users", start="'2025-01-01'", end="'2026-01-01'")""",
+        'column "at" is date in "public.events", not there in "public.users"',
+    ),
+    "partition beside a default one": (
+        'AttachPartition("months", "events_new", values=["7"])',
+        "is the default partition",
+    ),
+    "partition without a bound": ('AttachPartition("events", "events_new")', "has a range or a list"),
+    "partition bound that reads": ('AttachPartition("events", "events_new", start="at", end="at")', "reads a column"),
     "partition of another table": ('DetachPartition("events", "days")', "is no partition of"),
     "partition beside a default": ('DetachPartition("months", "months_1")', "is the default partition"),
     "partition by hash": ('DetachPartition("hashed", "hashed_0")', "partitioned by hash"),
