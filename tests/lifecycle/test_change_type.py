@@ -15,6 +15,8 @@ from migrator.app import unprepared
 from migrator.errors import NotYet, PlanRefused, StepFailed, VerificationFailed
 from migrator.events import StepFinished
 
+pytestmark = pytest.mark.in_turn
+
 TABLE = (
     "CREATE TABLE items (id int PRIMARY KEY, quantity int, code varchar(20), mark text)",
     "INSERT INTO items SELECT i, i, 'c' || i, i::text FROM generate_series(1, 500) i",

@@ -7,6 +7,8 @@ import pytest
 
 from migrator.errors import PlanRefused, StepFailed
 
+pytestmark = pytest.mark.in_turn
+
 TABLES = (
     "CREATE TABLE users (id int PRIMARY KEY, name text, secret text)",
     "INSERT INTO users VALUES (1, 'Ann', 'a'), (2, 'Bob', 'b')",

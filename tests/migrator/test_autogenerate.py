@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.in_turn
+
 HEAD = "import sqlalchemy as sa\nfrom sqlalchemy.dialects import postgresql\n\nmetadata = sa.MetaData()\n"
 KEY = 'sa.Column("id", sa.BigInteger, primary_key=True)'
 USERS = "CREATE TABLE users (id bigserial PRIMARY KEY, full_name text NOT NULL, email character varying(60))"

@@ -12,6 +12,8 @@ from migrator.events import ignore
 from phases.catalog import Server
 from phases.model import Phase
 
+pytestmark = pytest.mark.in_turn
+
 AMOUNT = 'Backfill("users", {"amount": "(note)::int"}, where="amount IS NULL")'
 NOTES = "SELECT i, CASE WHEN i IN (77, 1900) THEN 'x' ELSE i::text END FROM generate_series(1, 2000) i"
 COLUMNS = "note text, amount int"

@@ -2,7 +2,8 @@
 
 In this order: `MIGRATOR_TEST_URL`; a container, where Docker answers; servers
 installed on this machine and the one in the embedded wheel, each started in a
-temporary folder on a free port. `MIGRATOR_TEST_VERSIONS` (`15,18`) picks majors.
+temporary folder on a free port. `MIGRATOR_TEST_VERSIONS` (`15,18`) picks majors, and runs everything on all of
+them; without it the servers take turns at what is alike on all.
 Each xdist worker has servers of its own, each test a database of its own.
 """
 
@@ -11,7 +12,8 @@ from __future__ import annotations
 import os
 import subprocess
 import uuid
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -111,6 +113,39 @@ def versions() -> tuple[int, ...]:
     if WANTED:
         return tuple(int(word) for word in WANTED.split(",") if int(word) in found)
     return tuple(found)
+
+
+def combinations(cases: Iterable[str], everywhere: Collection[str]) -> list[tuple[int | None, str]]:
+    """Versions and cases: the servers take turns, but for `everywhere`; all have all where versions are asked for."""
+    majors: tuple[int | None, ...] = versions() or (None,)
+    return [
+        (major, case)
+        for number, case in enumerate(cases)
+        for place, major in enumerate(majors)
+        if WANTED or case in everywhere or number % len(majors) == place
+    ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "in_turn: each test runs on one of the servers, all of them in turn")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    majors = versions()
+    if WANTED or len(majors) < 2:
+        return
+    left_out = [item for item in items if item.get_closest_marker("in_turn") and not has_its_turn(item, majors)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def has_its_turn(item: pytest.Item, majors: Sequence[int]) -> bool:
+    major = getattr(item, "callspec", None) and item.callspec.params.get("any_database")
+    if major is None:
+        return True
+    same_on_all = item.nodeid.replace(f"pg{major}", "pg")
+    return majors[zlib.crc32(same_on_all.encode()) % len(majors)] == major
 
 
 def pytest_report_header() -> str:
