@@ -6,7 +6,7 @@ ledger, in the same transaction as the effect itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from migrator.errors import MigratorError, NotSupportedHere, StepFailed, UsageEr
 from migrator.events import NotChecked, PhaseStarted, StateChanged, StepFinished, StepStarted
 from migrator.performance import Performer
 from migrator.prechecks import look
-from phases.model import BuildIndex, Phase, RemoveIndex, Verify
+from migrator.prepared import refuse_prepared
+from phases.model import BuildIndex, Phase, RemoveIndex, Step, Transaction, Verify
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -96,6 +97,7 @@ class Execution:
         for miss in missed:
             self.performer.observer(miss)
         with self.session.transaction() as connection:
+            self._refuse_early(connection, [planned.step for planned in plan.of(Phase.EXPAND)])
             store.begin(
                 connection,
                 id=revision.id,
@@ -123,13 +125,25 @@ class Execution:
         from migrator.ledger import store
 
         self.performer.observer(PhaseStarted(revision, phase))
-        self.enter(revision, ENTRY[phase], guard)
         with self.session.transaction() as connection:
             steps = store.steps(connection, revision, phase=phase)
+
+        def may_begin(connection: Connection) -> None:
+            if guard is not None:
+                guard(connection)
+            self._refuse_early(connection, [record.step for record in steps if record.state != "done"])
+
+        self.enter(revision, ENTRY[phase], may_begin)
         for record in steps:
             if record.state != "done":
                 self.run_step(record)
         self.enter(revision, EXIT[phase])
+
+    def _refuse_early(self, connection: Connection, steps: Iterable[Step]) -> None:
+        """Look for what would stop a step before the first one; the step looks again, behind its lock."""
+        for step in steps:
+            if isinstance(step, Transaction) and step.reprepares:
+                refuse_prepared(connection, step.name, self.performer.unprepared)
 
     def enter(self, revision: str, state: str, guard: Guard | None = None) -> None:
         """Change the state of a revision; entering the state it is in is no change."""
@@ -268,9 +282,10 @@ class Execution:
             if record is not None and record.state != state:
                 if guard is not None:
                     guard(connection)
+                undo = [(step, back) for step in done for back in step.step.undo]
+                self._refuse_early(connection, [back for _, back in undo])
                 store.transition(connection, revision, state)
                 store.record_event(connection, state, revision=revision)
-                undo = [(step, back) for step in done for back in step.step.undo]
                 store.add_undo(connection, revision, undo)
                 self.on_state(connection, revision, state)
             steps = store.undo_steps(connection, revision)

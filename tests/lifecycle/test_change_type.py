@@ -38,8 +38,10 @@ def test_the_name_changes_its_type_only_when_no_session_can_hold_a_prepared_stat
     with psycopg.connect(any_database.plain_url, autocommit=True, application_name="shop") as prepared:
         for _ in range(6):
             prepared.execute("SELECT quantity, code FROM items WHERE id = 1")
+        states = project.states()
         with pytest.raises(NotYet, match='"shop"'):
             project.apply(waits, revision)
+        assert project.states() == states, "refused before anything is begun"
         assert prepared.execute("SELECT quantity, code FROM items WHERE id = 1").fetchall() == [(1, "c1")]
     engine = sa.create_engine(project.url.replace("postgresql://", "postgresql+psycopg://"))
     unprepared(engine)
