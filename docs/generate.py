@@ -33,6 +33,7 @@ NAMES = (
     "DropDefault",
     "AddCheck",
     "AddUnique",
+    "AddPrimaryKey",
     "AddForeignKey",
     "DropConstraint",
     "RenameConstraint",

@@ -29,7 +29,7 @@ from phases.model import Phase, Verify
 
 if TYPE_CHECKING:
     from migrator.database import Session
-    from migrator.ledger.records import AsideRecord, EventRecord
+    from migrator.ledger.records import AsideRecord, EventRecord, StepRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -287,7 +287,7 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
     with looking(settings, "verify") as session:
         work = execution(settings, session, graph, observer)
         memory = recorded(session, graph)
-        comparing = {name for name, steps in memory.steps.items() if any(isinstance(s.step, Verify) for s in steps)}
+        comparing = {name for name, steps in memory.steps.items() if any(map(compares, steps))}
         migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
         if revision:
             wanted = graph.resolve(revision)
@@ -295,6 +295,11 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
         if revision and not migrated:
             raise UsageError(f"revision {wanted} has nothing to compare", next_step="migrator status")
         return tuple(Verified(name, work.verify(name)) for name in migrated)
+
+
+def compares(step: StepRecord) -> bool:
+    """Whether a step compares what is true from migrate on; others ask what becomes true with the contract."""
+    return step.phase is Phase.MIGRATE and isinstance(step.step, Verify)
 
 
 @dataclass(frozen=True, slots=True)

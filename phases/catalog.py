@@ -185,6 +185,8 @@ class Table:
     """What the rows of a partition have in common, as SQL."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
+    leaving_constraints: tuple[str, ...] = ()
+    """Constraints that a planned contract will drop, likewise."""
     written: tuple[str, ...] = ()
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()
@@ -262,6 +264,8 @@ class Catalog:
     relations: frozenset[TableName] = frozenset()
     """Every name taken by a table, view, index or sequence."""
     enums: Mapping[TableName, Enum] = field(default_factory=dict)
+    leaving: frozenset[TableName] = frozenset()
+    """Indexes that a planned contract will drop: gone for planning, their names not free yet."""
 
     def name(self, table: str, schema: str | None = None) -> TableName:
         return TableName(schema or self.default_schema, table)

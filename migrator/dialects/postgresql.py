@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from phases.model import Lock, LockMode
 from phases.sql import literal, qualified
@@ -87,19 +88,31 @@ def statement_timeout(milliseconds: int) -> str:
     return f"SET LOCAL statement_timeout = {milliseconds}"
 
 
-def lock_statements(locks: Sequence[Lock], timeout_ms: int) -> Iterator[str]:
+def lock_statements(
+    locks: Sequence[Lock], timeout_ms: int, clock: Callable[[], float] = time.monotonic
+) -> Iterator[str]:
     """Take locks: first the one that no reader or writer waits for, patiently, then the real ones, briefly.
 
     Autovacuum holds that same lock, and steps aside only for somebody who has waited for
     `deadlock_timeout` (1 s): longer than anybody may queue behind an exclusive lock.
+    Whoever waits for the first of the real ones waits until the last is granted, so all
+    of them together have no longer than one may take.
+
+    Args:
+        clock: seconds, of any beginning; asked before each of the real locks.
     """
     yield lock_timeout(max(PATIENT_LOCK_TIMEOUT_MS, timeout_ms))
     for lock in locks:
         yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
-    yield lock_timeout(timeout_ms)
+    begun = clock()
+    left = timeout_ms
+    yield lock_timeout(left)
     for lock in locks:
-        if lock.mode is not LockMode.SHARE_UPDATE_EXCLUSIVE:
-            yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
+        if lock.mode is LockMode.SHARE_UPDATE_EXCLUSIVE:
+            continue
+        if left != (left := max(1, timeout_ms - int((clock() - begun) * 1000))):  # 0 would be for ever
+            yield lock_timeout(left)
+        yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
 
 
 def blockers_query(lock: Lock) -> str:

@@ -41,7 +41,9 @@ class AddColumn(Operation):
             volatile one (`gen_random_uuid()`) is evaluated for every row; until all
             have a value, NULL counts as not written.
         fill: SQL expression over the table's other columns: what rows get that
-            were written without this column. Until the contract, NULL counts as not written.
+            were written without this column. Until the contract, NULL counts as not written. A row
+            it fails for once the change has begun stays NULL, and a NOT NULL column keeps the contract shut
+            until somebody has given it a value.
         schema: schema of the table; the connection's default where not given.
         comment: stored with the column.
     """
@@ -153,14 +155,29 @@ class AddColumn(Operation):
         target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
         steps = [dialect.fill(table, {self.column: self._value}, missing, target=target)]
         if not self.nullable:
-            steps.append(dialect.verify(table, missing, target=target))
+            steps.append(dialect.verify(table, missing, target=target, fault=self._fault))
+        if self.fill is not None:
+            return without_undo(steps)
+        if not self.nullable:
             steps += dialect.require_values(table.name, column)
         # Once every row has a value, the default alone gives old writers theirs.
-        settled = self._stop_filling(catalog, dialect) if self.fill is None else ()
-        return (*without_undo(steps), *settled)
+        return (*without_undo(steps), *self._stop_filling(catalog, dialect))
+
+    @property
+    def _fault(self) -> str:
+        return f'have no value in "{self.column}"'
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        return self._stop_filling(catalog, dialect) if self.fill is not None else ()
+        if self.fill is None:
+            return ()
+        if self.nullable:
+            return self._stop_filling(catalog, dialect)
+        # Not before: what old writers give may be something that `fill` makes NULL of, or fails for.
+        table, column = catalog.table(self.table, self.schema), self._column(dialect)
+        missing, target = f"{identifier(self.column)} IS NULL", f"{self.table}.{self.column}"
+        again = dialect.verify(table, missing, target=target, fault=self._fault)
+        required = dialect.require_values(table.name, column)
+        return (again, *required, *self._stop_filling(catalog, dialect))
 
     def _stop_filling(self, catalog: Catalog, dialect: Dialect) -> Steps:
         link = self._link(catalog, dialect)
