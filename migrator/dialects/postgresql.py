@@ -70,6 +70,25 @@ WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
 """Sessions of this database. Names are visible to every role, kinds of backends only to some."""
 
 
+STATISTICS_SCHEMA = """
+SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'
+"""
+
+WITH_STAR = """
+SELECT s.query FROM {schema}.pg_stat_statements s
+WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+  AND s.query ~* {star} AND s.query ~* {table} ORDER BY s.calls DESC LIMIT 1
+"""
+STAR = r"(select|distinct|returning|,)\s+(([[:alnum:]_$]+|\"[^\"]+\")\s*[.]\s*)?[*]"
+
+
+def statements_with_star(schema: str, table: str) -> str:
+    """Question for a statement that reads all columns of a table; `schema` quoted, `table` a pattern."""
+    word = rf"(^|[^[:alnum:]_$]){table}($|[^[:alnum:]_$])"
+    return WITH_STAR.format(schema=schema, star=literal(STAR), table=literal(word))
+
+
 def session_statements(version: tuple[int, int]) -> tuple[str, ...]:
     """Statements that prepare a session of ours."""
     statements: tuple[str, ...] = SESSION

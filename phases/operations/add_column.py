@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog, Column, Table, Volatility
@@ -68,6 +69,7 @@ class AddColumn(Operation):
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "AddColumn")
         check_new_column(table, self.column, dialect)
+        check_type(dialect.type_text(self.type), catalog, dialect)
         if not self.nullable and self.default is None and self.fill is None:
             raise Refused(
                 f'"{self.column}" is NOT NULL, but nothing says what rows get that are written without it',
@@ -196,6 +198,37 @@ class AddColumn(Operation):
 
     def inverse(self) -> tuple[Operation, ...]:
         return (DropColumn(self.table, self.column, fill="NULL", schema=self.schema),)
+
+
+GENERATED = re.compile(r"\bGENERATED\b", re.I)
+SERIAL = re.compile(r"(small|big)?serial[248]?", re.I)
+COLLATED = re.compile(r"""\s+COLLATE\s+("[^"]+"|\w+)(\s*\.\s*("[^"]+"|\w+))?$""", re.I)
+
+
+def check_type(type_: str, catalog: Catalog, dialect: Dialect) -> None:
+    """Refuse what is more than a type, and types for which the server rewrites the table under an exclusive lock.
+
+    Raises:
+        Refused: with what to write instead.
+    """
+    if GENERATED.search(type_):
+        raise Refused(
+            "adding a generated or identity column rewrites the table while nobody can use it",
+            remedy='write a plain type and fill="<expression>", which a trigger keeps up for writers that'
+            " do not know the column",
+        )
+    if SERIAL.fullmatch(type_.strip()):
+        raise Refused(
+            f'"{type_}" is a type with a default that differs from row to row, which rewrites the table',
+            remedy="create the sequence in an earlier revision, and write an integer type with"
+            " default=\"nextval('sequence')\"",
+        )
+    name = dialect.type_name(COLLATED.sub("", type_.strip()))
+    if name.split(".")[-1].strip('"') in catalog.constrained_types:
+        raise Refused(
+            f'"{type_}" has constraints of its own, which the server would check row by row under an exclusive lock',
+            remedy="use the type under it, and AddCheck",
+        )
 
 
 def check_filled_reads(fill: str, table: Table, dialect: Dialect) -> None:
