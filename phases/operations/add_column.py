@@ -214,8 +214,8 @@ def check_type(type_: str, catalog: Catalog, dialect: Dialect) -> None:
     if GENERATED.search(type_):
         raise Refused(
             "adding a generated or identity column rewrites the table while nobody can use it",
-            remedy='write a plain type and fill="<expression>", which a trigger keeps up for writers that'
-            " do not know the column",
+            remedy='write a plain type and fill="<expression>", and let the new version or a trigger of your own'
+            " keep the value up",
         )
     if SERIAL.fullmatch(type_.strip()):
         raise Refused(
