@@ -13,6 +13,7 @@ from phases.errors import Refused
 from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
 from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
+from phases.reshaping import reshaped, subscribers
 
 if TYPE_CHECKING:
     from migrator.classical import Adopt
@@ -189,21 +190,6 @@ def plan_revision(
         tuple(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published),
     )
     return plan, after, claimed if Phase.CONTRACT in phases else ()
-
-
-def reshaped(before: Catalog, after: Catalog) -> tuple[TableName, ...]:
-    """Tables that have columns of other names afterwards."""
-    both = [(name, table, after.tables.get(name)) for name, table in before.tables.items()]
-    return tuple(n for n, old, new in both if new and {c.name for c in old.columns} != {c.name for c in new.columns})
-
-
-def subscribers(name: TableName, before: Catalog, after: Catalog) -> str:
-    old, new = before.tables[name], after.tables[name]
-    coming = ", ".join(f'"{c.name}"' for c in new.columns if not old.has_column(c.name))
-    going = ", ".join(f'"{c.name}"' for c in old.columns if not new.has_column(c.name))
-    parts = [f"add {coming} to it in every subscriber before expand"] if coming else []
-    parts += [f"let subscribers that have {going} bear that nothing comes for it after the contract"] if going else []
-    return f'"{name}" is published by {", ".join(old.published)}: {"; ".join(parts)}'
 
 
 def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
