@@ -34,6 +34,7 @@ NAMES = (
     "DropDefault",
     "AddCheck",
     "AddUnique",
+    "AddPrimaryKey",
     "AddForeignKey",
     "DropConstraint",
     "RenameConstraint",

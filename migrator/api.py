@@ -22,6 +22,7 @@ from migrator.errors import NotYet, UsageError
 from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
+from migrator.notices import noticed
 from migrator.planning import Plan, RevisionPlan, finished
 from migrator.runs import clock, execution, install_ledger, load_graph, looking, planned, recorded, running
 from phases.gate import Verdict
@@ -29,7 +30,7 @@ from phases.model import Phase, Verify
 
 if TYPE_CHECKING:
     from migrator.database import Session
-    from migrator.ledger.records import AsideRecord, EventRecord
+    from migrator.ledger.records import AsideRecord, EventRecord, StepRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -60,7 +61,7 @@ def plan(settings: Settings, to: str | None = None, *, strict: bool = True) -> P
     """
     graph = load_graph(settings)
     with looking(settings, "plan") as session:
-        return planned(session, graph, graph.resolve(to) if to else None, strict=strict)
+        return noticed(session, planned(session, graph, graph.resolve(to) if to else None, strict=strict))
 
 
 def estimate(settings: Settings, to: str | None = None) -> tuple[Plan, PlanEstimate]:
@@ -74,7 +75,7 @@ def estimate(settings: Settings, to: str | None = None) -> tuple[Plan, PlanEstim
     """
     graph = load_graph(settings)
     with looking(settings, "plan") as session:
-        found = planned(session, graph, graph.resolve(to) if to else None)
+        found = noticed(session, planned(session, graph, graph.resolve(to) if to else None))
         return found, estimated(session, settings, found)
 
 
@@ -207,6 +208,8 @@ def _finish(
         make = contract_guard if phase is Phase.CONTRACT else purge_guard
         guard = make(settings, graph, item.revision, override)
         try:
+            if phase is Phase.CONTRACT and item.state == "migrated":
+                compare_again(settings, work, graph, item.revision, override)
             work.run_phase(item.revision, phase, guard)
         except NotYet as not_yet:
             if to is not None:
@@ -214,6 +217,21 @@ def _finish(
             closed.append(not_yet)
     if closed and len(closed) == len(chosen):
         raise closed[0]
+
+
+def compare_again(
+    settings: Settings, work: Execution, graph: RevisionGraph, revision: str, override: Override | None
+) -> None:
+    """Compare every row once more where the gate lets the contract through: whoever writes past the triggers
+    may have come after migrate, and what is different then would be lost.
+
+    Raises:
+        VerificationFailed: rows differ; the contract has not begun.
+    """
+    with work.session.transaction() as connection:
+        passes = override is not None or judge_gate(connection, settings, graph, revision).open
+    if passes:
+        work.verify(revision)
 
 
 def refuse_too_early(work: Execution, revision: str, phase: Phase) -> None:
@@ -287,7 +305,7 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
     with looking(settings, "verify") as session:
         work = execution(settings, session, graph, observer)
         memory = recorded(session, graph)
-        comparing = {name for name, steps in memory.steps.items() if any(isinstance(s.step, Verify) for s in steps)}
+        comparing = {name for name, steps in memory.steps.items() if any(map(compares, steps))}
         migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
         if revision:
             wanted = graph.resolve(revision)
@@ -295,6 +313,11 @@ def verify(settings: Settings, revision: str | None = None, *, observer: Observe
         if revision and not migrated:
             raise UsageError(f"revision {wanted} has nothing to compare", next_step="migrator status")
         return tuple(Verified(name, work.verify(name)) for name in migrated)
+
+
+def compares(step: StepRecord) -> bool:
+    """Whether a step compares what is true from migrate on; others ask what becomes true with the contract."""
+    return step.phase is Phase.MIGRATE and isinstance(step.step, Verify)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from migrator.ledger import set_aside, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
 from migrator.ledger.tables import NOW, deployments
+from migrator.planning import RELEASABLE
 from phases.gate import Deployment, Facts, live_until
 from phases.model import Phase, Verify
 from phases.shapes import BuildVerdict, RevisionState, judge_build
@@ -52,6 +53,7 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
     """Collect what the gate of a revision looks at."""
     record = store.revision(connection, revision)
     checks = [s for s in store.steps(connection, revision, phase=Phase.MIGRATE) if isinstance(s.step, Verify)]
+    migrated = record is not None and record.state in RELEASABLE
     found = [
         as_deployment(d, clean=d.survives is not None and revision in ancestors.get(d.survives, frozenset()))
         for d in all_deployments(connection)
@@ -60,8 +62,9 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         store.clock(connection),
         found,
         record.state if record else "not started",
-        all(step.state == "done" for step in checks),
+        migrated and all(step.state == "done" for step in checks),
         len(set_aside.by_revision(connection).get(revision, ())),
+        compared=bool(checks),
     )
 
 

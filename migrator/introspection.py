@@ -263,6 +263,7 @@ class Reader:
         pairs = self.rows(queries.INHERITANCE)
         keys = {row[0]: tuple(row[1]) for row in self.rows(queries.PARTITION_KEYS)}
         grants, readers = self.grouped(queries.TABLE_GRANTS), self.grouped(queries.READERS)
+        published = self.grouped(queries.PUBLISHED)
         found = {}
         for oid, row in tables.items():
             referencing = tuple(
@@ -292,9 +293,14 @@ class Reader:
                 keys.get(oid, ()),
                 row[11],
                 row[12],
+                tuple(name for name, _ in published.get(oid, ())),
+                next((name for name, fails in published.get(oid, ()) if fails), ""),
+                row[13],
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
-        return Catalog(Server("postgresql", self.version), default_schema, found, relations, self.enums())
+        constrained = frozenset(row[0] for row in self.rows(queries.CONSTRAINED_TYPES))
+        server = Server("postgresql", self.version)
+        return Catalog(server, default_schema, found, relations, self.enums(), constrained)
 
     def enums(self) -> dict[TableName, Enum]:
         found = [Enum(TableName(row[0], row[1]), tuple(row[2]), row[3]) for row in self.rows(queries.ENUMS)]

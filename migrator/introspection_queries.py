@@ -12,7 +12,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relispartition, c.reltupl
        CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN pg_catalog.pg_get_userbyid(c.relowner) END,
        pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(c.relowner)), pg_catalog.obj_description(c.oid, 'pg_class'),
        c.relrowsecurity, coalesce(pg_catalog.pg_get_expr(c.relpartbound, c.oid), ''),
-       CASE WHEN c.relispartition THEN coalesce(pg_catalog.pg_get_partition_constraintdef(c.oid), '') ELSE '' END
+       CASE WHEN c.relispartition THEN coalesce(pg_catalog.pg_get_partition_constraintdef(c.oid), '') ELSE '' END,
+       pg_catalog.row_security_active(c.oid)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {USER_SCHEMA}
 """
@@ -210,6 +211,16 @@ PUBLICATIONS_SINCE_15 = """
 SELECT r.prrelid, a.attname, 'publication', p.pubname::text
 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
 JOIN pg_catalog.pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])
+"""
+
+PUBLISHED = """
+SELECT c.oid, p.pubname::text, p.pubupdate AND NOT CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false
+         ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indimmediate
+           AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END) END
+FROM pg_catalog.pg_publication_tables t JOIN pg_catalog.pg_publication p USING (pubname)
+JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
+JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+ORDER BY c.oid, p.pubname
 """
 
 INHERITANCE = """

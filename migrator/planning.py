@@ -11,7 +11,9 @@ from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
 from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
+from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
+from phases.reshaping import reshaped, subscribers
 
 if TYPE_CHECKING:
     from migrator.classical import Adopt
@@ -51,6 +53,10 @@ class RevisionPlan:
     prechecks: tuple[Precheck, ...] = ()
     not_ours: tuple[str, ...] = ()
     """Tables it changes that the session may not alter, each with its owner."""
+    reshapes: tuple[TableName, ...] = ()
+    """Tables that have other columns afterwards."""
+    warnings: tuple[str, ...] = ()
+    """What is not refused, and should be known before it is run."""
     problem: str = ""
     """Why it cannot be planned, where the plan was asked not to stop at that."""
 
@@ -119,6 +125,7 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
         Refused: by the first operation that cannot be done safely.
     """
     found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
+    before = catalog
     for operation in operations:
         operation.validate(catalog, dialect)
         for phase, make in (
@@ -127,10 +134,12 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
             (Phase.CONTRACT, operation.contract),
             (Phase.PURGE, operation.purge),
         ):
-            found[phase] += make(catalog, dialect)
+            steps = make(catalog, dialect)
+            refuse_unreachable(steps, before)
+            found[phase] += steps
         catalog = operation.outcome(catalog, dialect)
-    steps = tuple((phase, step) for phase in Phase for step in numbered(found[phase]))
-    return steps, catalog
+    ordered = tuple((phase, step) for phase in Phase for step in numbered(found[phase]))
+    return ordered, catalog
 
 
 def numbered(steps: Sequence[Step]) -> Iterator[Step]:
@@ -177,6 +186,8 @@ def plan_revision(
         tuple(PlannedStep(phase, step) for phase, step in steps),
         checks,
         not_ours(claimed, catalog),
+        changed := reshaped(catalog, after),
+        tuple(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published),
     )
     return plan, after, claimed if Phase.CONTRACT in phases else ()
 

@@ -183,8 +183,16 @@ class Table:
     """`FOR VALUES …` or `DEFAULT`, of a partition."""
     partition_condition: str = ""
     """What the rows of a partition have in common, as SQL."""
+    published: tuple[str, ...] = ()
+    """Publications that send its changes to subscribers."""
+    unidentified: str = ""
+    """One of them that publishes updates while the table has no replica identity: no UPDATE of it works."""
+    hides_rows: bool = False
+    """Row-level security applies to this session."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
+    leaving_constraints: tuple[str, ...] = ()
+    """Constraints that a planned contract will drop, likewise."""
     written: tuple[str, ...] = ()
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()
@@ -262,6 +270,10 @@ class Catalog:
     relations: frozenset[TableName] = frozenset()
     """Every name taken by a table, view, index or sequence."""
     enums: Mapping[TableName, Enum] = field(default_factory=dict)
+    constrained_types: frozenset[str] = frozenset()
+    """Names of domains with NOT NULL or CHECK, and of types that contain one."""
+    leaving: frozenset[TableName] = frozenset()
+    """Indexes that a planned contract will drop: gone for planning, their names not free yet."""
 
     def name(self, table: str, schema: str | None = None) -> TableName:
         return TableName(schema or self.default_schema, table)

@@ -69,10 +69,10 @@ class Mismatched(Exception):
         sample: keys of some of the rows that differ.
     """
 
-    def __init__(self, table: str, compared: int, mismatches: int, sample: tuple[str, ...]) -> None:
+    def __init__(self, table: str, compared: int, mismatches: int, sample: tuple[str, ...], fault: str = "") -> None:
         self.table, self.compared, self.mismatches, self.sample = table, compared, mismatches, sample
-        self.reason = f'{mismatches} of {compared} rows of "{table}" differ (for example {"; ".join(sample)})'
-        self.remedy = (
-            "find out who writes past the triggers (session_replication_role, disabled triggers), mend the rows"
-        )
+        said = fault or "differ"
+        self.reason = f'{mismatches} of {compared} rows of "{table}" {said} (for example {"; ".join(sample)})'
+        writers = "find out who writes past the triggers (session_replication_role, disabled triggers), "
+        self.remedy = f"{'' if fault else writers}mend the rows, then run the same command again"
         super().__init__(self.reason)

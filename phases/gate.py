@@ -41,13 +41,18 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the gate looks at. `now` is the database's clock; `set_aside` rows a backfill could not change."""
+    """Everything the gate looks at.
+
+    `now` is the database's clock; `verified`: migrate is over, and found no row that
+    differs; `set_aside` rows a backfill could not change; `compared`: there are rows to compare.
+    """
 
     now: datetime
     deployments: Sequence[Deployment]
     state: str
     verified: bool
     set_aside: int = 0
+    compared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,10 @@ def migrated(facts: Facts) -> Condition:
 
 
 def verified(facts: Facts) -> Condition:
-    said = "every row was compared at the end of migrate" if facts.verified else "rows were not all compared"
+    if facts.verified:
+        said = "every row was compared at the end of migrate" if facts.compared else "there is nothing to compare"
+    else:
+        said = "rows were not all compared" if facts.compared else "migrate is not over"
     return Condition("verified", facts.verified, said, "" if facts.verified else "migrator apply")
 
 

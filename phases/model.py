@@ -163,13 +163,15 @@ class Fill(Step):
 class Verify(Step):
     """Every row compared; `mismatch` is the condition of a row that is wrong.
 
-    `key` holds the quoted columns by which a wrong row is named to the user.
+    `key` holds the quoted columns by which a wrong row is named to the user. `fault`
+    says what is wrong with one ("have no value"); empty where its two shapes differ.
     """
 
     table: TableName
     target: str
     mismatch: str
     key: tuple[str, ...] = ()
+    fault: str = ""
 
 
 AnyStep = Transaction | BuildIndex | RemoveIndex | Fill | Verify

@@ -36,7 +36,7 @@ def perform_verify(step: Verify, server: Server) -> Performance:
         sample = (*sample, *(keys or ()))[:SAMPLE]
         yield Progress(last, end, "pages", compared)
     if wrong:
-        raise Mismatched(str(step.table), compared, wrong, sample)
+        raise Mismatched(str(step.table), compared, wrong, sample, step.fault)
     yield Commit(finishes=True)
 
 

@@ -116,6 +116,8 @@ def print_tree(plan: Plan, cost: PlanEstimate | None = None) -> None:
         for operation in item.operations:
             say(f"  {operation}")
         say(f"  {kept(item)}", dim=True)
+        for warning in item.warnings:
+            say(f"  warning: {warning}", fg="yellow")
         for check in item.prechecks:
             say(f"  refused if {check.problem}", dim=True)
         for phase in Phase:
@@ -184,6 +186,7 @@ def revision_data(item: RevisionPlan, cost: PlanEstimate | None = None) -> dict[
         "release": kept(item),
         "operations": item.operations,
         "problem": item.problem,
+        "warnings": item.warnings,
         "prechecks": [{"problem": check.problem, "statement": check.sql} for check in item.prechecks],
         "steps": [
             {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 from phases.model import Lock, LockMode
 from phases.sql import literal, qualified
@@ -69,6 +70,25 @@ WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
 """Sessions of this database. Names are visible to every role, kinds of backends only to some."""
 
 
+STATISTICS_SCHEMA = """
+SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'
+"""
+
+WITH_STAR = """
+SELECT s.query FROM {schema}.pg_stat_statements s
+WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+  AND s.query ~* {star} AND s.query ~* {table} ORDER BY s.calls DESC LIMIT 1
+"""
+STAR = r"(select|distinct|returning|,)\s+(([[:alnum:]_$]+|\"[^\"]+\")\s*[.]\s*)?[*]"
+
+
+def statements_with_star(schema: str, table: str) -> str:
+    """Question for a statement that reads all columns of a table; `schema` quoted, `table` a pattern."""
+    word = rf"(^|[^[:alnum:]_$]){table}($|[^[:alnum:]_$])"
+    return WITH_STAR.format(schema=schema, star=literal(STAR), table=literal(word))
+
+
 def session_statements(version: tuple[int, int]) -> tuple[str, ...]:
     """Statements that prepare a session of ours."""
     statements: tuple[str, ...] = SESSION
@@ -87,19 +107,31 @@ def statement_timeout(milliseconds: int) -> str:
     return f"SET LOCAL statement_timeout = {milliseconds}"
 
 
-def lock_statements(locks: Sequence[Lock], timeout_ms: int) -> Iterator[str]:
+def lock_statements(
+    locks: Sequence[Lock], timeout_ms: int, clock: Callable[[], float] = time.monotonic
+) -> Iterator[str]:
     """Take locks: first the one that no reader or writer waits for, patiently, then the real ones, briefly.
 
     Autovacuum holds that same lock, and steps aside only for somebody who has waited for
     `deadlock_timeout` (1 s): longer than anybody may queue behind an exclusive lock.
+    Whoever waits for the first of the real ones waits until the last is granted, so all
+    of them together have no longer than one may take.
+
+    Args:
+        clock: seconds, of any beginning; asked before each of the real locks.
     """
     yield lock_timeout(max(PATIENT_LOCK_TIMEOUT_MS, timeout_ms))
     for lock in locks:
         yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
-    yield lock_timeout(timeout_ms)
+    begun = clock()
+    left = timeout_ms
+    yield lock_timeout(left)
     for lock in locks:
-        if lock.mode is not LockMode.SHARE_UPDATE_EXCLUSIVE:
-            yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
+        if lock.mode is LockMode.SHARE_UPDATE_EXCLUSIVE:
+            continue
+        if left != (left := max(1, timeout_ms - int((clock() - begun) * 1000))):  # 0 would be for ever
+            yield lock_timeout(left)
+        yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
 
 
 def blockers_query(lock: Lock) -> str:

@@ -136,8 +136,12 @@ class Dialect(Protocol):
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
         """Backfill: assign expressions to columns where `pending` holds."""
 
-    def verify(self, table: Table, mismatch: str, *, target: str) -> Step:
-        """Compare every row."""
+    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
+        """Compare every row.
+
+        Args:
+            fault: what is wrong with a row where `mismatch` holds; nothing where two shapes of it differ.
+        """
 
     def differs(self, column: Column, left: str, right: str) -> str:
         """Condition under which two values of a column's type are not the same bytes."""

@@ -215,9 +215,10 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLTables):
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 
-    def verify(self, table: Table, mismatch: str, *, target: str) -> Step:
+    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
         key = tuple(identifier(column) for column in table.row_key())
-        return Verify(name=f"verify {target}", table=table.name, target=target, mismatch=mismatch, key=key)
+        name = f"verify {target}"
+        return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault)
 
     def differs(self, column: Column, left: str, right: str) -> str:
         if column.equality_is_identity:

@@ -57,10 +57,12 @@ UNTOUCHED = """IF TG_OP = 'UPDATE' AND NOT ({changed}) AND ({filled}) THEN
 
 NULL_FILL_BODY = """
 BEGIN
-  NEW.{column} := {expression};
-  RETURN NEW;
+    {assign}
+    RETURN NEW;
 END
 """
+
+UNLIMITED = ("text", "character varying")
 
 ORDER = {"sync": "1", "fill": "2"}
 
@@ -142,8 +144,10 @@ class PostgreSQLTriggers:
     def null_fill(self, link: NullFill) -> Changes:
         function, (_, main) = self._names(link.table, "fill", link.name)
         column = identifier(link.column.name)
-        expression = self._expressions.qualify(link.expression, "NEW")
-        body = NULL_FILL_BODY.format(column=column, expression=expression)
+        assign = f"NEW.{column} := {self._expressions.qualify(link.expression, 'NEW')};"
+        if not self._expressions.total(link.expression) or link.column.type.lower() not in UNLIMITED:
+            assign = FALLIBLE.format(assign=assign, give_up=f"NEW.{column} := NULL;")
+        body = NULL_FILL_BODY.format(assign=assign)
         # The user's expression has to find its functions whatever the search path of the writer is.
         made = self._function("CREATE FUNCTION", function, body, "SET search_path FROM CURRENT ")
         return made, self._trigger(link.table, main, "INSERT OR UPDATE", f"NEW.{column} IS NULL", f"{function}()")

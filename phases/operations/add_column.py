@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog, Column, Table, Volatility
@@ -41,7 +42,9 @@ class AddColumn(Operation):
             volatile one (`gen_random_uuid()`) is evaluated for every row; until all
             have a value, NULL counts as not written.
         fill: SQL expression over the table's other columns: what rows get that
-            were written without this column. Until the contract, NULL counts as not written.
+            were written without this column. Until the contract, NULL counts as not written. A row
+            it fails for once the change has begun stays NULL, and a NOT NULL column keeps the contract shut
+            until somebody has given it a value.
         schema: schema of the table; the connection's default where not given.
         comment: stored with the column.
     """
@@ -66,6 +69,7 @@ class AddColumn(Operation):
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "AddColumn")
         check_new_column(table, self.column, dialect)
+        check_type(dialect.type_text(self.type), catalog, dialect)
         if not self.nullable and self.default is None and self.fill is None:
             raise Refused(
                 f'"{self.column}" is NOT NULL, but nothing says what rows get that are written without it',
@@ -153,14 +157,29 @@ class AddColumn(Operation):
         target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
         steps = [dialect.fill(table, {self.column: self._value}, missing, target=target)]
         if not self.nullable:
-            steps.append(dialect.verify(table, missing, target=target))
+            steps.append(dialect.verify(table, missing, target=target, fault=self._fault))
+        if self.fill is not None:
+            return without_undo(steps)
+        if not self.nullable:
             steps += dialect.require_values(table.name, column)
         # Once every row has a value, the default alone gives old writers theirs.
-        settled = self._stop_filling(catalog, dialect) if self.fill is None else ()
-        return (*without_undo(steps), *settled)
+        return (*without_undo(steps), *self._stop_filling(catalog, dialect))
+
+    @property
+    def _fault(self) -> str:
+        return f'have no value in "{self.column}"'
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        return self._stop_filling(catalog, dialect) if self.fill is not None else ()
+        if self.fill is None:
+            return ()
+        if self.nullable:
+            return self._stop_filling(catalog, dialect)
+        # Not before: what old writers give may be something that `fill` makes NULL of, or fails for.
+        table, column = catalog.table(self.table, self.schema), self._column(dialect)
+        missing, target = f"{identifier(self.column)} IS NULL", f"{self.table}.{self.column}"
+        again = dialect.verify(table, missing, target=target, fault=self._fault)
+        required = dialect.require_values(table.name, column)
+        return (again, *required, *self._stop_filling(catalog, dialect))
 
     def _stop_filling(self, catalog: Catalog, dialect: Dialect) -> Steps:
         link = self._link(catalog, dialect)
@@ -179,6 +198,37 @@ class AddColumn(Operation):
 
     def inverse(self) -> tuple[Operation, ...]:
         return (DropColumn(self.table, self.column, fill="NULL", schema=self.schema),)
+
+
+GENERATED = re.compile(r"\bGENERATED\b", re.I)
+SERIAL = re.compile(r"(small|big)?serial[248]?", re.I)
+COLLATED = re.compile(r"""\s+COLLATE\s+("[^"]+"|\w+)(\s*\.\s*("[^"]+"|\w+))?$""", re.I)
+
+
+def check_type(type_: str, catalog: Catalog, dialect: Dialect) -> None:
+    """Refuse what is more than a type, and types for which the server rewrites the table under an exclusive lock.
+
+    Raises:
+        Refused: with what to write instead.
+    """
+    if GENERATED.search(type_):
+        raise Refused(
+            "adding a generated or identity column rewrites the table while nobody can use it",
+            remedy='write a plain type and fill="<expression>", and let the new version or a trigger of your own'
+            " keep the value up",
+        )
+    if SERIAL.fullmatch(type_.strip()):
+        raise Refused(
+            f'"{type_}" is a type with a default that differs from row to row, which rewrites the table',
+            remedy="create the sequence in an earlier revision, and write an integer type with"
+            " default=\"nextval('sequence')\"",
+        )
+    name = dialect.type_name(COLLATED.sub("", type_.strip()))
+    if name.split(".")[-1].strip('"') in catalog.constrained_types:
+        raise Refused(
+            f'"{type_}" has constraints of its own, which the server would check row by row under an exclusive lock',
+            remedy="use the type under it, and AddCheck",
+        )
 
 
 def check_filled_reads(fill: str, table: Table, dialect: Dialect) -> None:

@@ -137,6 +137,18 @@ def check_new_column(table: Table, column: str, dialect: Dialect) -> None:
         )
 
 
+def check_index_free(catalog: Catalog, name: str, schema: str) -> None:
+    """Refuse a name that a table, view, index or sequence has, or has until a planned contract."""
+    full = TableName(schema, name)
+    if full in catalog.leaving:
+        raise Refused(
+            f'"{full}" is still there until its contract is done',
+            remedy="give the other one a name of its own, or do it in a later revision",
+        )
+    if catalog.taken(name, schema):
+        raise Refused(f'"{full}" already exists', remedy="give it another name=")
+
+
 def check_table_free(catalog: Catalog, name: TableName) -> None:
     """Refuse a name that a table, view, index, sequence or type has."""
     if catalog.taken(name.name, name.schema) or name in catalog.enums:

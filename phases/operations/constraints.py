@@ -9,7 +9,7 @@ from phases import names
 from phases.catalog import Catalog, Constraint, ConstraintKind, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused, nearest
-from phases.model import Step
+from phases.model import Step, TableName
 from phases.operations.base import (
     Operation,
     Precheck,
@@ -26,9 +26,14 @@ from phases.sql import identifier, listed, qualified
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 
 
-def check_free(table: Table, name: str, dialect: Dialect) -> None:
-    """Refuse a name that a constraint of the table has."""
+def check_free(table: Table, name: str, dialect: Dialect, *, in_contract: bool = False) -> None:
+    """Refuse a name that a constraint of the table has, or, before the contract, has until then."""
     check_name(name, dialect, "constraint")
+    if name in table.leaving_constraints and not in_contract:
+        raise Refused(
+            f'constraint "{name}" of "{table.name}" is still there until its contract is done',
+            remedy="give the other one a name of its own, or do it in a later revision",
+        )
     if any(constraint.name == name for constraint in table.constraints):
         raise Refused(f'"{table.name}" already has a constraint "{name}"', remedy="give it another name=")
 
@@ -89,7 +94,7 @@ class AddCheck(Operation):
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "AddCheck")
         check_expression(self.check, table, dialect, "check")
-        check_free(table, self._constraint(dialect).name, dialect)
+        check_free(table, self._constraint(dialect).name, dialect, in_contract=True)
 
     def _constraint(self, dialect: Dialect) -> Constraint:
         columns = tuple(sorted(dialect.expressions.columns(self.check)))
@@ -105,7 +110,11 @@ class AddCheck(Operation):
         return (Precheck(sql, problem, remedy, needed, asks="check"),)
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        return declared(dialect, catalog.table(self.table, self.schema), self._constraint(dialect))
+        table, constraint = catalog.table(self.table, self.schema), self._constraint(dialect)
+        broken, fault = f"NOT ({self.check})", f"break the check {constraint.name}"
+        # Rows that old writers left behind: declared, it would refuse any UPDATE of them.
+        verified = dialect.verify(table, broken, target=constraint.name, fault=fault)
+        return (verified, *declared(dialect, table, constraint))
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         return with_constraint(catalog, catalog.table(self.table, self.schema), self._constraint(dialect))
@@ -267,4 +276,7 @@ class DropConstraint(Operation):
         constraint = find_constraint(table, self.name)
         kept = tuple(c for c in table.constraints if c is not constraint)
         indexes = tuple(i for i in table.indexes if i.constraint != constraint.name)
-        return catalog.with_table(replace(table, constraints=kept, indexes=indexes))
+        leaving = (*table.leaving_constraints, constraint.name)
+        smaller = catalog.with_table(replace(table, constraints=kept, indexes=indexes, leaving_constraints=leaving))
+        gone = {TableName(i.schema, i.name) for i in table.indexes if i.constraint == constraint.name}
+        return replace(smaller, leaving=smaller.leaving | gone)

@@ -90,7 +90,7 @@ class ColumnCopy:
         if relation:
             free = not self.catalog.taken(changed, self.table.name.schema)
         else:
-            free = all(c.name != changed for c in self.table.constraints)
+            free = changed not in {*self.table.leaving_constraints, *(c.name for c in self.table.constraints)}
         return changed if free else name
 
     def _built(self, name: str, *, relation: bool) -> str:

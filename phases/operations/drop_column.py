@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog, Table
 from phases.dialects.base import Dialect
-from phases.dual_write import NullFill
+from phases.dual_write import NullFill, has_identity
 from phases.errors import Refused
+from phases.model import Step
 from phases.operations.base import (
     Operation,
     Steps,
@@ -35,7 +36,8 @@ class DropColumn(Operation):
         column: exact name of the column.
         fill: SQL expression over the other columns: what old readers find in
             rows written without the column. Required where it is NOT NULL without
-            a default; `"NULL"` says that old readers can bear NULL.
+            a default; `"NULL"` says that old readers can bear NULL. They find NULL, too, where it
+            fails or has no value.
         schema: schema of the table; the connection's default where not given.
     """
 
@@ -83,19 +85,22 @@ class DropColumn(Operation):
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         column, target = table.column(self.column), f"{self.table}.{self.column}"
+        steps: list[Step] = []
+        if self.fill is not None and column.not_null and not has_identity(column):
+            # An expression may have no value for a row, or fail: the writer's statement must not.
+            changes = dialect.drop_not_null(table.name, self.column)
+            missing, fault = f"{identifier(self.column)} IS NULL", f'have no value in "{self.column}"'
+            checked = dialect.verify(table, missing, target=target, fault=fault)
+            required = (checked, *dialect.require_values(table.name, column))
+            steps.append(dialect.together(f"make {target} optional", changes, undo=required))
         if self._filled:
             undo = dialect.together(f"stop filling {target}", dialect.drop_null_fill(self._link(table)))
             changes = dialect.null_fill(self._link(table))
-            return (dialect.together(f"fill {target} for old readers", changes, undo=(undo,)),)
-        if self.fill is not None and column.not_null:
-            changes = dialect.drop_not_null(table.name, self.column)
-            required = dialect.require_values(table.name, column)
-            return (dialect.together(f"make {target} optional", changes, undo=required),)
-        return ()
+            steps.append(dialect.together(f"fill {target} for old readers", changes, undo=(undo,)))
+        return tuple(steps)
 
     def _leaving(self, table: Table, dialect: Dialect) -> Leaving:
-        optional = self.fill is not None and not self._filled
-        return Leaving(dialect, table, (self.column,), (self.column,) if optional else ())
+        return Leaving(dialect, table, (self.column,), (self.column,) if self.fill is not None else ())
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)

@@ -16,6 +16,7 @@ from phases.operations.base import (
     Steps,
     Touch,
     check_expression,
+    check_index_free,
     check_name,
     check_ordinary,
     reads,
@@ -119,8 +120,7 @@ class CreateIndex(Operation):
         elif table.kind != "partition" or table.children:
             check_ordinary(table, "CreateIndex")
         check_name(self.index_name, dialect, "index")
-        if catalog.taken(self.index_name, table.name.schema):
-            raise Refused(f'"{table.name.schema}.{self.index_name}" already exists', remedy="give it another name=")
+        check_index_free(catalog, self.index_name, table.name.schema)
         for key in (*self.columns, *self.include):
             if key.startswith("("):
                 check_expression(key, table, dialect, "index key")
@@ -215,4 +215,4 @@ class DropIndex(Operation):
         table, index = find_index(catalog, self.index, self.schema)
         kept = tuple(i for i in table.indexes if i is not index)
         smaller = catalog.with_table(replace(table, indexes=kept))
-        return replace(smaller, relations=smaller.relations - {TableName(index.schema, index.name)})
+        return replace(smaller, leaving=smaller.leaving | {TableName(index.schema, index.name)})

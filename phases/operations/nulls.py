@@ -8,6 +8,7 @@ from phases.catalog import Catalog, Table
 from phases.dialects.base import Dialect
 from phases.dual_write import NullFill
 from phases.errors import Refused
+from phases.model import Step
 from phases.operations.base import (
     Operation,
     Precheck,
@@ -29,8 +30,9 @@ class SetNotNull(Operation):
     """Demand a value in every row.
 
     With `fill` rows without a value get one, from a trigger while old writers
-    are there and from the backfill. Without it nothing but the contract changes:
-    old writers may write NULL until they are gone.
+    are there and from the backfill; a row it fails for, or has no value for, stays NULL
+    and keeps the contract shut. Without it nothing but the contract changes: old writers
+    may write NULL until they are gone.
 
     Args:
         table: exact name of the table.
@@ -99,11 +101,19 @@ class SetNotNull(Operation):
         table = catalog.table(self.table, self.schema)
         target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
         filled = dialect.fill(table, {self.column: self.fill}, missing, target=target)
-        return without_undo((filled, dialect.verify(table, missing, target=target)))
+        return without_undo((filled, self._verified(table, dialect)))
+
+    def _verified(self, table: Table, dialect: Dialect) -> Step:
+        missing, fault = f"{identifier(self.column)} IS NULL", f'have no value in "{self.column}"'
+        return dialect.verify(table, missing, target=f"{self.table}.{self.column}", fault=fault)
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        required = tuple(dialect.require_values(table.name, table.column(self.column)))
+        # Once declared it refuses any UPDATE of a row without a value, so such rows are looked for first.
+        required = (
+            self._verified(table, dialect),
+            *dialect.require_values(table.name, table.column(self.column)),
+        )
         link = self._link(table)
         if link is None:
             return required

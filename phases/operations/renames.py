@@ -8,15 +8,17 @@ from phases.catalog import Catalog, Constraint, Index, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import TableName
-from phases.operations.base import Operation, Steps, Touch, check_name, check_not_written, check_ordinary
+from phases.operations.base import (
+    Operation,
+    Steps,
+    Touch,
+    check_index_free,
+    check_name,
+    check_not_written,
+    check_ordinary,
+)
 from phases.operations.constraints import check_free, find_constraint
 from phases.operations.indexes import find_index
-
-
-def check_relation_free(catalog: Catalog, name: str, schema: str) -> None:
-    """Refuse a name that a table, view, index or sequence has."""
-    if catalog.taken(name, schema):
-        raise Refused(f'"{TableName(schema, name)}" already exists', remedy="choose another name")
 
 
 def with_renamed_index(catalog: Catalog, table: Table, index: Index, renamed: Index) -> Catalog:
@@ -53,7 +55,7 @@ class RenameIndex(Operation):
         table, index = find_index(catalog, self.old, self.schema)
         check_ordinary(table, "RenameIndex")
         check_name(self.new, dialect, "index")
-        check_relation_free(catalog, self.new, index.schema)
+        check_index_free(catalog, self.new, index.schema)
         check_not_written(table, index.columns, f'"{self.old}" covers')
         if index.constraint is not None:
             raise Refused(
@@ -112,10 +114,11 @@ class RenameConstraint(Operation):
         table = catalog.table(self.table, self.schema)
         constraint = find_constraint(table, self.old)
         check_ordinary(table, "RenameConstraint")
-        check_free(table, self.new, dialect)
+        check_free(table, self.new, dialect, in_contract=True)
         check_not_written(table, constraint.columns, f'"{self.old}" covers')
-        if self._index(table, constraint) is not None:
-            check_relation_free(catalog, self.new, table.name.schema)
+        full = TableName(table.name.schema, self.new)
+        if self._index(table, constraint) is not None and full not in catalog.leaving:
+            check_index_free(catalog, self.new, table.name.schema)
 
     @staticmethod
     def _index(table: Table, constraint: Constraint) -> Index | None:
@@ -134,10 +137,12 @@ class RenameConstraint(Operation):
         index = self._index(table, constraint)
         renamed = replace(constraint, name=self.new, index=self.new if index is not None else constraint.index)
         constraints = tuple(renamed if c is constraint else c for c in table.constraints)
-        changed = replace(table, constraints=constraints)
+        changed = replace(table, constraints=constraints, leaving_constraints=(*table.leaving_constraints, self.old))
         if index is None:
             return catalog.with_table(changed)
-        return with_renamed_index(catalog, changed, index, replace(index, name=self.new, constraint=self.new))
+        after = with_renamed_index(catalog, changed, index, replace(index, name=self.new, constraint=self.new))
+        leaving = TableName(index.schema, index.name)
+        return replace(after, relations=after.relations | {leaving}, leaving=after.leaving | {leaving})
 
     def inverse(self) -> tuple[Operation, ...]:
         return (RenameConstraint(self.table, self.new, self.old, schema=self.schema),)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from phases import names
 from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
 from phases.dialects.base import Dialect
-from phases.errors import Refused
-from phases.operations.base import Operation, Precheck, Steps, Touch, check_name, check_ordinary
+from phases.operations.base import Operation, Precheck, Steps, Touch, check_index_free, check_ordinary
+from phases.operations.constraints import check_free
 from phases.operations.indexes import duplicates
 from phases.sql import listed
 
@@ -51,9 +51,8 @@ class AddUnique(Operation):
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "AddUnique")
-        check_name(self.key_name, dialect, "constraint")
-        if catalog.taken(self.key_name, table.name.schema):
-            raise Refused(f'"{table.name.schema}.{self.key_name}" already exists', remedy="give it another name=")
+        check_free(table, self.key_name, dialect)
+        check_index_free(catalog, self.key_name, table.name.schema)
         for column in self.columns:
             table.column(column)
 

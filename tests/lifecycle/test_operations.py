@@ -172,6 +172,12 @@ CASES = {
     "add unique": Case(
         'AddUnique("users", ["note", "code"])', "INSERT INTO users (full_name, code) VALUES ('late', 'late')"
     ),
+    "add primary key": Case(
+        'AddPrimaryKey("plain", ["a", "b"])',
+        "INSERT INTO plain VALUES (4, 'x'); UPDATE plain SET c = 1",
+        "SELECT count(*) FROM pg_constraint WHERE contype = 'p' AND conrelid = 'plain'::regclass",
+        given="CREATE TABLE plain (a int, b text NOT NULL, c int); INSERT INTO plain VALUES (1, 'x'), (1, 'y')",
+    ),
     "add foreign key": Case(
         'AddForeignKey("users", "extra_id", "orgs", "id", on_delete="set null")',
         given="ALTER TABLE users ADD COLUMN extra_id int DEFAULT 1",

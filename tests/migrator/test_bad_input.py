@@ -27,6 +27,9 @@ TABLES = (
     "CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
     "CREATE TABLE events_new (id int, at date)",
     "INSERT INTO events_new VALUES (7, '2024-05-05')",
+    "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
+    "CREATE TABLE bare (a int, b int)",
+    "INSERT INTO bare VALUES (1, 2), (1, NULL)",
     "CREATE INDEX users_age_idx ON users (age)",
     "INSERT INTO users VALUES (1, 'Ann', 'a@example.org', NULL, 'x'), (2, 'Bob', 'b@example.org', 30, 'x')",
 )
@@ -45,6 +48,26 @@ REFUSED = {
     "fill that is no expression": ('AddColumn("users", "size", "int", fill="1; DROP TABLE users")', "not an SQL expr"),
     "fill of an unknown column": ('AddColumn("users", "size", "int", fill="agee")', 'did you mean "age"?'),
     "default of a column": ('AddColumn("users", "size", "int", default="age")', "default reads the column"),
+    "generated column to add": ('AddColumn("users", "x", "int GENERATED ALWAYS AS (age * 2) STORED")', "rewrites the"),
+    "serial column to add": ('AddColumn("users", "number", "bigserial")', "default=\"nextval('sequence')\""),
+    "column of a constrained domain": ('AddColumn("users", "x", "positive")', "use the type under it, and AddCheck"),
+    "type with more than a type": ('AddColumn("users", "x", "int DEFAULT 1")', "is not a type"),
+    "second primary key": ('AddPrimaryKey("users", "email")', "has a primary key: (id)"),
+    "primary key over equal rows": ('AddPrimaryKey("bare", "a")', "(for example 1 in "),
+    "primary key over missing values": ('AddPrimaryKey("bare", "b")', 'have no value in "b"'),
+    "index under the name of one that leaves": (
+        'DropIndex("users_age_idx"), CreateIndex("users", "height", name="users_age_idx")',
+        "still there until its contract is done",
+    ),
+    "constraint under the name of one that leaves": (
+        'DropConstraint("orders", "orders_user_email_fkey"),'
+        ' AddForeignKey("orders", "id", "pages", "id", name="orders_user_email_fkey")',
+        "still there until its contract is done",
+    ),
+    "unique key under the name of one that leaves": (
+        'DropConstraint("users", "users_code_note_key"), AddUnique("users", "height", name="users_code_note_key")',
+        "still there until its contract is done",
+    ),
     "required column without fill": ('DropColumn("users", "full_name")', "view public.adults"),
     "column of a view": ('RenameColumn("users", "full_name", "name")', "view public.adults"),
     "column of the primary key": ('RenameColumn("users", "id", "key")', "primary key"),

@@ -151,3 +151,9 @@ def test_rows_set_aside_keep_the_gate_shut_and_are_counted():
     (migrated,) = [condition for condition in verdict.conditions if condition.name == "migrated"]
     assert migrated.evidence.endswith(": 3")
     assert migrated.remedy == "migrator retry REVISION"
+
+
+@pytest.mark.parametrize(("verified", "says"), [(False, "migrate is not over"), (True, "there is nothing to compare")])
+def test_what_has_nothing_to_compare_is_not_said_to_be_compared(verified, says):
+    verdict = judge(Facts(hours(1000), [OLD, NEW], "migrating", verified, compared=False))
+    assert next(c.evidence for c in verdict.conditions if c.name == "verified") == says

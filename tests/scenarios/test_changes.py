@@ -1,0 +1,274 @@
+"""What may be found, or happen, around a change. Numbers: docs/explanation/scenarios.md."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from migrator import api
+from migrator.embedded import EmbeddedServer, all_binaries
+from migrator.errors import PlanRefused, StepFailed, UsageError, VerificationFailed
+from tests.crash.test_kill import start, wait_for
+from tests.plugins.servers import missing, versions
+
+TABLES = (
+    "CREATE TABLE users (id int PRIMARY KEY, full_name text, note text, age int)",
+    "INSERT INTO users SELECT i, 'user ' || i, i, i FROM generate_series(1, 50) i",
+)
+RENAME = 'RenameColumn("users", "full_name", "name")'
+
+
+@pytest.fixture
+def shop(database, project):
+    database.run(*TABLES)
+    project.url = database.url
+    return project
+
+
+def said(project):
+    """What is said of the plan of the only revision that is pending."""
+    return "; ".join(api.plan(project.settings).revisions[0].warnings)
+
+
+def test_14_a_trigger_that_fires_after_ours_is_refused(shop, database):
+    database.run(
+        "CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        'CREATE TRIGGER "~~late" BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION late()',
+    )
+    shop.revision("change", RENAME)
+    with pytest.raises(PlanRefused, match=r'trigger "~~late" .* sorts after the dual-write triggers'):
+        api.plan(shop.settings)
+
+
+def test_16_rows_written_past_the_triggers_keep_the_contract_shut(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply()
+    with database.connect(options="-c session_replication_role=replica") as connection:
+        connection.execute("UPDATE users SET full_name = 'past the triggers' WHERE id = 7")
+    with pytest.raises(VerificationFailed, match=r"1 of 50 rows .*for example 7"):
+        api.verify(shop.settings)
+    with pytest.raises(VerificationFailed) as found:
+        shop.apply("contract", "change")
+    assert "session_replication_role" in found.value.next_step
+    assert shop.states() == {"change": "migrated"}
+    database.run("UPDATE users SET name = 'mended' WHERE id = 7")
+    shop.apply("contract", "change")
+    assert database.rows("SELECT name FROM users WHERE id = 7") == [("mended",)]
+
+
+def test_20_a_published_table_without_replica_identity_is_refused_before_anything_is_done(shop, database):
+    database.run("CREATE TABLE log (at int, what text)", "CREATE PUBLICATION feed FOR TABLE log, users")
+    shop.revision("change", 'RenameColumn("log", "what", "event")')
+    with pytest.raises(PlanRefused, match='published by "feed" and has no replica identity') as found:
+        api.plan(shop.settings)
+    assert "REPLICA IDENTITY FULL" in found.value.next_step
+    database.run("ALTER TABLE log REPLICA IDENTITY FULL")
+    assert said(shop) == (
+        '"public.log" is published by feed: add "event" to it in every subscriber before expand;'
+        ' let subscribers that have "what" bear that nothing comes for it after the contract'
+    )
+
+
+def test_20_a_column_that_a_publication_lists_is_refused(shop, database):
+    if database.version < (15, 0):
+        pytest.skip("column lists came with PostgreSQL 15")
+    database.run("CREATE PUBLICATION feed FOR TABLE users (id, full_name)")
+    shop.revision("change", RENAME)
+    with pytest.raises(PlanRefused, match="would break publication feed"):
+        api.plan(shop.settings)
+
+
+def test_26_nothing_is_looked_for_in_the_search_path(shop, database):
+    database.run(
+        "CREATE SCHEMA other",
+        "CREATE TABLE other.users (id int PRIMARY KEY, full_name text, org int REFERENCES public.users)",
+        "INSERT INTO other.users VALUES (1, 'Ann', 1)",
+        f'ALTER DATABASE "{database.name}" SET search_path = public, other',
+    )
+    shop.revision("change", 'RenameColumn("users", "org", "organisation", schema="other")')
+    shop.apply()
+    shop.apply("contract", "change")
+    assert database.rows("SELECT organisation FROM other.users") == [(1,)]
+    assert database.rows("SELECT count(full_name) FROM public.users") == [(50,)]
+
+
+@pytest.fixture
+def server_with_statistics():
+    if not versions() or 0 in versions():
+        missing("no server of our own")
+    for major in versions():
+        share = all_binaries()[major]
+        try:
+            with EmbeddedServer(share, {"shared_preload_libraries": "pg_stat_statements"}) as server:
+                with psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True) as connection:
+                    connection.execute("CREATE EXTENSION pg_stat_statements")
+                    for statement in TABLES:
+                        connection.execute(statement)
+                    yield server.url(), connection
+                return
+        except (psycopg.Error, RuntimeError):
+            continue
+    pytest.skip("no server here has pg_stat_statements")
+
+
+def test_29_statements_that_read_every_column_are_pointed_out(server_with_statistics, project):
+    project.url, connection = server_with_statistics
+    project.revision("change", RENAME)
+    connection.execute("SELECT count(*) FROM users")
+    assert said(project) == ""
+    connection.execute("SELECT u.* FROM Users u WHERE id = 1")
+    assert "SELECT u.* FROM Users u WHERE id = $1" in said(project)
+    assert "cached plan must not change result type" in said(project)
+    assert "warning: statements read all columns" in project.cli("plan").stdout
+
+
+def test_31_an_index_build_waits_for_old_snapshots_without_the_short_timeout(shop, database):
+    shop.revision("change", 'CreateIndex("users", "note")')
+    with database.connect() as other:
+        other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT 1 FROM pg_class LIMIT 1")
+        runner = start(shop, "apply", "--yes", "--lock-timeout", "1ms")
+        wait_for(database, "query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'")
+        other.execute("UPDATE users SET note = 'meanwhile' WHERE id = 1")
+        other.execute("COMMIT")
+    assert runner.wait(60) == 0
+    assert database.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = 'users_note_idx'::regclass") == [(True,)]
+
+
+def test_32_timeouts_made_for_the_application_do_not_cut_our_statements_short(shop, database):
+    database.run(
+        "CREATE FUNCTION slow(int) RETURNS boolean LANGUAGE sql AS 'SELECT true FROM pg_sleep(0.02) WHERE $1 < 8'",
+        f'ALTER DATABASE "{database.name}" SET statement_timeout = 100',
+    )
+    shop.revision("change", 'AddCheck("users", "coalesce(slow(age), true)", name="slowly")')
+    shop.apply()
+    shop.apply("contract", "change")
+    assert database.rows("SELECT convalidated FROM pg_constraint WHERE conname = 'slowly'") == [(True,)]
+
+
+def test_42_rows_that_row_level_security_hides_are_not_left_out(shop, database):
+    role = f"owner_{database.name}"
+    database.run(
+        f"CREATE ROLE {role} LOGIN",
+        f'GRANT CREATE ON DATABASE "{database.name}" TO {role}',
+        f"GRANT CREATE, USAGE ON SCHEMA public TO {role}",
+        f"ALTER TABLE users OWNER TO {role}",
+        "CREATE POLICY adults ON users USING (id > 9)",
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE users FORCE ROW LEVEL SECURITY",
+    )
+    shop.revision("change", RENAME)
+    everything, shop.url = shop.url, database.url.replace("postgres@", f"{role}@")
+    try:
+        with pytest.raises(PlanRefused, match="row-level security hides rows"):
+            shop.apply()
+        shop.url = everything
+        shop.apply()
+        assert database.rows("SELECT count(name) FROM users") == [(50,)]
+    finally:
+        database.run(f"DROP OWNED BY {role} CASCADE", f"DROP ROLE {role}")
+
+
+def test_43_whoever_may_use_a_column_may_use_its_successor(shop, database):
+    role = f"reader_{database.name}"
+    database.run(f"CREATE ROLE {role} LOGIN", f"GRANT SELECT (id, full_name), UPDATE (full_name) ON users TO {role}")
+    shop.revision("change", RENAME)
+    try:
+        shop.apply()
+        with psycopg.connect(database.plain_url.replace("postgres@", f"{role}@"), autocommit=True) as reader:
+            reader.execute("UPDATE users SET name = 'Ann' WHERE id = 1")
+            assert reader.execute("SELECT full_name, name FROM users WHERE id = 1").fetchone() == ("Ann", "Ann")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute("SELECT note FROM users")
+    finally:
+        database.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_51_what_somebody_changed_by_hand_stops_the_step_that_needs_it(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply("expand")
+    database.run("ALTER TABLE users RENAME COLUMN name TO nom")
+    with pytest.raises(StepFailed, match='column "name"') as found:
+        shop.apply()
+    assert "migrator abort change" in found.value.next_step
+    database.run("ALTER TABLE users RENAME COLUMN nom TO name")
+    shop.apply()
+    assert shop.states() == {"change": "migrated"}
+
+
+def test_51_a_trigger_that_somebody_switched_off_is_noticed_before_the_contract(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply()
+    database.run("ALTER TABLE users DISABLE TRIGGER USER", "UPDATE users SET full_name = 'x' WHERE id = 1")
+    with pytest.raises(VerificationFailed):
+        shop.apply("contract", "change")
+
+
+def test_52_a_run_that_loses_its_connection_is_finished_by_the_next(shop, database):
+    database.run(
+        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
+        " IF NEW.id = 40 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END'",
+        "CREATE TRIGGER a_cut BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION cut()",
+    )
+    shop.revision("change", RENAME)
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    database.run("DROP TRIGGER a_cut ON users")
+    shop.apply()
+    assert database.rows("SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name") == [(0,)]
+
+
+FILLS = {
+    "AddColumn": ('AddColumn("users", "size", "int", nullable=False, fill="note::int")', "size"),
+    "SetNotNull": ('SetNotNull("users", "age", fill="note::int")', "age"),
+}
+
+
+@pytest.mark.parametrize("name", FILLS)
+def test_45_a_fill_that_fails_for_what_an_old_writer_gives_fails_no_statement_and_keeps_the_contract_shut(
+    name, shop, database
+):
+    operation, column = FILLS[name]
+    shop.revision("change", operation)
+    shop.apply()
+    database.run("INSERT INTO users (id, note) VALUES (60, 'no number')")
+    with pytest.raises(VerificationFailed, match=f'have no value in "{column}" .*60'):
+        shop.apply("contract", "change")
+    database.run(f"UPDATE users SET {column} = 1 WHERE id = 60")
+    shop.apply("contract", "change")
+    assert database.rows(f"SELECT {column} FROM users WHERE id = 60") == [(1,)]
+
+
+def test_45_a_dropped_columns_fill_that_fails_fails_no_statement_of_the_new_version(shop, database):
+    database.run("ALTER TABLE users ALTER COLUMN age SET NOT NULL")
+    shop.revision("change", 'DropColumn("users", "age", fill="note::int")')
+    shop.apply()
+    database.run("INSERT INTO users (id, note) VALUES (60, 'no number'), (61, '61')")
+    assert database.rows("SELECT age FROM users WHERE id > 59 ORDER BY id") == [(None,), (61,)]
+    with pytest.raises(VerificationFailed, match="60"):
+        shop.abort("change")
+    database.run("UPDATE users SET age = 1 WHERE id = 60")
+    shop.abort("change")
+    nullable = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'age'"
+    assert database.rows(nullable) == [(True,)]
+
+
+LATE = {
+    "check": ('AddCheck("users", "age >= 0")', -1, "break the check users_age_check"),
+    "NOT NULL": ('SetNotNull("users", "age")', "NULL", 'have no value in "age"'),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_45_rows_that_break_a_rule_after_expand_are_found_before_it_is_declared(name, shop, database):
+    operation, value, fault = LATE[name]
+    shop.revision("change", operation)
+    shop.apply()
+    database.run(f"UPDATE users SET age = {value} WHERE id = 7")
+    with pytest.raises(UsageError, match="nothing to compare"):
+        api.verify(shop.settings, "change")
+    with pytest.raises(VerificationFailed, match=f"{fault} .*7"):
+        shop.apply("contract", "change")
+    database.run("UPDATE users SET note = 'still to be written' WHERE id = 7", "UPDATE users SET age = 1 WHERE id = 7")
+    shop.apply("contract", "change")
