@@ -26,6 +26,7 @@ NAMES = (
     "ChangeType",
     "ChangePrimaryKeyType",
     "TransformColumns",
+    "SplitTable",
     "DropColumn",
     "SetNotNull",
     "DropNotNull",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         RunSQL,
         SetDefault,
         SetNotNull,
+        SplitTable,
         Todo,
         TransformColumns,
     )
@@ -69,6 +70,7 @@ __all__ = [
     "RunSQL",
     "SetDefault",
     "SetNotNull",
+    "SplitTable",
     "Todo",
     "TransformColumns",
 ]
