@@ -67,6 +67,9 @@ BEGIN
   IF TG_OP IN ('INSERT', 'UPDATE') THEN
     UPDATE {table} AS here SET {from_there} FROM {other} AS there
     WHERE {there_is_there_new} AND {same_key} AND {differ};
+    -- What the triggers of the first table make of it is what counts.
+    UPDATE {other} AS there SET {from_here} FROM {table} AS here
+    WHERE {there_is_there_new} AND {same_key} AND {differ}{if_given};
     IF TG_OP = 'UPDATE' AND {there_key_changed}
        AND NOT EXISTS (SELECT FROM {table} AS here WHERE {here_is_there_new})
     THEN
@@ -121,6 +124,8 @@ class PostgreSQLSplits:
             assignments=", ".join(f"{identifier(name)} = {identifier(name)}" for name in moved),
             pending=pending,
             key=tuple(identifier(column) for column in columns),
+            # An UPDATE of other columns fires no trigger, and may move a row away from the walk.
+            repeat=True,
             single_statement=f"{head} FROM {texts['table']} WHERE {pending} {tail}",
             copy=(head, tail),
         )
@@ -188,6 +193,7 @@ def texts_of(link: SplitWrite, here: str = "here", there: str = "there") -> dict
         "nothing": nothing,
         "moved": assigned([*news, *moved], [*olds, *moved], here),
         "from_there": assigned(moved, moved, there),
+        "from_here": assigned(moved, moved, here),
         "excluded": assigned(moved, moved, "EXCLUDED."),
         "same_key": equal(news, there, olds, here),
         "differ": differing(moved, here, moved, there),

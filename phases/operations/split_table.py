@@ -156,6 +156,11 @@ class SplitTable(Operation):
                 remedy=f'DropConstraint("{self.table}", "{constraint.name}") in an earlier revision, and declare it'
                 f' for "{self.to}" in a later one',
             )
+        if "NULLS NOT DISTINCT" in constraint.definition:
+            raise Refused(
+                f'{what} is NULLS NOT DISTINCT: two rows without their row of "{self.to}" would be one too many',
+                remedy=f'DropConstraint("{self.table}", "{constraint.name}") in an earlier revision',
+            )
         if constraint.deferral or not constraint.validated:
             raise Refused(
                 f"{what} is {constraint.deferral.lower() or 'not validated'}",
