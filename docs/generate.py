@@ -27,6 +27,7 @@ NAMES = (
     "ChangeType",
     "ChangePrimaryKeyType",
     "TransformColumns",
+    "SplitTable",
     "DropColumn",
     "SetNotNull",
     "DropNotNull",

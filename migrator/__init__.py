@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         RunSQL,
         SetDefault,
         SetNotNull,
+        SplitTable,
         Todo,
         TransformColumns,
     )
@@ -73,6 +74,7 @@ __all__ = [
     "RunSQL",
     "SetDefault",
     "SetNotNull",
+    "SplitTable",
     "Todo",
     "TransformColumns",
 ]

@@ -129,3 +129,29 @@ class NullFill:
     name: str
     column: Column
     expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitWrite:
+    """Columns of one table that live in a second table, too: one row each, by the key of the first.
+
+    A row of the second table without a value says the same as no row.
+
+    Args:
+        table: the table that the columns are leaving.
+        other: the table they go to.
+        key: columns of the primary key, in `table` and in `other`.
+        columns: the columns that move, as they are in `other`.
+        owner: quoted owner of both tables, for whom the triggers write.
+    """
+
+    table: TableName
+    other: TableName
+    key: Pairs
+    columns: tuple[Column, ...]
+    owner: str
+
+    @property
+    def required(self) -> bool:
+        """Whether a row of the second table has to have a value."""
+        return any(column.not_null for column in self.columns)

@@ -147,6 +147,8 @@ class Fill(Step):
     (quoted) by which rows of a heap page are told apart; `key` the quoted
     columns of a primary or unique NOT NULL key. `repeat` makes the walk start
     again while it finds rows: needed where no trigger covers rows that move.
+    `copy`, where it is given, makes rows of a second table instead: the statement
+    in front of the rows to copy, and behind them.
     """
 
     table: TableName
@@ -157,6 +159,7 @@ class Fill(Step):
     key: tuple[str, ...] = ()
     repeat: bool = False
     single_statement: str = ""
+    copy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

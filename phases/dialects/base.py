@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phases.catalog import Column, Constraint, Index, Server, Table, Volatility
-from phases.dual_write import DualWrite, NullFill
+from phases.dual_write import DualWrite, NullFill, SplitWrite
 from phases.model import Lock, Loss, Step, TableName
 from phases.sql import Expressions
 
@@ -154,6 +154,9 @@ class Dialect(Protocol):
     def create_view(self, view: TableName, table: Table) -> Changes:
         """A view of a table under another name, which whoever may use the table may use in the same way."""
 
+    def share_table(self, made: TableName, table: Table) -> Changes:
+        """Give a table that was just created the owner and the privileges of another."""
+
     def drop_view(self, view: TableName) -> Changes: ...
     def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
         """Drop a view of a table and give the table its name, at once."""
@@ -198,3 +201,21 @@ class Dialect(Protocol):
     def drop_dual_write(self, link: DualWrite) -> Changes: ...
     def null_fill(self, link: NullFill) -> Changes: ...
     def drop_null_fill(self, link: NullFill) -> Changes: ...
+    def split_differs(self, link: SplitWrite) -> str:
+        """Condition under which a row of the first table and its row of the second do not say the same."""
+
+    def without_parent(self, link: SplitWrite) -> str:
+        """Condition under which a row of the second table has none in the first."""
+
+    def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
+        """Backfill: give the rows of the first table that have values, and no row in the second, one."""
+
+    def split_writes(self, link: SplitWrite) -> Changes:
+        """Keep two tables in step, both ways."""
+
+    def drop_split_writes(self, link: SplitWrite) -> Changes: ...
+    def feed_split(self, link: SplitWrite) -> Changes:
+        """Carry what is written to the second table to the first, and fetch it for rows whose columns are set."""
+
+    def settle_split(self, link: SplitWrite) -> Changes:
+        """From `feed_split` to `split_writes`."""

@@ -13,6 +13,7 @@ from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.postgresql_splits import PostgreSQLSplits
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
@@ -50,7 +51,7 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers, PostgreSQLTables):
+class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables):
     """The dialect of one PostgreSQL server.
 
     Args:

@@ -63,6 +63,11 @@ class Walk:
 
     def _update(self, where: str) -> str:
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
+        if self.step.copy:
+            head, tail = self.step.copy
+            # Locked, a row is copied as it is by then, and cannot go before its copy is there.
+            rows = f"FROM ONLY {qualified(self.step.table)} WHERE {where} AND ({self.step.pending})"
+            return f"{head} {rows} FOR NO KEY UPDATE {tail}"
         return (
             f"UPDATE ONLY {qualified(self.step.table)} SET {self.step.assignments}"
             f" WHERE {where} AND ({self.step.pending})"
@@ -180,7 +185,8 @@ class KeyWalk(Walk):
 def walk_for(step: Fill, server: Server, stripes: int) -> PageWalk | KeyWalk:
     """The best walk a server can do: page ranges, else the key, else listed row addresses."""
     if server.version >= TID_RANGE_SINCE:
-        return PageWalk(step, stripes, ranges=True)
+        # Rows that are only copied stay where they are.
+        return PageWalk(step, 1 if step.copy else stripes, ranges=True)
     if step.key:
         return KeyWalk(step)
     return PageWalk(step, 1, ranges=False)

@@ -62,10 +62,8 @@ class PostgreSQLTables:
         options = " WITH (security_invoker = true)" if invoker else ""
         made = [
             f"CREATE VIEW {full}{options} AS SELECT {names} FROM {source}",
-            # ALTER DEFAULT PRIVILEGES may have given it away to roles that may not use the table.
-            "DO " + literal(REVOKE_BODY.format(view=literal(full), full=full.replace("'", "''"))),
+            *self._granted(full, table),
         ]
-        made += [self._grant(grant, full) for grant in table.grants]
         made += [self._grant(grant, full, column.name) for column in table.columns for grant in column.grants]
         if table.comment is not None:
             made.append(f"COMMENT ON VIEW {full} IS {literal(table.comment)}")
@@ -74,6 +72,15 @@ class PostgreSQLTables:
                 made.append(f"COMMENT ON COLUMN {full}.{identifier(column.name)} IS {literal(column.comment)}")
         made.append(f"ALTER VIEW {full} OWNER TO {table.owner}")
         return tuple(Change(sql) for sql in made)
+
+    def _granted(self, full: str, table: Table) -> list[str]:
+        # ALTER DEFAULT PRIVILEGES may have given it away to roles that may not use the table.
+        revoked = "DO " + literal(REVOKE_BODY.format(view=literal(full), full=full.replace("'", "''")))
+        return [revoked, *(self._grant(grant, full) for grant in table.grants)]
+
+    def share_table(self, made: TableName, table: Table) -> Changes:
+        full = qualified(made)
+        return tuple(Change(sql) for sql in (*self._granted(full, table), f"ALTER TABLE {full} OWNER TO {table.owner}"))
 
     @staticmethod
     def _grant(grant: Grant, relation: str, column: str | None = None) -> str:

@@ -29,6 +29,7 @@ from phases.operations.rename_column import RenameColumn as RenameColumn
 from phases.operations.rename_table import RenameTable as RenameTable
 from phases.operations.renames import RenameConstraint as RenameConstraint
 from phases.operations.renames import RenameIndex as RenameIndex
+from phases.operations.split_table import SplitTable as SplitTable
 from phases.operations.todo import Todo as Todo
 from phases.operations.transform_columns import TransformColumns as TransformColumns
 from phases.operations.unique import AddUnique as AddUnique

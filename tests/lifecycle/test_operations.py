@@ -274,6 +274,26 @@ CASES = {
         "SELECT string_agg(words::text, ';' ORDER BY id) FROM users WHERE id = 7 OR id > 3000",
         "{c,NULL};{a,b}",
     ),
+    "split a table": Case(
+        'SplitTable("users", ["note", "amount"], to="details", key="user_id"), CreateIndex("details", "amount")',
+        "INSERT INTO users (full_name) VALUES ('late'); INSERT INTO details VALUES (3001, 'late', 1);"
+        " DELETE FROM details WHERE user_id = 7; UPDATE details SET note = 'changed' WHERE user_id = 8;"
+        " DELETE FROM users WHERE id = 9; UPDATE users SET id = 4000 WHERE id = 10; TRUNCATE orgs CASCADE;"
+        " INSERT INTO users (id, full_name) VALUES (1, 'again'); INSERT INTO details VALUES (1, 'again', 1.0)",
+        "SELECT count(*) || min(note) || min(amount) FROM details JOIN users ON id = user_id",
+        "1again1.00",
+        given="GRANT UPDATE (note) ON users TO PUBLIC; COMMENT ON COLUMN users.note IS 'what''s up'",
+    ),
+    "split a table, required columns": Case(
+        'SplitTable("parts", ["name", "size"], to="names", optional=True)',
+        "INSERT INTO parts VALUES (5, 5); INSERT INTO names VALUES (5, 5, 'e', 9); DELETE FROM parts WHERE id = 1;"
+        " DELETE FROM names WHERE id = 3; UPDATE names SET size = 8 WHERE id = 2; UPDATE parts SET id = 7 WHERE id = 2;"
+        " INSERT INTO names VALUES (3, 3, 'c', 3)",
+        "SELECT string_agg(p.id || name || size, ',' ORDER BY p.id) FROM parts p JOIN names USING (id, shop)",
+        "3c3,5e9,7b8",
+        given="CREATE TABLE parts (id int, shop int, name varchar(9) NOT NULL CHECK (name <> '') UNIQUE, size int,"
+        " PRIMARY KEY (id, shop)); INSERT INTO parts VALUES (1, 1, 'a', NULL), (2, 2, 'b', 2), (3, 3, 'c', 3)",
+    ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "create index of a partitioned table": Case(
