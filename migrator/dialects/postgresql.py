@@ -95,10 +95,13 @@ def lock_statements(locks: Sequence[Lock], timeout_ms: int) -> Iterator[str]:
     """
     yield lock_timeout(max(PATIENT_LOCK_TIMEOUT_MS, timeout_ms))
     for lock in locks:
-        yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
+        if not lock.by:
+            yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
     yield lock_timeout(timeout_ms)
     for lock in locks:
-        if lock.mode is not LockMode.SHARE_UPDATE_EXCLUSIVE:
+        if lock.by:
+            yield lock.by
+        elif lock.mode is not LockMode.SHARE_UPDATE_EXCLUSIVE:
             yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
 
 
