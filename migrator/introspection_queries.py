@@ -152,7 +152,8 @@ WHERE NOT t.tgisinternal AND {USER_SCHEMA} ORDER BY t.tgname
 
 DEPENDENTS = """
 SELECT d.refobjid, a.attname, CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN v.oid END,
-       CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN 'view' WHEN v.relkind = 'm' THEN 'materialized view' ELSE 'rule' END,
+       CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN 'view'
+            WHEN v.relkind = 'm' THEN 'materialized view' ELSE 'rule' END,
        CASE WHEN r.rulename = '_RETURN' THEN v.oid::regclass::text ELSE r.rulename::text END
 FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class

@@ -44,7 +44,6 @@ REFUSED = {
     "fill of an unknown column": ('AddColumn("users", "size", "int", fill="agee")', 'did you mean "age"?'),
     "default of a column": ('AddColumn("users", "size", "int", default="age")', "default reads the column"),
     "required column without fill": ('DropColumn("users", "full_name")', "view public.adults"),
-    "column of a view": ('RenameColumn("users", "full_name", "name")', "view public.adults"),
     "column of the primary key": ('RenameColumn("users", "id", "key")', "primary key"),
     "generated column": ('RenameColumn("users", "doubled", "twice")', "generated column"),
     "referenced column": ('RenameColumn("users", "email", "mail")', "orders_user_email_fkey"),
