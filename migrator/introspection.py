@@ -14,6 +14,7 @@ from phases.catalog import (
     Column,
     Constraint,
     ConstraintKind,
+    Definition,
     Dependent,
     Enum,
     Grant,
@@ -25,6 +26,7 @@ from phases.catalog import (
     Trigger,
     Volatility,
 )
+from phases.dialects.postgresql_definitions import DEFINITIONS
 from phases.model import TableName
 
 if TYPE_CHECKING:
@@ -115,9 +117,10 @@ class Reader:
     def rows(self, sql: str) -> list[Any]:
         from sqlalchemy import text
 
+        if ":ignored" not in sql:
+            return list(self.connection.exec_driver_sql(sql))
         escaped = sql.replace("::", r"\:\:")
-        parameters = {"ignored": self.ignored} if ":ignored" in sql else {}
-        return list(self.connection.execute(text(escaped), parameters))
+        return list(self.connection.execute(text(escaped), {"ignored": self.ignored}))
 
     def grouped(self, sql: str) -> dict[Any, list[Any]]:
         found: dict[Any, list[Any]] = defaultdict(list)
@@ -238,28 +241,47 @@ class Reader:
             for table, rows in found.items()
         }
 
-    def dependents(self, columns: dict[Any, tuple[Column, ...]]) -> dict[Any, tuple[Dependent, ...]]:
+    def dependents(
+        self, columns: dict[Any, tuple[Column, ...]], names: dict[Any, TableName]
+    ) -> dict[Any, tuple[Dependent, ...]]:
         rows = self.rows(queries.DEPENDENTS)
         if self.version >= (15, 0):
             rows += self.rows(queries.PUBLICATIONS_SINCE_15)
-        named: dict[tuple[Any, str, str], set[str]] = defaultdict(set)
-        for table, column, kind, name in rows:
-            named[table, kind, name].add(column)
+        named: dict[tuple[Any, str, str, Any], set[str]] = defaultdict(set)
+        for table, column, view, kind, name in rows:
+            named[table, kind, name, view].add(column)
         for table, own in columns.items():
             for column in own:
                 if column.generated is not None:
-                    named[table, "generated column", column.name] |= self.expressions.columns(column.generated)
+                    named[table, "generated column", column.name, None] |= self.expressions.columns(column.generated)
         found: dict[Any, list[Dependent]] = defaultdict(list)
-        for (table, kind, name), read in sorted(named.items(), key=str):
-            found[table].append(Dependent(kind, name, tuple(sorted(read))))
+        for (table, kind, name, view), read in sorted(named.items(), key=str):
+            found[table].append(Dependent(kind, name, tuple(sorted(read)), names.get(view)))
         return {table: tuple(items) for table, items in found.items()}
+
+    def definitions(self, names: dict[Any, TableName]) -> dict[Any, list[Definition]]:
+        found: dict[Any, list[Definition]] = defaultdict(list)
+        for kind, query in DEFINITIONS.items():
+            for _, oid, name, drop, create, replace, lock, obstacles in self.rows(query):
+                if oid in names:
+                    made = Definition(kind, name, names[oid], drop, tuple(create), replace, lock, tuple(obstacles))
+                    found[oid].append(made)
+        return found
+
+    def views_over_views(self, names: dict[Any, TableName]) -> dict[Any, list[TableName]]:
+        found: dict[Any, list[TableName]] = defaultdict(list)
+        for view, over in self.rows(queries.VIEWS_OVER_VIEWS):
+            if over in names:
+                found[view].append(names[over])
+        return found
 
     def catalog(self, default_schema: str) -> Catalog:
         tables = {row[0]: row for row in self.rows(queries.TABLES)}
         names = {oid: TableName(row[1], row[2]) for oid, row in tables.items()}
         columns, indexes, triggers = self.columns(), self.indexes(), self.triggers()
         own, incoming = self.constraints()
-        dependents = self.dependents(columns)
+        dependents = self.dependents(columns, names)
+        definitions, over = self.definitions(names), self.views_over_views(names)
         pairs = self.rows(queries.INHERITANCE)
         keys = {row[0]: tuple(row[1]) for row in self.rows(queries.PARTITION_KEYS)}
         grants, readers = self.grouped(queries.TABLE_GRANTS), self.grouped(queries.READERS)
@@ -296,6 +318,8 @@ class Reader:
                 tuple(name for name, _ in published.get(oid, ())),
                 next((name for name, fails in published.get(oid, ()) if fails), ""),
                 row[13],
+                tuple(definitions.get(oid, ())),
+                tuple(sorted(over.get(oid, ()), key=str)),
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
         constrained = frozenset(row[0] for row in self.rows(queries.CONSTRAINED_TYPES))

@@ -152,39 +152,51 @@ WHERE NOT t.tgisinternal AND {USER_SCHEMA} ORDER BY t.tgname
 """
 
 DEPENDENTS = """
-SELECT d.refobjid, a.attname,
-       CASE WHEN v.relkind = 'v' THEN 'view' WHEN v.relkind = 'm' THEN 'materialized view' ELSE 'rule' END,
-       CASE WHEN v.relkind IN ('v', 'm') THEN v.oid::regclass::text ELSE r.rulename::text END
+SELECT d.refobjid, a.attname, CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN v.oid END,
+       CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN 'view'
+            WHEN v.relkind = 'm' THEN 'materialized view' ELSE 'rule' END,
+       CASE WHEN r.rulename = '_RETURN' THEN v.oid::regclass::text ELSE r.rulename::text END
 FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
 JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
   AND d.refobjsubid > 0 AND NOT (v.oid = d.refobjid AND v.relkind IN ('v', 'm'))
 UNION ALL
-SELECT d.refobjid, a.attname, 'policy', p.polname::text
+SELECT d.refobjid, a.attname, NULL, 'policy', p.polname::text
+         || CASE WHEN p.polrelid <> d.refobjid THEN ' on ' || p.polrelid::regclass::text ELSE '' END
 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_policy p ON p.oid = d.objid
 JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_catalog.pg_policy'::regclass AND d.refobjsubid > 0
 UNION ALL
-SELECT d.refobjid, a.attname, 'function', d.objid::regprocedure::text
+SELECT d.refobjid, a.attname, NULL, 'function', d.objid::regprocedure::text
 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
   AND d.refobjsubid > 0
 UNION ALL
-SELECT s.stxrelid, a.attname, 'statistics', s.stxname::text
-FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid
+SELECT s.stxrelid, a.attname, NULL, 'statistics', pg_catalog.format('%I.%I', n.nspname, s.stxname)
+FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid
  AND (a.attnum = ANY (s.stxkeys::int2[]) OR a.attnum IN (SELECT d.refobjsubid FROM pg_catalog.pg_depend d
    WHERE d.classid = 'pg_catalog.pg_statistic_ext'::regclass AND d.objid = s.oid AND d.refobjsubid > 0))
+"""
+
+VIEWS_OVER_VIEWS = """
+SELECT DISTINCT d.refobjid, r.ev_class
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+JOIN pg_catalog.pg_class v ON v.oid = d.refobjid AND v.relkind = 'v'
+JOIN pg_catalog.pg_class o ON o.oid = r.ev_class AND o.relkind = 'v'
+WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+  AND r.ev_class <> d.refobjid AND r.rulename = '_RETURN' AND v.oid >= 16384
 """
 
 READERS = """
 WITH parts AS (
   SELECT c.oid AS owner, 'pg_catalog.pg_class'::regclass AS class, c.oid AS part
-  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p')
+  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v')
   UNION ALL
   SELECT c.oid, 'pg_catalog.pg_type'::regclass, v.type
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.oid = c.reltype
-  CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) v(type) WHERE c.relkind IN ('r', 'p')
+  CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) v(type) WHERE c.relkind IN ('r', 'p', 'v')
   UNION ALL
   SELECT d.refobjid, 'pg_catalog.pg_class'::regclass, s.oid
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
@@ -204,11 +216,14 @@ LEFT JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::regcla
 LEFT JOIN pg_catalog.pg_index i ON d.classid = 'pg_catalog.pg_class'::regclass AND i.indexrelid = d.objid
 WHERE coalesce(r.ev_class, p.polrelid, k.conrelid, g.tgrelid, a.adrelid, i.indrelid, 0) <> parts.owner
   AND coalesce(k.contype, '-') <> 'f'
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class v WHERE v.oid = parts.owner AND v.relkind = 'v'
+    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND r.rulename = '_RETURN' AND EXISTS (
+      SELECT FROM pg_catalog.pg_class o WHERE o.oid = r.ev_class AND o.relkind = 'v'))
 ORDER BY 1, 2
 """
 
 PUBLICATIONS_SINCE_15 = """
-SELECT r.prrelid, a.attname, 'publication', p.pubname::text
+SELECT r.prrelid, a.attname, NULL::oid, 'publication', p.pubname::text
 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
 JOIN pg_catalog.pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])
 """

@@ -140,6 +140,30 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Definition:
+    """How the server drops something that reads a column, and creates it just as it was."""
+
+    kind: str
+    """`view`, `policy`, `trigger` or `statistics`."""
+    name: str
+    """As the server writes it; of a view and of statistics with its schema."""
+    relation: TableName
+    """The view itself, or the table it belongs to."""
+    drop: str
+    create: tuple[str, ...]
+    """It, its owner, privileges, comments, and whatever else hangs on it."""
+    replace: str = ""
+    """Of a view: puts another query of the same columns in its place, and leaves all the rest."""
+    lock: str = ""
+    """Of a view: takes ACCESS EXCLUSIVE on it, and on nothing that it reads."""
+    obstacles: tuple[str, ...] = ()
+    """Why it would not be the same again."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Dependent:
     """Something outside the table's own parts that would break with a column."""
 
@@ -149,6 +173,8 @@ class Dependent:
     name: str
     columns: tuple[str, ...] = ()
     """Empty: the whole table."""
+    view: TableName | None = None
+    """Where it is a plain view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +202,8 @@ class Table:
     grants: tuple[Grant, ...] = ()
     """Privileges on the table as a whole, without its owner's."""
     readers: tuple[str, ...] = ()
-    """Objects of other tables, and of none, that keep the server from dropping this one, foreign keys apart."""
+    """Objects of other tables, and of none, that keep the server from dropping this one: foreign keys apart,
+    and of a view other views."""
     partition_key: tuple[str, ...] = ()
     """Columns of a partitioned table's key; empty text stands for an expression."""
     bound: str = ""
@@ -189,6 +216,10 @@ class Table:
     """One of them that publishes updates while the table has no replica identity: no UPDATE of it works."""
     hides_rows: bool = False
     """Row-level security applies to this session."""
+    definitions: tuple[Definition, ...] = ()
+    """Of a view its own; of a table those of its policies, triggers and statistics."""
+    viewed_by: tuple[TableName, ...] = ()
+    """Of a view: the plain views over it."""
     leaving: tuple[str, ...] = ()
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     leaving_constraints: tuple[str, ...] = ()

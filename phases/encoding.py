@@ -47,7 +47,8 @@ def encode_value(value: Any) -> Any:
     if isinstance(value, TableName):
         return [value.schema, value.name]
     if isinstance(value, Lock):
-        return {"table": encode_value(value.table), "mode": value.mode.value}
+        how = {"by": value.by} if value.by else {}
+        return {"table": encode_value(value.table), "mode": value.mode.value, **how}
     if isinstance(value, Loss):
         return {"what": value.what, "count": value.count}
     if isinstance(value, tuple):
@@ -77,7 +78,7 @@ def decode_value(name: str, value: Any) -> Any:
     if name == "table":
         return TableName(*value)
     if name == "locks":
-        return tuple(Lock(TableName(*item["table"]), LockMode(item["mode"])) for item in value)
+        return tuple(Lock(TableName(*item["table"]), LockMode(item["mode"]), item.get("by", "")) for item in value)
     if name == "loses" and value is not None:
         return Loss(value["what"], value["count"])
     return tuple(value) if isinstance(value, list) else value

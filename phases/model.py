@@ -59,10 +59,15 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that a step takes on one table before it changes anything."""
+    """A lock that a step takes on one table before it changes anything.
+
+    `by` is the statement that takes it where LOCK TABLE would take more: of a view it
+    locks all that the view reads.
+    """
 
     table: TableName
     mode: LockMode
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +107,14 @@ class Transaction(Step):
     `reprepares` marks statements that change the type of a column under its name:
     PostgreSQL then refuses every statement a session prepared before ("cached plan
     must not change result type"), so it runs only when no session can hold one.
+    `recreates` names the objects that are dropped and created again, or replaced.
     """
 
     statements: tuple[str, ...]
     locks: tuple[Lock, ...] = ()
     scans: bool = False
     reprepares: bool = False
+    recreates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

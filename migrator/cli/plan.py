@@ -85,6 +85,11 @@ def statements(step: PlannedStep) -> tuple[str, ...]:
     return ()
 
 
+def recreated(step: PlannedStep) -> tuple[str, ...]:
+    """What a step drops and creates again, or replaces."""
+    return getattr(step.step, "recreates", ())
+
+
 def lock_text(step: PlannedStep) -> str:
     """Which locks a step takes, and who waits for them."""
     from phases.model import BuildIndex, Fill, RemoveIndex, Transaction
@@ -137,6 +142,8 @@ def print_step(number: int, step: PlannedStep) -> None:
     mark = "done" if step.state == "done" else step.state
     say(f"    {number}. {step.step.name}" + ("" if mark == "pending" else f"  [{mark}]"))
     say(f"       lock: {lock_text(step)}", dim=True)
+    if made := recreated(step):
+        say(f"       recreates: {', '.join(made)}", dim=True)
     for statement in statements(step):
         first, *rest = statement.strip().splitlines()
         say(f"       sql:  {first}{' …' if rest else ''}", dim=True)
@@ -195,6 +202,7 @@ def revision_data(item: RevisionPlan, cost: PlanEstimate | None = None) -> dict[
                 "state": step.state,
                 "seconds": step.seconds,
                 "lock": lock_text(step),
+                "recreates": recreated(step),
                 "statements": statements(step),
                 "undo": [undo.name for undo in step.step.undo],
                 **estimate(step),

@@ -122,16 +122,17 @@ def lock_statements(
     """
     yield lock_timeout(max(PATIENT_LOCK_TIMEOUT_MS, timeout_ms))
     for lock in locks:
-        yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
+        if not lock.by:
+            yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
     begun = clock()
     left = timeout_ms
     yield lock_timeout(left)
     for lock in locks:
-        if lock.mode is LockMode.SHARE_UPDATE_EXCLUSIVE:
+        if lock.mode is LockMode.SHARE_UPDATE_EXCLUSIVE and not lock.by:
             continue
         if left != (left := max(1, timeout_ms - int((clock() - begun) * 1000))):  # 0 would be for ever
             yield lock_timeout(left)
-        yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
+        yield lock.by or f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"
 
 
 def blockers_query(lock: Lock) -> str:

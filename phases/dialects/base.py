@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from phases.catalog import Column, Constraint, Index, Server, Table, Volatility
+from phases.catalog import Column, Constraint, Definition, Index, Server, Table, Volatility
 from phases.dual_write import DualWrite, NullFill, SplitWrite
 from phases.model import Lock, Loss, Step, TableName
 from phases.sql import Expressions
@@ -84,12 +84,14 @@ class Dialect(Protocol):
         loses: Loss | None = None,
         scans: bool = False,
         reprepares: bool = False,
+        recreates: Sequence[str] = (),
     ) -> Step:
         """Changes that become visible at once.
 
         Args:
             reprepares: the type of a column changes under its name, which statements that
                 clients prepared before do not survive.
+            recreates: what is dropped and created again, or replaced, for people to read.
         """
 
     def build_index(self, table: TableName, name: str, create: str, *, undo: bool = True) -> Step:
@@ -188,6 +190,18 @@ class Dialect(Protocol):
     def rename_constraint(self, table: TableName, old: str, new: str) -> Changes: ...
     def drop_index_inside(self, table: TableName, index: Index) -> Changes: ...
     def rename_index(self, table: TableName, old: str, new: str) -> Changes: ...
+    def check_unchanged(self, parts: Sequence[Definition], *, in_place: bool) -> Changes:
+        """Fail where something is no longer what the catalog says; `in_place`: of a view look at its query only."""
+
+    def check_forgotten(self, table: TableName, column: str) -> Changes:
+        """Fail where a view, policy, trigger, function or statistics reads a column."""
+
+    def drop_defined(self, part: Definition) -> Changes: ...
+    def create_defined(self, part: Definition) -> Changes: ...
+    def replace_defined(self, part: Definition) -> Changes: ...
+    def rehearse(self, changes: Sequence[Change]) -> Changes:
+        """Carry changes out and take them back at once: whatever would fail fails."""
+
     def require_values(self, table: TableName, column: Column) -> Sequence[Step]:
         """Prove NOT NULL without blocking: declared first, scanned under a weak lock, then enforced."""
 

@@ -13,6 +13,7 @@ from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_splits import PostgreSQLSplits
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
@@ -42,16 +43,18 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
     """One lock a table, the strongest asked for, in an order that is the same in every transaction."""
     order = list(LockMode)
     modes: dict[TableName, LockMode] = {}
+    # Views as they come, before the tables under them: whoever uses a view locks it first.
+    views = dict.fromkeys(lock for change in changes for lock in change.locks if lock.by)
     for change in changes:
-        for lock in change.locks:
+        for lock in (lock for lock in change.locks if not lock.by):
             known = modes.get(lock.table, LockMode.ACCESS_SHARE)
             modes[lock.table] = max(known, lock.mode, key=order.index)
     tables = sorted(modes, key=lambda t: (t.schema, t.name))
-    return tuple(Lock(table, modes[table]) for table in tables)
+    return (*views, *(Lock(table, modes[table]) for table in tables))
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables):
+class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, PostgreSQLDefinitions):
     """The dialect of one PostgreSQL server.
 
     Args:
@@ -106,6 +109,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables):
         loses: Loss | None = None,
         scans: bool = False,
         reprepares: bool = False,
+        recreates: Sequence[str] = (),
     ) -> Step:
         statements = tuple(change.sql for change in changes)
         return Transaction(
@@ -114,6 +118,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables):
             locks=strongest(changes),
             scans=scans,
             reprepares=reprepares,
+            recreates=tuple(recreates),
             undo=tuple(undo),
             loses=loses,
         )
@@ -228,15 +233,6 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables):
         # none at all; record image comparison is exact for every type (manual, "Composite Type Comparison").
         # Without the casts two row constructors are compared field by field, with the fields' operators.
         return f"ROW({left})::record OPERATOR(pg_catalog.*<>) ROW({right})::record"
-
-    def create_table(self, table: TableName, parts: Sequence[str], comment: str | None) -> Changes:
-        made = [Change(f"CREATE TABLE {qualified(table)} (" + ", ".join(parts) + ")")]
-        if comment is not None:
-            made.append(Change(f"COMMENT ON TABLE {qualified(table)} IS {literal(comment)}"))
-        return tuple(made)
-
-    def drop_table(self, table: TableName) -> Changes:
-        return (Change(f"DROP TABLE {qualified(table)}", (Lock(table, LockMode.ACCESS_EXCLUSIVE),)),)
 
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE and ADD COLUMN take it."""

@@ -50,6 +50,15 @@ class PostgreSQLTables:
     def _server(self) -> Server:
         raise TypeError("the dialect has the server")
 
+    def create_table(self, table: TableName, parts: Sequence[str], comment: str | None) -> Changes:
+        made = [Change(f"CREATE TABLE {qualified(table)} (" + ", ".join(parts) + ")")]
+        if comment is not None:
+            made.append(Change(f"COMMENT ON TABLE {qualified(table)} IS {literal(comment)}"))
+        return tuple(made)
+
+    def drop_table(self, table: TableName) -> Changes:
+        return (Change(f"DROP TABLE {qualified(table)}", (Lock(table, LockMode.ACCESS_EXCLUSIVE),)),)
+
     def rename_table(self, table: TableName, new: str) -> Changes:
         lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
         return (Change(f"ALTER TABLE {qualified(table)} RENAME TO {identifier(new)}", (lock,)),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Catalog, Column, Constraint, IncomingKey, Table
+from phases.catalog import Catalog, Column, Constraint, Definition, IncomingKey, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import Step, TableName
@@ -13,7 +13,6 @@ from phases.operations.base import (
     Operation,
     Steps,
     Touch,
-    check_no_dependents,
     check_not_written,
     check_ordinary,
     check_trigger_order,
@@ -32,6 +31,7 @@ class ChangePrimaryKeyType(Operation):
     doubles take the names, table by table, the key itself last. PostgreSQL fails
     statements that a session prepared before a type changed under a name, so the
     contract waits (exit code 3, naming them) while there are sessions that may hold one.
+    Views, policies, triggers and statistics that read the columns are created again.
 
     Args:
         table: exact name of the table.
@@ -59,7 +59,12 @@ class ChangePrimaryKeyType(Operation):
             on = part.table
             found += [Touch(on.name, f"index {i.name}") for i in on.indexes if part.old in i.columns]
             found += [Touch(on.name, f"constraint {c.name}") for c in on.constraints if part.old in c.columns]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys((*found, *self.alone(catalog, dialect))))
+
+    def alone(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        if catalog.name(self.table, self.schema) not in catalog.tables:
+            return ()
+        return tuple(touch for part in self._parts(catalog, dialect) for touch in part.dependents.touches())
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
@@ -79,7 +84,7 @@ class ChangePrimaryKeyType(Operation):
             self._check_reference(catalog, key, dialect)
         for part in self._parts(catalog, dialect):
             check_not_written(part.table, (part.old,), "ChangePrimaryKeyType changes")
-            check_no_dependents(part.table, part.old, "changing the type")
+            part.dependents.validate("changing the type")
             part.validate(None)
             check_trigger_order(part.table)
 
@@ -193,7 +198,11 @@ class ChangePrimaryKeyType(Operation):
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         main, *others = self._parts(catalog, dialect)
-        steps = [step for part in others for step in part.contract()]
+        steps: list[Step] = []
+        done: tuple[Definition, ...] = ()
+        for part in others:
+            steps += replace(part, unchecked=done).contract()
+            done += part.dependents.parts
         for key, constraint, name in self._repointed(catalog, dialect):
             own = self._constraint(catalog.tables[key.table], key)
             changes = [*dialect.drop_constraint(key.table, own)]
@@ -204,7 +213,7 @@ class ChangePrimaryKeyType(Operation):
                 *self._declare(key, own, own.name, dialect),
             )
             steps.append(dialect.together(f"drop foreign key {key.table.name}.{own.name}", changes, undo=undo))
-        return (*steps, *main.contract())
+        return (*steps, *replace(main, unchecked=done).contract())
 
     def purge(self, catalog: Catalog, dialect: Dialect) -> Steps:
         return tuple(step for part in self._parts(catalog, dialect) for step in part.purge())

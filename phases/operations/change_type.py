@@ -15,12 +15,12 @@ from phases.operations.base import (
     Touch,
     check_expression,
     check_new_column,
-    check_no_dependents,
     check_not_written,
     check_ordinary,
     check_trigger_order,
     without_undo,
 )
+from phases.operations.dependents import Dependents
 from phases.operations.mapping import lossy_pairs, lost_values, null_is_given
 from phases.operations.replacing import Replacement, bare
 from phases.sql import identifier
@@ -38,6 +38,9 @@ class ChangeType(Operation):
     expand; else a hidden second column takes the name in the contract. PostgreSQL
     fails statements that a session prepared before a type changed under a name, so
     both wait (exit code 3, naming them) while there are sessions that may hold one.
+    Views, policies, statistics and (where the name is kept) triggers that read the
+    column are created again over the other one in the same transaction; a change with
+    `to` waits for prepared statements, too, where there are such views.
 
     Args:
         table: exact name of the table.
@@ -71,7 +74,15 @@ class ChangeType(Operation):
         table = catalog.tables.get(name)
         covering = [f"index {i.name}" for i in table.indexes if self.column in i.columns] if table else []
         covering += [f"constraint {c.name}" for c in table.constraints if self.column in c.columns] if table else []
-        return tuple(Touch(name, part) for part in (self.column, *([self.to] if self.to else ()), *covering))
+        own = tuple(Touch(name, part) for part in (self.column, *([self.to] if self.to else ()), *covering))
+        return (*own, *self.alone(catalog, dialect))
+
+    def alone(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table = catalog.tables.get(catalog.name(self.table, self.schema))
+        return self._dependents(catalog, dialect, table).touches() if table else ()
+
+    def _dependents(self, catalog: Catalog, dialect: Dialect, table: Table) -> Dependents:
+        return Dependents(catalog, dialect, table, self.column, retyped=True, renamed=self.to is not None)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
@@ -82,7 +93,7 @@ class ChangeType(Operation):
             check_new_column(table, self.to, dialect)
         if column.type == self._type(dialect) and self.to is None:
             raise Refused(f'"{self.column}" of "{table.name}" is of type {column.type} already')
-        check_no_dependents(table, self.column, "changing the type")
+        self._dependents(catalog, dialect, table).validate("changing the type")
         if self._in_one_go(table, dialect):
             return
         if self.column in table.primary_key():
@@ -179,9 +190,15 @@ class ChangeType(Operation):
         table = catalog.table(self.table, self.schema)
         if not self._in_one_go(table, dialect):
             return self._replacement(catalog, dialect).expand()
-        change = dialect.alter_type(table.name, self.column, self._type(dialect))
+        following = self._dependents(catalog, dialect, table)
+        altered = dialect.alter_type(table.name, self.column, self._type(dialect))
+        change = (*following.away(), *altered, *following.again(self.column))
         name = f"change type of {self.table}.{self.column} to {self._type(dialect)}"
-        return (dialect.together(name, change, undo=self._narrow(catalog, dialect), reprepares=True),)
+        return (
+            dialect.together(
+                name, change, undo=self._narrow(catalog, dialect), reprepares=True, recreates=following.names
+            ),
+        )
 
     def _narrow(self, catalog: Catalog, dialect: Dialect) -> Steps:
         """Go back by a second column: narrowing in place would rewrite the table under an exclusive lock."""
@@ -189,7 +206,7 @@ class ChangeType(Operation):
         column = identifier(self.column)
         back = replace(self, type=table.column(self.column).type, up=column, down=column)
         there = back._replacement(self.outcome(catalog, dialect), dialect)
-        exact = replace(there, exact=True, fallible=False)
+        exact = replace(there, exact=True, fallible=False, unchecked=there.dependents.parts)
         return without_undo((*exact.expand(), *exact.migrate(), *exact.contract(), *exact.purge()))
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:

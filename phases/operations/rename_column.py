@@ -12,11 +12,11 @@ from phases.operations.base import (
     Steps,
     Touch,
     check_new_column,
-    check_no_dependents,
     check_not_written,
     check_ordinary,
     check_trigger_order,
 )
+from phases.operations.dependents import Dependents
 from phases.operations.replacing import Replacement, bare
 from phases.sql import identifier
 
@@ -27,7 +27,9 @@ class RenameColumn(Operation):
 
     A second column is added and kept equal to the first by triggers, filled,
     given the same indexes and constraints, and compared row by row. At the
-    contract the old column is renamed away, at the purge dropped.
+    contract the old column is renamed away, at the purge dropped. Views, policies
+    and statistics that read it read the other one from the contract on; a view's
+    own column keeps its name.
 
     Args:
         table: exact name of the table.
@@ -53,7 +55,12 @@ class RenameColumn(Operation):
         table = catalog.tables.get(name)
         covering = [f"index {i.name}" for i in table.indexes if self.old in i.columns] if table else []
         covering += [f"constraint {c.name}" for c in table.constraints if self.old in c.columns] if table else []
-        return tuple(Touch(name, part) for part in (self.old, self.new, *covering))
+        own = tuple(Touch(name, part) for part in (self.old, self.new, *covering))
+        return (*own, *self.alone(catalog, dialect))
+
+    def alone(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
+        table = catalog.tables.get(catalog.name(self.table, self.schema))
+        return Dependents(catalog, dialect, table, self.old, renamed=True).touches() if table else ()
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
@@ -61,13 +68,14 @@ class RenameColumn(Operation):
         table.column(self.old)
         check_not_written(table, (self.old,), "RenameColumn names")
         check_new_column(table, self.new, dialect)
-        check_no_dependents(table, self.old, "renaming")
         if self.old in table.primary_key():
             raise Refused(
                 f'"{table.name}"."{self.old}" is part of the primary key',
                 remedy="rename columns of a primary key in a maintenance window, or keep the name",
             )
-        self._replacement(catalog, dialect).validate(self.null_on_insert)
+        replacement = self._replacement(catalog, dialect)
+        replacement.dependents.validate("renaming")
+        replacement.validate(self.null_on_insert)
         check_trigger_order(table)
 
     def _replacement(self, catalog: Catalog, dialect: Dialect) -> Replacement:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Catalog, Column, Table
+from phases.catalog import Catalog, Column, Definition, Table
 from phases.dialects.base import Change, Changes, Dialect
 from phases.dual_write import DualWrite, shared_default
 from phases.errors import Refused
 from phases.model import Step
 from phases.operations.base import Steps, without_undo
 from phases.operations.copies import ColumnCopy
+from phases.operations.dependents import Dependents
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Replacement:
         keeps_name: `new` takes the name of `old` in the contract.
         references, followed: as for `ColumnCopy`.
         unhook, rehook: steps of a restore that point foreign keys at `old`, and back at `new`.
+        unchecked: as for `Dependents`.
     """
 
     catalog: Catalog
@@ -47,6 +49,7 @@ class Replacement:
     followed: bool = False
     unhook: tuple[Step, ...] = ()
     rehook: tuple[Step, ...] = ()
+    unchecked: tuple[Definition, ...] = ()
 
     @property
     def column(self) -> Column:
@@ -72,6 +75,18 @@ class Replacement:
             self.keeps_name,
             self.references,
             self.followed,
+        )
+
+    @property
+    def dependents(self) -> Dependents:
+        return Dependents(
+            self.catalog,
+            self.dialect,
+            self.table,
+            self.old,
+            retyped=self.column.type != self.new.type,
+            renamed=not self.keeps_name,
+            unchecked=self.unchecked,
         )
 
     def link(self, *, fills_old: bool = False) -> DualWrite:
@@ -137,12 +152,25 @@ class Replacement:
         if (default := self._shared_default()) is not None:
             # Set apart from ADD COLUMN: rows that are there must stay NULL to be seen as unfilled.
             changes += dialect.set_default(name, self.new.name, default)
+        changes += self._rehearsal()
         undo = dialect.together(
             f"remove {name.name}.{self.new.name} and its dual write",
             (*dialect.drop_dual_write(self.link()), *dialect.drop_column(name, self.new.name)),
         )
         title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"
         return (dialect.together(title, changes, undo=(undo,)),)
+
+    def _rehearsal(self) -> Changes:
+        """What reads the column may not be able to read one of another type: that is better known at once."""
+        following = replace(self.dependents, unchecked=self.dependents.parts)
+        if not (following.parts and following.retyped):
+            return ()
+        return self.dialect.rehearse((*following.away(), *self._take_over(following)))
+
+    def _take_over(self, following: Dependents) -> Changes:
+        """Rename the old column away, and create what reads it over the other one."""
+        aside = self.dialect.rename_column(self.table.name, self.old, self.quarantined)
+        return (*aside, *self._rename(self.new.name, self.final), *following.again(self.final))
 
     def migrate(self, *, keys: bool = True) -> Steps:
         dialect, differs = self.dialect, self.dialect.disagree(self.link())
@@ -168,14 +196,16 @@ class Replacement:
             f"quarantine {self.table.name.name}.{self.old}",
             self._switch(),
             undo=self._restore_name() if self.keeps_name else self._restore(),
-            reprepares=self.keeps_name,
+            reprepares=self.keeps_name or self.dependents.views_retyped,
+            recreates=self.dependents.names,
         )
         return (*last, *self.copy.release_keys(), switch)
 
     def _switch(self) -> Changes:
         """Everything that makes the old column disappear, in one short transaction."""
         dialect, name, column = self.dialect, self.table.name, self.column
-        changes = [*dialect.drop_dual_write(self.link()), *self.copy.switch()]
+        following = self.dependents
+        changes = [*following.away(), *dialect.drop_dual_write(self.link()), *self.copy.switch()]
         changes += dialect.move_sequence(name, column, self.new)
         if column.default is not None:
             changes += dialect.drop_default(name, self.old)
@@ -183,8 +213,8 @@ class Replacement:
             changes += dialect.set_default(name, self.new.name, default)
         if column.not_null:
             changes += [*dialect.drop_not_null(name, self.old), *self._hand_over_not_null()]
-        changes += dialect.rename_column(name, self.old, self.quarantined)
-        return (*changes, *self._rename(self.new.name, self.final))
+        changes += self._take_over(following)
+        return (*changes, *dialect.check_forgotten(name, self.quarantined))
 
     def _hand_over_not_null(self) -> Changes:
         """Give the new NOT NULL constraint the name of the old one, where the server has such names."""
@@ -211,7 +241,12 @@ class Replacement:
             dialect.fill(table, {self.old: self.down}, differs, target=target),
             *self.copy.rebuild(),
             *required,
-            dialect.together(f"settle dual writes of {target}", self._settle()),
+            dialect.together(
+                f"settle dual writes of {target}",
+                self._settle(),
+                reprepares=self.dependents.views_retyped,
+                recreates=self.dependents.names,
+            ),
             dialect.verify(table, dialect.disagree(self.link()), target=target),
         )
 
@@ -227,7 +262,9 @@ class Replacement:
     def _settle(self) -> Changes:
         source = replace(self.new, sequence=self.column.sequence)
         moved = self.dialect.move_sequence(self.table.name, source, self.column)
-        return (*moved, *self.dialect.redirect_dual_write(self.link()))
+        following = replace(self.dependents, unchecked=self.dependents.parts)
+        back = (*following.away(), *following.again(self.old))
+        return (*moved, *self.dialect.redirect_dual_write(self.link()), *back)
 
     def _mirror(self) -> Replacement:
         """The way back where the name is kept: the quarantined column replaces the one that has the name."""
@@ -248,6 +285,7 @@ class Replacement:
             fallible=self.fallible,
             keeps_name=True,
             followed=self.followed,
+            unchecked=self.dependents.parts,
         )
 
     def _restore_name(self) -> Steps:
@@ -272,7 +310,7 @@ class Replacement:
             dialect.together(f"feed the former {label}", feed),
             *mirror.migrate(keys=False),
             *self.unhook,
-            dialect.together(f"bring back {label}", changes, reprepares=True),
+            dialect.together(f"bring back {label}", changes, reprepares=True, recreates=self.dependents.names),
             *self.copy.drop_asides(),
             *self.copy.build(keys=False),
             *(() if self.fallible else self._required()),

@@ -69,7 +69,6 @@ REFUSED = {
         "still there until its contract is done",
     ),
     "required column without fill": ('DropColumn("users", "full_name")', "view public.adults"),
-    "column of a view": ('RenameColumn("users", "full_name", "name")', "view public.adults"),
     "column of the primary key": ('RenameColumn("users", "id", "key")', "primary key"),
     "generated column": ('RenameColumn("users", "doubled", "twice")', "generated column"),
     "referenced column": ('RenameColumn("users", "email", "mail")', "orders_user_email_fkey"),

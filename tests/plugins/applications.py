@@ -40,7 +40,7 @@ class Shape:
     `values` makes, for each column it writes, a value from the writer's name and a number.
     `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
     `distinct`: it never writes one value to two rows. `unprepared`: its connections hold no prepared statements.
-    `copies`: it uses COPY … FROM, which no view can.
+    `copies`: it uses COPY … FROM, which no view can. `views`: where it reads a column again, as `view.column`.
     """
 
     values: Mapping[str, Values]
@@ -50,6 +50,7 @@ class Shape:
     distinct: bool = False
     unprepared: bool = False
     copies: bool = True
+    views: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -200,6 +201,11 @@ class PlainClient(Client):
             found = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
             if found != [tuple(wanted.values())]:
                 raise AssertionError(f"row {row_id} has {found}, not {wanted}")
+            for column, place in self.shape.views.items():
+                view, _, name = place.partition(".")
+                found = self.execute(f"SELECT {name} FROM {view} WHERE id = %s", [row_id])
+                if found != [(wanted[column],)]:
+                    raise AssertionError(f"{place} of row {row_id} is {found}, not {wanted[column]}")
 
     def copy_out(self) -> None:
         statement = f"COPY (SELECT id, {self.quoted()} FROM {self.shape.table} WHERE id < 20) TO STDOUT"
