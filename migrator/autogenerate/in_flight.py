@@ -12,8 +12,9 @@ from linters.parsing import PostgresExpressions
 from migrator.autogenerate import tables
 from migrator.autogenerate.constraints import name_of, schema_of, table_of, without_order
 from migrator.autogenerate.types import compiled
+from migrator.claims import in_flight_claims
 from migrator.introspection import IGNORED_SCHEMAS, read_catalog, volatility_reader
-from migrator.planning import dialect_for, finished, in_flight_claims, operations_of
+from migrator.planning import dialect_for, finished, operations_of
 from migrator.runs import remembered
 from phases.catalog import Catalog
 from phases.names import PREFIX

@@ -188,10 +188,7 @@ class Replacement:
         return self.dialect.require_values(self.table.name, self.new) if self.column.not_null else ()
 
     def contract(self) -> Steps:
-        last: Steps = ()
-        if self.fallible:
-            again = self.dialect.verify(self.table, self.dialect.disagree(self.link()), target=self.label)
-            last = (again, *self._required())
+        last = self._required() if self.fallible else ()
         switch = self.dialect.together(
             f"quarantine {self.table.name.name}.{self.old}",
             self._switch(),

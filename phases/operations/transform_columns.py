@@ -193,10 +193,7 @@ class TransformColumns(Operation):
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         link, leaving = self._link(table, dialect), self._leaving(table, dialect)
-        last: Steps = ()
-        if link.fallible:
-            again = dialect.verify(table, dialect.disagree(link), target=self._target)
-            last = (again, *self._required(table, link, dialect))
+        last = self._required(table, link, dialect) if link.fallible else ()
         quarantine = dialect.together(
             f"quarantine {self.table} ({', '.join(self.old)})",
             (*dialect.drop_dual_write(link), *leaving.put_aside()),
