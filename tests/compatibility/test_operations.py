@@ -130,6 +130,13 @@ CASES = {
         Shape(NAME),
         Shape({"total": number, "org_id": org}, table="orders"),
     ),
+    "split a table": Case(
+        'SplitTable("users", ["note", "parent_id"], to="details", key="user_id")',
+        Shape({"full_name": text, "note": maybe, "parent_id": number}),
+        Shape(NAME),
+        "SELECT count(*) FROM users FULL JOIN details ON id = user_id"
+        " WHERE (users.note, users.parent_id) IS DISTINCT FROM (details.note, details.parent_id)",
+    ),
     "add nullable column": Case('AddColumn("users", "age", "integer")', Shape(NAME), Shape({**NAME, "age": number})),
     "add column, constant default": Case(
         'AddColumn("users", "age", "integer", nullable=False, default="0")',

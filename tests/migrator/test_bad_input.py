@@ -18,7 +18,8 @@ TABLES = (
     "CREATE TABLE notes (id int DEFAULT nextval('items_id_seq'), item items)",
     "CREATE TABLE pages (id int PRIMARY KEY)",
     "CREATE PUBLICATION pages FOR TABLE pages",
-    "CREATE TABLE letters (id int PRIMARY KEY)",
+    "CREATE TABLE letters (id int PRIMARY KEY, body text NOT NULL, sent date DEFAULT now(),"
+    " kind text CHECK (kind IS NOT NULL))",
     "CREATE TABLE days (at date) PARTITION BY RANGE (date_part('year', at))",
     "CREATE TABLE months (at int) PARTITION BY LIST (at)",
     "CREATE TABLE months_1 PARTITION OF months FOR VALUES IN (1)",
@@ -160,6 +161,15 @@ REFUSED = {
         "would break column item of table public.notes, default value for column id of table public.notes",
     ),
     "changed and dropped": ('AddColumn("pages", "at", "date"), DropTable("pages")', "in one revision"),
+    "column of a view to move": ('SplitTable("users", "full_name", to="names")', "would break view public.adults"),
+    "required column to move before its row": ('SplitTable("letters", "body", to="bodies")', "add optional=True"),
+    "column with a default to move": ('SplitTable("letters", "sent", to="bodies")', "DropDefault"),
+    "column with a foreign key to move": ('SplitTable("orders", "user_email", to="buyers")', "DropConstraint("),
+    "CHECK that refuses rows without the column": ('SplitTable("letters", "kind", to="bodies")', "refuse rows without"),
+    "moved and changed": (
+        'SplitTable("users", "age", to="ages"), RenameColumn("users", "id", "number")',
+        "in one revision",
+    ),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
         'RenameColumn("users", "code", "c"), RenameColumn("users", "note", "n")',

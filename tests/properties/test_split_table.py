@@ -17,7 +17,7 @@ from tests.plugins.servers import fresh_database, missing, versions
 from tests.properties.test_dual_write import Change, literal, run
 
 EXAMPLES = settings(
-    max_examples=8,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
