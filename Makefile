@@ -25,6 +25,7 @@ format: $(READY)
 
 bench: $(READY)
 	@$(RUN)/python -m benchmarks.backfill $(ARGS)
+	@$(RUN)/python -m benchmarks.key_type $(ARGS)
 	@$(RUN)/python -m benchmarks.startup
 
 docs: $(READY)

@@ -1,137 +1,51 @@
-"""Write the reference pages from the code: `python docs/generate.py`. A test fails while they differ."""
+"""Write the reference pages: `python docs/generate.py`. A test fails while they differ from what this writes.
+
+The pages of operations are written by running their examples on a PostgreSQL 18 of our own. `--without-server`
+leaves the examples on them as they are, and writes everything else.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import inspect
-import re
+import argparse
+import sys
 from pathlib import Path
 
-import click
+from generator import plain_pages
+from generator.operation_pages import operation_page, resigned_page
+from generator.running import MAJOR, scratch_database
+from generator.signatures import FOLDER, NAMES, index_page, page_of
 
-from migrator.cli.commands import COMMANDS
-from migrator.settings import Settings, setting_names
-from phases import operations
+from migrator.embedded import EmbeddedServer, all_binaries
 
-FOLDER = Path(__file__).parent / "reference"
-NAMES = (
-    "CreateTable",
-    "Column",
-    "RenameTable",
-    "DropTable",
-    "AttachPartition",
-    "DetachPartition",
-    "AddColumn",
-    "RenameColumn",
-    "ChangeType",
-    "ChangePrimaryKeyType",
-    "TransformColumns",
-    "SplitTable",
-    "DropColumn",
-    "SetNotNull",
-    "DropNotNull",
-    "SetDefault",
-    "DropDefault",
-    "AddCheck",
-    "AddUnique",
-    "AddPrimaryKey",
-    "AddForeignKey",
-    "DropConstraint",
-    "RenameConstraint",
-    "CreateIndex",
-    "DropIndex",
-    "RenameIndex",
-    "AddEnumValue",
-    "Backfill",
-    "RunSQL",
-    "Todo",
-)
-ABOUT = {
-    "database_url": "The database; in a committed file without a password.",
-    "database_url_env": "Name of the environment variable that has the URL.",
-    "script_location": "Alembic's script directory; its own configuration is read where there is one.",
-    "lock_timeout": "How long one try for a lock may wait, and others queue behind it.",
-    "lock_retries": "Tries for a lock before giving up.",
-    "lock_give_up": "How long to go on trying in all.",
-    "batch_target": "How long one transaction of a backfill should take.",
-    "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
-    "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
-    "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
-    "gate_hours": "Hours without an old build before a contract; 24 at least.",
-    "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
-    "retention": "How long a quarantined column or table is kept before a purge.",
-}
+REFERENCE = Path(__file__).parent / "reference"
 
 
-def operations_page() -> str:
-    parts = ["# Operations\n", "Names are exact: never quoted, never folded. Expressions are SQL.\n"]
-    for name in NAMES:
-        kind = getattr(operations, name)
-        text = inspect.getdoc(kind) or ""
-        summary, _, arguments = text.partition("Args:")
-        signature = re.sub(r" -> .*", "", str(inspect.signature(kind)))
-        parts.append(f"## {name}\n\n```python\n{name}{signature.replace(chr(39), '')}\n```\n\n{summary.strip()}\n")
-        if arguments:
-            parts.append(listed(arguments))
-    return "\n".join(parts)
+def write_plain_pages() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "index.md").write_text(index_page())
+    for name, page in plain_pages.PAGES.items():
+        (REFERENCE / name).write_text(page())
 
 
-def listed(arguments: str) -> str:
-    """The `Args:` of a docstring as a list."""
-    found: list[str] = []
-    for line in inspect.cleandoc(arguments).splitlines():
-        if re.match(r"[\w, ]+: ", line):
-            name, _, said = line.partition(": ")
-            found.append(f"- `{name}`: {said}")
-        elif found:
-            found[-1] += f" {line.strip()}"
-    return "\n".join(found) + "\n"
-
-
-def commands_page() -> str:
-    parts = ["# Commands\n"]
-    for name in COMMANDS:
-        command = importlib.import_module(f"migrator.cli.{name}").command
-        parts.append(f"## migrator {name}\n\n```text\n{help_of(command, f'migrator {name}')}\n```\n")
-        for inner in sorted(getattr(command, "commands", {})):
-            shown = help_of(command.commands[inner], f"migrator {name} {inner}")
-            parts.append(f"### migrator {name} {inner}\n\n```text\n{shown}\n```\n")
-    return "\n".join(parts)
-
-
-def help_of(command: click.Command, path: str) -> str:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
-    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-
-
-def settings_page() -> str:
-    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
-    rows = [
-        "# Settings\n",
-        "In `[tool.migrator]` of `pyproject.toml`, as `MIGRATOR_…` in the environment, or as a flag.",
-    ]
-    rows += ["A flag beats the environment, the environment beats the file. Durations are `500ms`, `5m`, `7d`.\n"]
-    rows += ["| setting | variable | default | meaning |", "| --- | --- | --- | --- |"]
-    for name in setting_names():
-        rows.append(f"| `{name}` | `MIGRATOR_{name.upper()}` | {shown(name, defaults[name])} | {ABOUT[name]} |")
-    return "\n".join(rows) + "\n"
-
-
-def shown(name: str, default: object) -> str:
-    """A default as a user would write it."""
-    if isinstance(default, float) and name != "gate_hours":
-        size, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
-        return f"`{default / size:g}{unit}`"
-    return "" if default in (None, ()) else f"`{default}`"
-
-
-PAGES = {"operations.md": operations_page, "commands.md": commands_page, "settings.md": settings_page}
+def write_operation_pages() -> None:
+    binaries = all_binaries()
+    if MAJOR not in binaries:
+        sys.exit(f'PostgreSQL {MAJOR} is not here: pip install "expand-contract-migrator[demo]", or --without-server')
+    with EmbeddedServer(binaries[MAJOR]) as server, scratch_database(server.url().replace("+psycopg", "")) as url:
+        for name in NAMES:
+            page_of(name).write_text(operation_page(name, url))
 
 
 def main() -> None:
-    for name, page in PAGES.items():
-        (FOLDER / name).write_text(page())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--without-server", action="store_true", help="leave the examples as they are")
+    given = parser.parse_args()
+    write_plain_pages()
+    if given.without_server:
+        for name in NAMES:
+            page_of(name).write_text(resigned_page(name))
+    else:
+        write_operation_pages()
 
 
 if __name__ == "__main__":

@@ -105,9 +105,11 @@ def lock_text(step: PlannedStep) -> str:
 
 
 def kept(item: RevisionPlan) -> str:
-    if item.additive:
-        return "release the new version any time after expand"
-    return "release the new version after migrate, contract when the gate opens"
+    """When the new version may be released, and what waits for the old one to be gone."""
+    from phases.model import Phase
+
+    release = "any time after expand" if item.additive else "after migrate"
+    return f"release the new version {release}{', contract when the gate opens' if item.of(Phase.CONTRACT) else ''}"
 
 
 def print_tree(plan: Plan, cost: PlanEstimate | None = None) -> None:
@@ -151,14 +153,19 @@ def print_step(number: int, step: PlannedStep) -> None:
 
 
 def undo_text(step: PlannedStep) -> str:
-    from phases.model import Phase
+    """What takes a step back."""
+    from phases.model import Fill, Phase, Verify
 
     if step.step.undo:
         verb = "restore" if step.phase is Phase.CONTRACT else "abort"
         return f"{verb}: {', then '.join(undo.name for undo in step.step.undo)}"
     if step.step.stays:
         return "none: an abort leaves it, and nobody is harmed"
-    return "none" if step.phase is Phase.PURGE else "goes with the column or table it belongs to"
+    if isinstance(step.step, Verify):
+        return "nothing to undo: it only reads"
+    if isinstance(step.step, Fill) and step.step.repeat:
+        return "none: rows keep the values they were given"
+    return "none" if step.phase is Phase.PURGE else "goes with what it belongs to"
 
 
 def print_sql(plan: Plan) -> None:

@@ -103,8 +103,7 @@ class RunSQL(Operation):
             object.__setattr__(self, name, value)
 
     def describe(self) -> str:
-        text = " ".join((self.expand_sql or self.migrate_sql or self.contract_sql).split())
-        return f"run SQL: {text[:60]}"
+        return f"run SQL: {opening(self.expand_sql or self.migrate_sql or self.contract_sql)}"
 
     def _scripts(self) -> dict[Phase, str]:
         return {
@@ -140,7 +139,8 @@ class RunSQL(Operation):
             return (dialect.together(name, changes, undo=undo_steps),) if changes else ()
 
         back = step(f"take back SQL of {phase}", undo)
-        return step(f"run SQL of {phase}: {self.describe()[9:]}", self._scripts()[phase], back)
+        script = self._scripts()[phase]
+        return step(f"run SQL of {phase}: {opening(script)}", script, back)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         return self._steps(Phase.EXPAND, self.undo or "", dialect)
@@ -155,6 +155,11 @@ class RunSQL(Operation):
     def inverse(self) -> tuple[Operation, ...]:
         back = [script for script in (self.restore, self.undo) if script]
         return tuple(RunSQL(expand=script, undo="") for script in back)
+
+
+def opening(script: str) -> str:
+    """The first words of a script, on one line."""
+    return " ".join(script.split())[:60]
 
 
 def refuse_outside_transaction(statement: str, where: str) -> None:

@@ -1,0 +1,67 @@
+"""Reference pages that need no server: the commands and the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+
+import click
+
+from migrator.cli.commands import COMMANDS
+from migrator.settings import Settings, setting_names
+
+ABOUT = {
+    "database_url": "The database; in a committed file without a password.",
+    "database_url_env": "Name of the environment variable that has the URL.",
+    "script_location": "Alembic's script directory; its own configuration is read where there is one.",
+    "lock_timeout": "How long one try for a lock may wait, and others queue behind it.",
+    "lock_retries": "Tries for a lock before giving up.",
+    "lock_give_up": "How long to go on trying in all.",
+    "batch_target": "How long one transaction of a backfill should take.",
+    "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
+    "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
+    "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
+    "gate_hours": "Hours without an old build before a contract; 24 at least.",
+    "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
+    "retention": "How long a quarantined column or table is kept before a purge.",
+}
+
+
+def commands_page() -> str:
+    parts = ["# Commands\n"]
+    for name in COMMANDS:
+        command = importlib.import_module(f"migrator.cli.{name}").command
+        parts.append(f"## migrator {name}\n\n```text\n{help_of(command, f'migrator {name}')}\n```\n")
+        for inner in sorted(getattr(command, "commands", {})):
+            shown = help_of(command.commands[inner], f"migrator {name} {inner}")
+            parts.append(f"### migrator {name} {inner}\n\n```text\n{shown}\n```\n")
+    return "\n".join(parts)
+
+
+def help_of(command: click.Command, path: str) -> str:
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+def settings_page() -> str:
+    defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
+    rows = [
+        "# Settings\n",
+        "In `[tool.migrator]` of `pyproject.toml`, as `MIGRATOR_…` in the environment, or as a flag.",
+    ]
+    rows += ["A flag beats the environment, the environment beats the file. Durations are `500ms`, `5m`, `7d`.\n"]
+    rows += ["| setting | variable | default | meaning |", "| --- | --- | --- | --- |"]
+    for name in setting_names():
+        rows.append(f"| `{name}` | `MIGRATOR_{name.upper()}` | {shown(name, defaults[name])} | {ABOUT[name]} |")
+    return "\n".join(rows) + "\n"
+
+
+def shown(name: str, default: object) -> str:
+    """A default as a user would write it."""
+    if isinstance(default, float) and name != "gate_hours":
+        size, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
+        return f"`{default / size:g}{unit}`"
+    return "" if default in (None, ()) else f"`{default}`"
+
+
+PAGES = {"commands.md": commands_page, "settings.md": settings_page}

@@ -1,0 +1,55 @@
+"""Every operation has a page, and what the page says is what running its examples gives."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from docs.generator.operation_pages import operation_page, resigned_page
+from docs.generator.running import MAJOR, scratch_database
+from docs.generator.signatures import FOLDER, NAMES, index_page, page_of
+from migrator.embedded import EmbeddedServer, all_binaries
+from phases import operations
+from tests.plugins.projects import ROOT
+from tests.plugins.servers import missing, versions
+
+STALE = "run: python docs/generate.py"
+EXPORTED = {
+    name
+    for name, value in vars(operations).items()
+    if isinstance(value, type) and issubclass(value, operations.Operation) and value is not operations.Operation
+}
+
+
+def test_every_operation_is_listed_once_and_has_a_page():
+    assert sorted(NAMES) == sorted(EXPORTED)
+    pages = {page_of(name) for name in NAMES} | {FOLDER / "index.md"}
+    assert set(FOLDER.iterdir()) == pages
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    for page in pages:
+        assert f"- {page.relative_to(ROOT / 'docs').as_posix()}\n" in navigation
+
+
+def test_signatures_on_the_pages_are_those_of_the_code():
+    assert (FOLDER / "index.md").read_text() == index_page(), STALE
+    for name in NAMES:
+        assert page_of(name).read_text() == resigned_page(name), STALE
+
+
+@pytest.fixture(scope="module")
+def scratch_url(fleet):
+    """A database on a server like the one the pages are written from: its version and its superuser are on them."""
+    with ExitStack() as stack:
+        if MAJOR in versions():
+            found = fleet.server(MAJOR).url
+        elif MAJOR in all_binaries():
+            found = stack.enter_context(EmbeddedServer(all_binaries()[MAJOR])).url()
+        else:
+            missing(f"PostgreSQL {MAJOR} is not installed here")
+        yield stack.enter_context(scratch_database(found.replace("+psycopg", "")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_running_the_examples_gives_the_page(name, scratch_url):
+    assert page_of(name).read_text() == operation_page(name, scratch_url), STALE
