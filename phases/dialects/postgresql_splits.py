@@ -259,7 +259,9 @@ def trigger_name(link: SplitWrite, part: str) -> str:
 
 def function(link: SplitWrite, part: str, body: str) -> Changes:
     name, text = function_name(link, part), literal(body.format(**texts_of(link)))
-    made = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS {text}"
+    # It has its owner's rights, so nothing in it may be looked up where the caller can put things.
+    options = "SECURITY DEFINER SET search_path TO pg_catalog, pg_temp"
+    made = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {options} AS {text}"
     return Change(made), Change(f"ALTER FUNCTION {name}() OWNER TO {link.owner}")
 
 
