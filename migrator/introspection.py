@@ -262,9 +262,9 @@ class Reader:
     def definitions(self, names: dict[Any, TableName]) -> dict[Any, list[Definition]]:
         found: dict[Any, list[Definition]] = defaultdict(list)
         for kind, query in DEFINITIONS.items():
-            for _, oid, name, drop, create, replace, lock, obstacles in self.rows(query):
+            for _, oid, name, drop, create, replace, obstacles in self.rows(query):
                 if oid in names:
-                    made = Definition(kind, name, names[oid], drop, tuple(create), replace, lock, tuple(obstacles))
+                    made = Definition(kind, name, names[oid], drop, tuple(create), replace, tuple(obstacles))
                     found[oid].append(made)
         return found
 

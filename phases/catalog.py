@@ -154,8 +154,6 @@ class Definition:
     """It, its owner, privileges, comments, and whatever else hangs on it."""
     replace: str = ""
     """Of a view: puts another query of the same columns in its place, and leaves all the rest."""
-    lock: str = ""
-    """Of a view: takes ACCESS EXCLUSIVE on it, and on nothing that it reads."""
     obstacles: tuple[str, ...] = ()
     """Why it would not be the same again."""
 

@@ -55,7 +55,7 @@ SELECT 'view' AS kind, c.oid AS relation, w.path AS name, 'DROP VIEW ' || w.path
                 CROSS JOIN LATERAL unnest(ARRAY[pg_catalog.pg_get_triggerdef(t.oid)] || {TRIGGER_COMMENTS})
                   WITH ORDINALITY u(statement, at)
                 WHERE t.tgrelid = c.oid AND NOT t.tgisinternal ORDER BY t.tgname, u.at) AS made,
-       'CREATE OR REPLACE ' || w.made AS replacing, w.owned AS locking,
+       'CREATE OR REPLACE ' || w.made AS replacing,
        ARRAY(SELECT pg_catalog.format('it has a rule %I', r.rulename) FROM pg_catalog.pg_rewrite r
              WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN' ORDER BY 1)
        || ARRAY(SELECT pg_catalog.format('it belongs to extension %I', e.extname) FROM pg_catalog.pg_depend d
@@ -92,7 +92,7 @@ SELECT 'policy' AS kind, p.polrelid AS relation, p.polname::text AS name,
        || ARRAY(SELECT pg_catalog.format('COMMENT ON POLICY %I ON %s IS %L', p.polname,
                   p.polrelid::pg_catalog.regclass, d.text)
                 FROM pg_catalog.obj_description(p.oid, 'pg_policy') d(text) WHERE d.text IS NOT NULL) AS made,
-       '' AS replacing, '' AS locking, '{{}}'::text[] AS obstacles
+       '' AS replacing, '{{}}'::text[] AS obstacles
 FROM pg_catalog.pg_policy p
 """
 
@@ -104,7 +104,7 @@ SELECT 'trigger' AS kind, t.tgrelid AS relation, t.tgname::text AS name,
                   CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END,
                   t.tgname) WHERE t.tgenabled <> 'O')
        || {TRIGGER_COMMENTS} AS made,
-       '' AS replacing, '' AS locking, '{{}}'::text[] AS obstacles
+       '' AS replacing, '{{}}'::text[] AS obstacles
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 WHERE NOT t.tgisinternal AND c.relkind <> 'v'
 """
@@ -118,7 +118,7 @@ SELECT 'statistics' AS kind, s.stxrelid AS relation, w.path AS name, 'DROP STATI
                 WHERE w.target::int >= 0)
        || ARRAY(SELECT pg_catalog.format('COMMENT ON STATISTICS %s IS %L', w.path, d.text)
                 FROM pg_catalog.obj_description(s.oid, 'pg_statistic_ext') d(text) WHERE d.text IS NOT NULL) AS made,
-       '' AS replacing, '' AS locking, '{}'::text[] AS obstacles
+       '' AS replacing, '{}'::text[] AS obstacles
 FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
 CROSS JOIN LATERAL (SELECT pg_catalog.format('%I.%I', n.nspname, s.stxname) AS path,
                            pg_catalog.to_jsonb(s) ->> 'stxstattarget' AS target) w
@@ -126,6 +126,14 @@ CROSS JOIN LATERAL (SELECT pg_catalog.format('%I.%I', n.nspname, s.stxname) AS p
 
 DEFINITIONS = {"view": VIEWS, "policy": POLICIES, "trigger": TRIGGERS, "statistics": STATISTICS}
 """What is there, by kind. To be asked with an empty search path, so that every name is qualified."""
+
+# Whoever owns it by then: nothing but the lock is wanted, and LOCK TABLE would lock what the view reads as well.
+LOCK_VIEW_BODY = """
+BEGIN
+  EXECUTE (SELECT pg_catalog.format('ALTER VIEW %s OWNER TO %I', {view}, pg_catalog.pg_get_userbyid(c.relowner))
+           FROM pg_catalog.pg_class c WHERE c.oid = {view}::pg_catalog.regclass);
+END
+"""
 
 UNCHANGED_BODY = """
 DECLARE
@@ -191,12 +199,15 @@ def digest(statements: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()
 
 
-def block(body: str) -> str:
-    return "DO " + literal(body)
+def block(purpose: str, body: str) -> str:
+    return f"DO /* {purpose} */ {literal(body)}"
 
 
 def lock_of(part: Definition) -> tuple[Lock, ...]:
-    return (Lock(part.relation, LockMode.ACCESS_EXCLUSIVE, part.lock),)
+    by = ""
+    if part.kind == "view":
+        by = block("lock a view", LOCK_VIEW_BODY.format(view=literal(qualified(part.relation))))
+    return (Lock(part.relation, LockMode.ACCESS_EXCLUSIVE, by),)
 
 
 class PostgreSQLDefinitions:
@@ -214,13 +225,17 @@ class PostgreSQLDefinitions:
         kinds = dict.fromkeys(part.kind for part in parts)
         asked = (QUESTION.format(kind=literal(kind), query=DEFINITIONS[kind]) for kind in kinds)
         body = UNCHANGED_BODY.format(parts=", ".join(rows), questions="\n    ".join(asked))
-        return (Change(block(body), tuple(lock for part in parts for lock in lock_of(part))),)
+        return (
+            Change(
+                block("refuse to lose what has changed", body), tuple(lock for part in parts for lock in lock_of(part))
+            ),
+        )
 
     def check_forgotten(self, table: TableName, column: str) -> Changes:
         body = FORGOTTEN_BODY.format(
             ours=literal(f"^{TRIGGER_PREFIX}"), table=literal(qualified(table)), column=literal(column)
         )
-        return (Change(block(body), (Lock(table, LockMode.ACCESS_EXCLUSIVE),)),)
+        return (Change(block("refuse to leave anything behind", body), (Lock(table, LockMode.ACCESS_EXCLUSIVE),)),)
 
     def drop_defined(self, part: Definition) -> Changes:
         return (Change(part.drop, lock_of(part)),)
@@ -234,4 +249,9 @@ class PostgreSQLDefinitions:
     def rehearse(self, changes: Sequence[Change]) -> Changes:
         statements = "\n  ".join(f"EXECUTE {literal(change.sql)};" for change in changes)
         body = REHEARSAL_BODY.format(statements=statements, rehearsed=literal(REHEARSED))
-        return (Change(block(body), tuple(lock for change in changes for lock in change.locks)),)
+        return (
+            Change(
+                block("rehearse the switch, and take it back", body),
+                tuple(lock for change in changes for lock in change.locks),
+            ),
+        )

@@ -131,7 +131,7 @@ def test_the_plan_says_what_is_created_again(database, project):
 @pytest.mark.parametrize(
     ("operation", "meanwhile", "reason"),
     [
-        (CHANGE, "COMMENT ON VIEW seen IS 'by whom'", "view public.seen is not what it was"),
+        (CHANGE, "ALTER VIEW seen OWNER TO pg_monitor", "view public.seen is not what it was"),
         (RENAME, "CREATE VIEW later AS SELECT org_id FROM users", "view later.* came after the revision began"),
     ],
 )
