@@ -242,7 +242,7 @@ def constant_options(source: str) -> dict[str, Any] | None:
     online = [call for call in calls if any(k.arg == "connection" for k in call.keywords)]
     found = []
     for call in online or calls:
-        given = {k.arg: k.value for k in call.keywords}
+        given = {k.arg: k.value for k in call.keywords if not is_ours(k)}
         if None in given and "version_table" not in given:  # **options may name it
             return None
         chosen = {name: given[name] for name in VERSION_OPTIONS if name in given}
@@ -252,6 +252,12 @@ def constant_options(source: str) -> dict[str, Any] | None:
     if not found or any(options != found[0] for options in found):
         return None
     return {name: value for name, value in found[0].items() if value is not None}
+
+
+def is_ours(keyword: ast.keyword) -> bool:
+    """Whether it is the `**options()` of our plugin, which names no version table."""
+    value = keyword.value
+    return keyword.arg is None and isinstance(value, ast.Call) and called(value) == "options" and not value.args
 
 
 def called(call: ast.Call) -> str:

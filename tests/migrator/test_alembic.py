@@ -286,3 +286,13 @@ def test_the_plugin_of_the_entry_point_writes_operations(shop, installed) -> Non
     subprocess.run(command, cwd=shop.folder, env=environment, check=True, capture_output=True, timeout=120)
     (made,) = set(versions.glob("*.py")) - before
     assert 'AddColumn("users", "age", "integer"),' in made.read_text()
+
+
+def test_our_own_environment_is_not_run_to_find_the_version_table(database, project):
+    database.run("CREATE TABLE users (id int)")
+    project.url = database.url
+    env = project.folder / "migrations" / "env.py"
+    env.write_text("raise RuntimeError\n" + env.read_text())
+    project.revision("change", 'AddColumn("users", "age", "integer")')
+    project.apply()
+    assert project.states() == {"change": "expanded"}
