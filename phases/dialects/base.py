@@ -224,12 +224,15 @@ class Dialect(Protocol):
     def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
         """Backfill: give the rows of the first table that have values, and no row in the second, one."""
 
-    def split_writes(self, link: SplitWrite) -> Changes:
-        """Keep two tables in step, both ways."""
+    def feed_second(self, link: SplitWrite) -> Changes:
+        """Carry what is written to the first table to the second."""
 
-    def drop_split_writes(self, link: SplitWrite) -> Changes: ...
-    def feed_split(self, link: SplitWrite) -> Changes:
-        """Carry what is written to the second table to the first, and fetch it for rows whose columns are set."""
+    def drop_feed_second(self, link: SplitWrite) -> Changes: ...
+    def feed_first(self, link: SplitWrite) -> Changes:
+        """Carry what is written to the second table to the first."""
 
-    def settle_split(self, link: SplitWrite) -> Changes:
-        """From `feed_split` to `split_writes`."""
+    def drop_feed_first(self, link: SplitWrite) -> Changes: ...
+    def fetch_second(self, link: SplitWrite) -> Changes:
+        """Fetch what the second table has for rows of the first whose columns are set."""
+
+    def drop_fetch_second(self, link: SplitWrite) -> Changes: ...

@@ -130,51 +130,50 @@ class PostgreSQLSplits:
             copy=(head, tail),
         )
 
-    def split_writes(self, link: SplitWrite) -> Changes:
-        return (*on_second(link), *on_first(link))
+    def feed_second(self, link: SplitWrite) -> Changes:
+        columns = [*(old for old, _ in link.key), *(column.name for column in link.columns)]
+        changed = differing(columns, "NEW.", columns, "OLD.")
+        inserts, updates, deletes, truncates = FIRST_TRIGGERS
+        return (
+            *function(link, "old", FIRST_BODY),
+            trigger(link, inserts, "old", link.table, "AFTER INSERT", f"NOT ({empty(link, 'NEW.')})"),
+            trigger(link, updates, "old", link.table, "AFTER UPDATE", changed),
+            trigger(link, deletes, "old", link.table, "AFTER DELETE"),
+            trigger(link, truncates, "old", link.table, "AFTER TRUNCATE", each="STATEMENT"),
+        )
 
-    def drop_split_writes(self, link: SplitWrite) -> Changes:
-        first = (dropped(link.table, trigger_name(link, part)) for part in FIRST_TRIGGERS)
-        second = (dropped(link.other, trigger_name(link, part)) for part in SECOND_TRIGGERS)
-        return (*first, *second, drop_function(link, "old"), drop_function(link, "new"))
+    def drop_feed_second(self, link: SplitWrite) -> Changes:
+        triggers = (dropped(link.table, trigger_name(link, part)) for part in FIRST_TRIGGERS)
+        return (*triggers, drop_function(link, "old"))
 
-    def feed_split(self, link: SplitWrite) -> Changes:
+    def feed_first(self, link: SplitWrite) -> Changes:
+        before, after, truncates = SECOND_TRIGGERS
+        return (
+            *function(link, "new", SECOND_BODY),
+            # Before the row is there: so an INSERT locks both rows in the order in which writers of the first do.
+            trigger(link, before, "new", link.other, "BEFORE INSERT"),
+            trigger(link, after, "new", link.other, "AFTER INSERT OR UPDATE OR DELETE"),
+            trigger(link, truncates, "new", link.other, "AFTER TRUNCATE", each="STATEMENT"),
+        )
+
+    def drop_feed_first(self, link: SplitWrite) -> Changes:
+        triggers = (dropped(link.other, trigger_name(link, part)) for part in SECOND_TRIGGERS)
+        return (*triggers, drop_function(link, "new"))
+
+    def fetch_second(self, link: SplitWrite) -> Changes:
         # Whoever does not name the columns has nothing to fetch.
         events = f"UPDATE OF {listed(column.name for column in link.columns)}"
-        fetch = trigger(link, "fetch", "fetch", link.table, f"AFTER {events}")
-        return (*on_second(link), *function(link, "fetch", FETCH_BODY), fetch)
+        return (
+            *function(link, "fetch", FETCH_BODY),
+            trigger(link, "fetch", "fetch", link.table, f"AFTER {events}"),
+        )
 
-    def settle_split(self, link: SplitWrite) -> Changes:
-        gone = (dropped(link.table, trigger_name(link, "fetch")), drop_function(link, "fetch"))
-        return (*gone, *on_first(link))
+    def drop_fetch_second(self, link: SplitWrite) -> Changes:
+        return dropped(link.table, trigger_name(link, "fetch")), drop_function(link, "fetch")
 
 
 FIRST_TRIGGERS = ("old_a", "old_b", "old_c", "old_d")
 SECOND_TRIGGERS = ("new_a", "new_b", "new_c")
-
-
-def on_first(link: SplitWrite) -> Changes:
-    columns = [*(old for old, _ in link.key), *(column.name for column in link.columns)]
-    changed = differing(columns, "NEW.", columns, "OLD.")
-    inserts, updates, deletes, truncates = FIRST_TRIGGERS
-    return (
-        *function(link, "old", FIRST_BODY),
-        trigger(link, inserts, "old", link.table, "AFTER INSERT", f"NOT ({empty(link, 'NEW.')})"),
-        trigger(link, updates, "old", link.table, "AFTER UPDATE", changed),
-        trigger(link, deletes, "old", link.table, "AFTER DELETE"),
-        trigger(link, truncates, "old", link.table, "AFTER TRUNCATE", each="STATEMENT"),
-    )
-
-
-def on_second(link: SplitWrite) -> Changes:
-    before, after, truncates = SECOND_TRIGGERS
-    return (
-        *function(link, "new", SECOND_BODY),
-        # Before the row is there: so an INSERT locks both rows in the order in which writers of the first table do.
-        trigger(link, before, "new", link.other, "BEFORE INSERT"),
-        trigger(link, after, "new", link.other, "AFTER INSERT OR UPDATE OR DELETE"),
-        trigger(link, truncates, "new", link.other, "AFTER TRUNCATE", each="STATEMENT"),
-    )
 
 
 def texts_of(link: SplitWrite, here: str = "here", there: str = "there") -> dict[str, str]:

@@ -214,12 +214,17 @@ class SplitTable(Operation):
                 changes = dialect.drop_not_null(table.name, column.name)
                 required = dialect.require_values(table.name, column)
                 steps.append(dialect.together(f"make {self.table}.{column.name} optional", changes, undo=required))
-        removal = (*dialect.drop_split_writes(link), *dialect.drop_table(link.other))
-        undo = dialect.together(f"remove table {self.to} and its dual writes", removal)
-        changes = (*self._create(table, dialect), *dialect.split_writes(link))
+        undo = (
+            # One lock at a time: whoever waits behind it waits for one more only then.
+            dialect.together(f"stop writing to {self.to}", dialect.drop_feed_second(link)),
+            dialect.together(
+                f"remove table {self.to}", (*dialect.drop_feed_first(link), *dialect.drop_table(link.other))
+            ),
+        )
+        changes = (*self._create(table, dialect), *dialect.feed_first(link), *dialect.feed_second(link))
         # Nobody else sees the table before this commits, so there is nothing to lock.
         alone = [replace(c, locks=tuple(lock for lock in c.locks if lock.table != link.other)) for c in changes]
-        return (*steps, dialect.together(f"create table {self.to} and dual writes", alone, undo=(undo,)))
+        return (*steps, dialect.together(f"create table {self.to} and dual writes", alone, undo=undo))
 
     def _create(self, table: Table, dialect: Dialect) -> Changes:
         made = self._made(table)
@@ -263,32 +268,40 @@ class SplitTable(Operation):
         )
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        """The foreign key first: from then on it does what triggers of the first table did for the second."""
         table = catalog.table(self.table, self.schema)
-        link, key, leaving = self._link(table), self._reference(table), self._leaving(table, dialect)
-        referenced = dialect.add_constraint(link.other, key, key.name, key.definition)
-        quarantine = dialect.together(
-            f"quarantine {self.table} ({', '.join(self.columns)})",
-            # From one to the other without a moment in which rows may go without their second half.
-            (*dialect.drop_split_writes(link), *leaving.put_aside(), *referenced),
-            undo=self._restore(table, dialect),
-        )
-        validated = dialect.validate_constraint(link.other, key.name)
-        return (quarantine, dialect.together(f"validate foreign key {key.name}", validated, scans=True))
-
-    def _restore(self, table: Table, dialect: Dialect) -> Steps:
-        """Bring the columns back, fill them from the second table, then let writes go both ways again."""
-        link, leaving, key = self._link(table), self._leaving(table, dialect), self._reference(table)
+        link, leaving = self._link(table), self._leaving(table, dialect)
         target = f"{self.table} ({', '.join(self.columns)})"
-        themselves = {name: identifier(name) for name in self.columns}
+        stopped, again = dialect.drop_feed_second(link), (*dialect.drop_fetch_second(link), *dialect.feed_second(link))
+        left, fed = (
+            dialect.drop_feed_first(link),
+            dialect.together(f"write to {target} again", dialect.feed_first(link)),
+        )
         # What is set matters not: the trigger fetches what the second table has when the row is locked.
+        themselves = {name: identifier(name) for name in self.columns}
         filled = dialect.fill(table, themselves, dialect.split_differs(link), target=target)
-        settled = (*dialect.settle_split(link), *dialect.drop_constraint(link.other, key))
+        back = dialect.together(f"bring back {target}", (*leaving.bring_back(), *dialect.fetch_second(link)))
         return (
-            dialect.together(f"bring back {target}", (*leaving.bring_back(), *dialect.feed_split(link))),
-            filled,
-            *leaving.judge_again(),
-            dialect.together(f"settle dual writes of {target}", settled),
-            *self._verified(table, dialect),
+            *self._refer(table, dialect),
+            dialect.together(
+                f"stop writing to {self.to} from {self.table}",
+                stopped,
+                undo=(dialect.together(f"write to {self.to} again", again),),
+            ),
+            dialect.together(f"stop writing to {target}", left, undo=(fed, filled, *leaving.judge_again())),
+            dialect.together(f"quarantine {target}", leaving.put_aside(), undo=(back,)),
+        )
+
+    def _refer(self, table: Table, dialect: Dialect) -> Steps:
+        key, other = self._reference(table), self._link(table).other
+        dropped = dialect.together(f"drop foreign key {key.name}", dialect.drop_constraint(other, key))
+        added = dialect.add_constraint(other, key, key.name, key.definition)
+        undo = (dropped, *self._verified(table, dialect))
+        return (
+            dialect.together(f"declare foreign key {key.name}", added, undo=undo),
+            dialect.together(
+                f"validate foreign key {key.name}", dialect.validate_constraint(other, key.name), scans=True
+            ),
         )
 
     def purge(self, catalog: Catalog, dialect: Dialect) -> Steps:

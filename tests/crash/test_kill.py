@@ -31,11 +31,13 @@ CREATE TABLE users (
   org_id int REFERENCES orgs (id),
   code text UNIQUE,
   note text,
+  street text,
   amount int NOT NULL DEFAULT 0
 );
 CREATE INDEX users_full_name_idx ON users (full_name);
 CREATE INDEX users_note_idx ON users (note);
-INSERT INTO users (full_name, org_id, code) SELECT 'user ' || i, i % 9 + 1, 'c' || i FROM generate_series(1, 200) i;
+INSERT INTO users (full_name, org_id, code, street)
+  SELECT 'user ' || i, i % 9 + 1, 'c' || i, nullif('street ' || i % 3, 'street 0') FROM generate_series(1, 200) i;
 CREATE TABLE writes (id bigint, was text, is_now text);
 CREATE FUNCTION count_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO writes VALUES (NEW.id, to_jsonb(OLD)::text, to_jsonb(NEW)::text); RETURN NULL; END $$;
@@ -46,7 +48,8 @@ OPERATIONS = (
     'RenameColumn("users", "full_name", "name"), RenameColumn("users", "org_id", "organisation"),'
     ' RenameColumn("users", "code", "reference"), DropIndex("users_note_idx"), DropColumn("users", "note"),'
     ' AddColumn("users", "email", "text", nullable=False, fill="reference || \'@example.org\'"),'
-    ' CreateIndex("users", "email"), Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
+    ' CreateIndex("users", "email"), SplitTable("users", "street", to="streets"),'
+    ' Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
 )
 
 STATES = {"apply": (), "abort": ("apply",), "contract": ("apply",)}
@@ -73,6 +76,8 @@ def content(database):
         " WHERE attrelid = 'users'::regclass AND attnum > 0 AND NOT attisdropped"
     )[0][0]
     rows = database.rows(f"SELECT {columns} FROM users ORDER BY id")
+    if database.rows("SELECT FROM pg_tables WHERE tablename = 'streets'"):
+        rows += database.rows("SELECT * FROM streets ORDER BY id")
     twice = database.rows("SELECT id, was FROM writes GROUP BY id, was HAVING count(*) > 1")
     invalid = database.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
     states = database.rows("SELECT id, state FROM migrator.revisions")

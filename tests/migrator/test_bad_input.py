@@ -166,9 +166,9 @@ REFUSED = {
     "column with a default to move": ('SplitTable("letters", "sent", to="bodies")', "DropDefault"),
     "column with a foreign key to move": ('SplitTable("orders", "user_email", to="buyers")', "DropConstraint("),
     "CHECK that refuses rows without the column": ('SplitTable("letters", "kind", to="bodies")', "refuse rows without"),
-    "moved and changed": (
-        'SplitTable("users", "age", to="ages"), RenameColumn("users", "id", "number")',
-        "in one revision",
+    "changed and moved": (
+        'SetDefault("letters", "body", "1"), SplitTable("letters", "body", to="bodies", optional=True)',
+        "DropDefault",
     ),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
