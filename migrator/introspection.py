@@ -118,7 +118,7 @@ class Reader:
         from sqlalchemy import text
 
         if ":ignored" not in sql:
-            return list(self.connection.exec_driver_sql(sql))
+            return list(self.connection.execution_options(no_parameters=True).exec_driver_sql(sql))
         escaped = sql.replace("::", r"\:\:")
         return list(self.connection.execute(text(escaped), {"ignored": self.ignored}))
 
