@@ -67,11 +67,6 @@ class DualWrite:
         return cls(table, name, (old,), (new,), up, down, exact=True, fills_old=fills_old)
 
     @property
-    def old(self) -> Column:
-        """The old column, where there is one only."""
-        return self.olds[0]
-
-    @property
     def plain(self) -> bool:
         """Both sides hold the same value."""
         return self.up == tuple(
