@@ -166,16 +166,7 @@ class Execution:
         try:
             measured = self.performer.perform(record)
         except MigratorError as problem:
-            problem.facts.setdefault("revision", record.revision)
-            problem.facts.setdefault("phase", record.phase.value)
-            problem.facts.setdefault("step", record.name)
-            if problem.__class__.__name__ == "DatabaseError":
-                raise StepFailed(
-                    f"{record.name}: {problem.message}",
-                    next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
-                    **problem.facts,
-                ) from problem
-            raise
+            raise explained(record, problem) from problem
         finished = StepFinished(
             record.revision,
             record.phase,
@@ -329,8 +320,25 @@ class Execution:
         for record in steps:
             if isinstance(record.step, Verify):
                 self.performer.observer(StepStarted(revision, record.phase, record.name))
-                compared += self.performer.perform(record, records=False).rows
+                try:
+                    compared += self.performer.perform(record, records=False).rows
+                except MigratorError as problem:
+                    raise explained(record, problem) from problem
         return compared
+
+
+def explained(record: StepRecord, problem: MigratorError) -> MigratorError:
+    """The error that says which step it was."""
+    problem.facts.setdefault("revision", record.revision)
+    problem.facts.setdefault("phase", record.phase.value)
+    problem.facts.setdefault("step", record.name)
+    if problem.__class__.__name__ != "DatabaseError":
+        return problem
+    return StepFailed(
+        f"{record.name}: {problem.message}",
+        next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
+        **problem.facts,
+    )
 
 
 def left_something(record: StepRecord) -> bool:

@@ -336,8 +336,9 @@ def test_no_statement_of_either_version_fails(name, any_database, project):
     any_database.run(*BASE.split(";\n"), case.given or "SELECT")
     project.url = any_database.url
     revision = project.revision("change", case.operation)
-    old = Application(any_database.plain_url, "old", case.old)
-    new = Application(any_database.plain_url, "new", case.new)
+    connections = 4 if name in EVERYWHERE else 2
+    old = Application(any_database.plain_url, "old", case.old, connections)
+    new = Application(any_database.plain_url, "new", case.new, connections)
 
     def after_each_step(event):
         if isinstance(event, StepFinished):

@@ -1,6 +1,6 @@
 """Applications under test: real clients, each a thread with a connection of its own.
 
-Two of every four speak through SQLAlchemy sessions, two through psycopg. Each
+Every other one speaks through SQLAlchemy sessions, the others through psycopg. Each
 goes round and round through every statement it knows, on rows that are its own
 and on rows that everybody touches, and keeps a journal of what must be there.
 Waits are bounded by the server: a statement that waits for a lock longer than
@@ -26,7 +26,8 @@ from migrator.app import unprepared
 LOCK_TIMEOUT = "1000ms"
 """The runner's own lock timeout, and as much again for the statement itself and a busy machine."""
 
-CONNECTIONS = 4
+CONNECTIONS = 2
+"""One through SQLAlchemy, one through psycopg."""
 SHARED_ROWS = 40
 ROUND_SECONDS = 60.0
 
@@ -320,10 +321,10 @@ class OrmClient(Client):
 
 
 class Application:
-    """One version: `CONNECTIONS` clients that can be started, waited for and stopped."""
+    """One version: clients that can be started, waited for and stopped."""
 
-    def __init__(self, url: str, name: str, shape: Shape) -> None:
-        self.url, self.name, self.shape = url, name, shape
+    def __init__(self, url: str, name: str, shape: Shape, connections: int = CONNECTIONS) -> None:
+        self.url, self.name, self.shape, self.connections = url, name, shape, connections
         self.clients: list[Client] = []
         self.started = 0
         self.failures: list[str] = []
@@ -331,7 +332,7 @@ class Application:
 
     def start(self, *, reading: bool = True) -> Application:
         self.started += 1
-        for number in range(CONNECTIONS):
+        for number in range(self.connections):
             kind = PlainClient if number % 2 else OrmClient
             client = kind(self.url, f"{self.name}{self.started}.{number}", self.shape, reading)
             client.start()
