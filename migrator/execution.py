@@ -166,7 +166,8 @@ class Execution:
         try:
             measured = self.performer.perform(record)
         except MigratorError as problem:
-            raise explained(record, problem) from problem
+            explain(record, problem)
+            raise
         finished = StepFinished(
             record.revision,
             record.phase,
@@ -323,22 +324,22 @@ class Execution:
                 try:
                     compared += self.performer.perform(record, records=False).rows
                 except MigratorError as problem:
-                    raise explained(record, problem) from problem
+                    explain(record, problem)
+                    raise
         return compared
 
 
-def explained(record: StepRecord, problem: MigratorError) -> MigratorError:
-    """The error that says which step it was."""
+def explain(record: StepRecord, problem: MigratorError) -> None:
+    """Say which step a problem is of; the server's own errors become a `StepFailed`."""
     problem.facts.setdefault("revision", record.revision)
     problem.facts.setdefault("phase", record.phase.value)
     problem.facts.setdefault("step", record.name)
-    if problem.__class__.__name__ != "DatabaseError":
-        return problem
-    return StepFailed(
-        f"{record.name}: {problem.message}",
-        next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
-        **problem.facts,
-    )
+    if problem.__class__.__name__ == "DatabaseError":
+        raise StepFailed(
+            f"{record.name}: {problem.message}",
+            next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
+            **problem.facts,
+        ) from problem
 
 
 def left_something(record: StepRecord) -> bool:
