@@ -10,7 +10,7 @@ from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import Step
-from phases.operations.base import Operation, Precheck, Steps, Touch, row_key_text
+from phases.operations.base import Operation, Precheck, Steps, Touch, one_or_many, row_key_text
 from phases.operations.constraints import declared
 from phases.sql import identifier, qualified
 
@@ -39,8 +39,7 @@ class AttachPartition(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        single = isinstance(self.values, str)
-        object.__setattr__(self, "values", (self.values,) if single else tuple(self.values))
+        object.__setattr__(self, "values", one_or_many(self.values))
 
     def describe(self) -> str:
         return f"attach {self.partition} as a partition of {self.table}"

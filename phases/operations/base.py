@@ -155,8 +155,9 @@ def check_table_free(catalog: Catalog, name: TableName) -> None:
         raise Refused(f'"{name}" already exists')
 
 
-def known_functions(functions: Sequence[str]) -> tuple[str, ...]:
-    return (functions,) if isinstance(functions, str) else tuple(functions)
+def one_or_many(given: str | Sequence[str]) -> tuple[str, ...]:
+    """What takes several names takes a single one as it is."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def mentions(table: TableName, known: Sequence[str], dialect: Dialect, remedy: str) -> Precheck:

@@ -18,6 +18,7 @@ from phases.operations.base import (
     check_expression,
     check_name,
     check_ordinary,
+    one_or_many,
     reads,
     row_key_text,
 )
@@ -148,8 +149,7 @@ class AddForeignKey(Operation):
 
     def __post_init__(self) -> None:
         for field in ("columns", "to_columns"):
-            value = getattr(self, field)
-            object.__setattr__(self, field, (value,) if isinstance(value, str) else tuple(value))
+            object.__setattr__(self, field, one_or_many(getattr(self, field)))
 
     def describe(self) -> str:
         return f"reference {self.to} from {self.table} ({', '.join(self.columns)})"

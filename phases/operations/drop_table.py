@@ -16,8 +16,8 @@ from phases.operations.base import (
     Steps,
     Touch,
     check_ordinary,
-    known_functions,
     mentions,
+    one_or_many,
 )
 from phases.operations.constraints import declared
 
@@ -49,7 +49,7 @@ class DropTable(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "functions", known_functions(self.functions))
+        object.__setattr__(self, "functions", one_or_many(self.functions))
 
     def describe(self) -> str:
         return f"drop table {self.table}"

@@ -19,6 +19,7 @@ from phases.operations.base import (
     check_index_free,
     check_name,
     check_ordinary,
+    one_or_many,
     reads,
     row_key_text,
 )
@@ -89,8 +90,7 @@ class CreateIndex(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        single = isinstance(self.columns, str)
-        object.__setattr__(self, "columns", (self.columns,) if single else tuple(self.columns))
+        object.__setattr__(self, "columns", one_or_many(self.columns))
         object.__setattr__(self, "include", tuple(self.include))
 
     def describe(self) -> str:

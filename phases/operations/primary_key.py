@@ -18,6 +18,7 @@ from phases.operations.base import (
     check_index_free,
     check_not_written,
     check_ordinary,
+    one_or_many,
     row_key_text,
 )
 from phases.operations.constraints import check_free
@@ -46,8 +47,7 @@ class AddPrimaryKey(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        single = isinstance(self.columns, str)
-        object.__setattr__(self, "columns", (self.columns,) if single else tuple(self.columns))
+        object.__setattr__(self, "columns", one_or_many(self.columns))
 
     def describe(self) -> str:
         return f"make ({', '.join(self.columns)}) the primary key of {self.table}"

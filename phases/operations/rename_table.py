@@ -18,8 +18,8 @@ from phases.operations.base import (
     check_name,
     check_ordinary,
     check_table_free,
-    known_functions,
     mentions,
+    one_or_many,
 )
 
 INVOKER_SINCE = (15, 0)
@@ -56,7 +56,7 @@ class RenameTable(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "functions", known_functions(self.functions))
+        object.__setattr__(self, "functions", one_or_many(self.functions))
 
     def describe(self) -> str:
         return f"rename table {self.old} to {self.new}"

@@ -22,6 +22,7 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_table_free,
+    one_or_many,
     without_undo,
 )
 from phases.operations.leaving import Leaving
@@ -61,7 +62,7 @@ class SplitTable(Operation):
         for name in ("columns", "key"):
             given = getattr(self, name)
             if given is not None:
-                object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given))
+                object.__setattr__(self, name, one_or_many(given))
 
     def describe(self) -> str:
         return f"split {self.table} ({', '.join(self.columns)}) to {self.to}"

@@ -22,6 +22,7 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_trigger_order,
+    one_or_many,
     without_undo,
 )
 from phases.operations.create_table import Column
@@ -57,7 +58,7 @@ class TransformColumns(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "old", (self.old,) if isinstance(self.old, str) else tuple(self.old))
+        object.__setattr__(self, "old", one_or_many(self.old))
         object.__setattr__(self, "new", (self.new,) if isinstance(self.new, Column) else tuple(self.new))
 
     def describe(self) -> str:

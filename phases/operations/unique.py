@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from phases import names
 from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
 from phases.dialects.base import Dialect
-from phases.operations.base import Operation, Precheck, Steps, Touch, check_index_free, check_ordinary
+from phases.operations.base import Operation, Precheck, Steps, Touch, check_index_free, check_ordinary, one_or_many
 from phases.operations.constraints import check_free
 from phases.operations.indexes import duplicates
 from phases.sql import listed
@@ -34,8 +34,7 @@ class AddUnique(Operation):
     schema: str | None = None
 
     def __post_init__(self) -> None:
-        single = isinstance(self.columns, str)
-        object.__setattr__(self, "columns", (self.columns,) if single else tuple(self.columns))
+        object.__setattr__(self, "columns", one_or_many(self.columns))
 
     def describe(self) -> str:
         return f"make {self.table} ({', '.join(self.columns)}) unique"
