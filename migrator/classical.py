@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from linters.classical import judge
-from linters.parsing import PostgresExpressions
+from linters.expressions import PostgresExpressions
 from linters.statements import Name, Surroundings, Verdict
 from migrator.environment import environment_of, not_rendered
 from migrator.errors import PlanRefused

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from linters.parsing import PostgresExpressions
+from linters.expressions import PostgresExpressions
 from migrator.errors import PlanRefused
 from migrator.measuring import rates
 from migrator.planning import Plan, PlannedStep

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from linters.parsing import PostgresExpressions
+from linters.expressions import PostgresExpressions
 from migrator import introspection_queries as queries
 from phases.catalog import (
     Catalog,

@@ -97,7 +97,7 @@ def dialect_for(
     compile_type: Callable[[object], str] | None = None,
 ) -> Dialect:
     """The dialect of a server, with the parser that reads its expressions."""
-    from linters.parsing import PostgresExpressions
+    from linters.expressions import PostgresExpressions
 
     return PostgreSQL(server, PostgresExpressions(), compile_type or compile_sqlalchemy_type, volatility)
 

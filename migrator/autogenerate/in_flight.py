@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from linters.parsing import PostgresExpressions
+from linters.expressions import PostgresExpressions
 from migrator.autogenerate import tables
 from migrator.autogenerate.constraints import name_of, schema_of, table_of, without_order
 from migrator.autogenerate.types import compiled

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linters.parsing import PostgresExpressions, quoted
+from linters.expressions import PostgresExpressions, quoted
 
 READER = PostgresExpressions()
 

@@ -1,0 +1,39 @@
+"""What a statement costs those who use the database, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from linters.values import Mode, Name
+
+
+@dataclass(slots=True)
+class Cost:
+    """Locks, and the work that is done while they are held.
+
+    Args:
+        locks: the strongest mode on each relation.
+        scans: relations that are read from end to end.
+        rewrites: relations that are written again, with all their indexes.
+        builds: relations of which an index is built.
+        error: why the server would refuse the statement.
+        why: why a rewrite or a scan is needed, or is not.
+        assumed: what was not known and was taken for the worse.
+    """
+
+    locks: dict[Name, Mode] = field(default_factory=dict)
+    scans: list[Name] = field(default_factory=list)
+    rewrites: list[Name] = field(default_factory=list)
+    builds: list[Name] = field(default_factory=list)
+    error: str = ""
+    why: str = ""
+    assumed: str = ""
+
+    def lock(self, name: Name, mode: Mode) -> None:
+        if self.locks.get(name, Mode.NONE) < mode:
+            self.locks[name] = mode
+
+    @property
+    def works(self) -> bool:
+        """Whether it takes longer the more rows there are."""
+        return bool(self.scans or self.rewrites or self.builds)

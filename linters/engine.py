@@ -1,0 +1,173 @@
+"""Judge scripts statement by statement, in the state that the ones before have left."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from linters import actions
+from linters.applying import apply
+from linters.costs import Cost
+from linters.findings import Category, Finding, Severity
+from linters.postgresql.costs import cost_of
+from linters.postgresql.reading import read
+from linters.rules import RULES, At, Found, Rule
+from linters.session import Session
+from linters.source import Piece, Source
+from linters.values import Mode
+
+SHOWN = 200
+"""Characters of a statement in a finding."""
+UPGRADE = re.compile(rb"^-- Running (?:upgrade|downgrade) ", re.M)
+"""Where `alembic upgrade --sql` begins another revision: what the one before created is in use from there on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which rules are asked, and how severe what they find is.
+
+    Args:
+        rules: ids of the rules that are on.
+        severities: severities other than the rules' own.
+        phase: `expand`, `migrate` or `contract` for a part of a revision, else empty.
+    """
+
+    rules: frozenset[str] = frozenset(rule.id for rule in RULES.values() if rule.default)
+    severities: dict[str, Severity] = field(default_factory=dict)
+    phase: str = ""
+
+
+DEFAULT = Choice()
+
+
+class Engine:
+    """Judges scripts one after another in one state.
+
+    Args:
+        session: the state before the first script; each script changes it.
+    """
+
+    def __init__(self, session: Session, choice: Choice = DEFAULT) -> None:
+        self.session, self.choice = session, choice
+        self.general: list[Rule] = []
+        self.by_action: dict[type, list[Rule]] = {}
+        for rule in RULES.values():
+            if rule.id in choice.rules and choice.phase not in rule.harmless_in:
+                for kind in rule.on:
+                    self.by_action.setdefault(kind, []).append(rule)
+                if not rule.on:
+                    self.general.append(rule)
+
+    def seed(self, source: Source) -> None:
+        """Take a script as done: a dump of the schema, or a revision of long ago."""
+        for piece in source.statements():
+            if piece.node is not None:
+                for action in read(piece.node):
+                    apply(action, self.session)
+        self.session.start_script()
+
+    def judge(self, source: Source) -> Iterator[Finding]:
+        """Findings of a script, in the order of its statements."""
+        self.session.start_script()
+        borders = [found.start() for found in UPGRADE.finditer(source.data)]
+        for piece in source.statements():
+            while borders and piece.start > borders[0]:
+                borders.pop(0)
+                self.session.era += 1
+            yield from self.statement(source, piece)
+        if self.session.explicit and "unclosed-transaction" in self.choice.rules:
+            end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
+            found = Found("the script ends inside a transaction, whose work is undone")
+            yield self.finding(RULES["unclosed-transaction"], found, source, end, Cost(), None)
+        self.session.end()
+
+    def statement(self, source: Source, piece: Piece) -> Iterator[Finding]:
+        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(read(piece.node))
+        locks = self.own_locks(found) if len(found) > 1 else {}
+        line = source.place(piece.start)[0] if self.session.in_transaction else 0
+        for action in found:
+            cost = cost_of(action, self.session)
+            at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase)
+            for rule in (*self.by_action.get(type(action), ()), *self.general):
+                for each in rule.check(at):
+                    yield self.finding(rule, each, source, piece, cost, at)
+            self.after(action, cost, source, piece)
+        if not self.session.in_transaction:
+            self.session.held.clear()
+
+    def own_locks(self, found: Iterable[actions.Action]) -> dict[Any, Mode]:
+        """The locks of all parts of a statement: the server takes the strongest for the whole of it."""
+        locks: dict[Any, Mode] = {}
+        for action in found:
+            if isinstance(action, actions.OfTable):
+                for name, mode in cost_of(action, self.session).locks.items():
+                    locks[name] = max(mode, locks.get(name, Mode.NONE))
+        return locks
+
+    def after(self, action: actions.Action, cost: Cost, source: Source, piece: Piece) -> None:
+        if self.session.in_transaction:
+            line = source.place(piece.start)[0]
+            for name, mode in cost.locks.items():
+                self.session.hold(name, mode, line)
+        apply(action, self.session)
+
+    def finding(self, rule: Rule, found: Found, source: Source, piece: Piece, cost: Cost, at: At | None) -> Finding:
+        line, column = source.place(piece.start)
+        statement = " ".join(source.text(piece).split())
+        modes = {name: at.mode(name) for name in cost.locks if at.in_use(name)} if at else {}
+        strongest = max(modes.values(), default=Mode.NONE)
+        tables = found.tables or tuple(modes)
+        return Finding(
+            rule=rule.id,
+            category=rule.category,
+            severity=self.choice.severities.get(rule.id) or found.severity or rule.severity,
+            message=found.message,
+            effect=found.effect or rule.effect,
+            safer=found.safer or rule.safer,
+            file=source.name,
+            line=line,
+            column=column,
+            statement=statement[:SHOWN] + ("…" if len(statement) > SHOWN else ""),
+            lock=str(strongest) if strongest else "",
+            tables=tuple(str(name) for name in tables),
+            rewrites=tuple(str(name) for name in dict.fromkeys(cost.rewrites)),
+            scans=tuple(str(name) for name in dict.fromkeys((*cost.scans, *cost.builds))),
+            operation=found.operation,
+            assumed=cost.assumed,
+            fingerprint=fingerprint(rule.id, source.name, statement),
+        )
+
+
+def fingerprint(rule: str, file: str, statement: str) -> str:
+    """The same as long as rule, file and statement are, wherever in the file the statement stands."""
+    return hashlib.sha256("\0".join((rule, file, statement)).encode()).hexdigest()[:32]
+
+
+def distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings with fingerprints of their own: the second of the same statement is numbered."""
+    seen: dict[str, int] = {}
+    made = []
+    for finding in findings:
+        number = seen[finding.fingerprint] = seen.get(finding.fingerprint, 0) + 1
+        suffix = f"-{number}" if number > 1 else ""
+        made.append(replace(finding, fingerprint=finding.fingerprint + suffix))
+    return made
+
+
+def lint(text: str, session: Session | None = None, choice: Choice = DEFAULT, name: str = "-") -> list[Finding]:
+    """Findings of one script.
+
+    Raises:
+        ValueError: the text is no SQL script at all.
+    """
+    from linters.session import Given
+
+    engine = Engine(session or Session(Given()), choice)
+    return distinct(engine.judge(Source(name, text.encode())))
+
+
+Judge = Callable[[Source], Iterator[Finding]]
+__all__ = ["Category", "Choice", "Engine", "Judge", "distinct", "lint"]

@@ -1,0 +1,1 @@
+"""What statements of PostgreSQL do, what they lock, and for how long."""

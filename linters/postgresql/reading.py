@@ -1,0 +1,250 @@
+"""A parsed statement as the actions it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from linters import actions
+from linters.actions import Action, Begin, Commit, Harmless, Opaque, OutsideTransaction, Read, Rollback, Savepoint, Set
+from linters.parsing import nodes, parse, parse_procedure
+from linters.postgresql import objects, tables
+from linters.postgresql.elements import constant, gather, relation
+
+Reader = Callable[[Any], Iterable[Action]]
+
+
+def read(statement: Any) -> Iterator[Action]:
+    """The actions of one `stmt` node, in the order in which the server takes them."""
+    kind = statement.WhichOneof("node")
+    known = READERS.get(kind)
+    if known is not None:
+        yield from known(getattr(statement, kind))
+    else:
+        yield Opaque(f"{kind.removesuffix('_stmt').replace('_', ' ')} is not known to this linter")
+
+
+def write(node: Any) -> Iterator[Action]:
+    """INSERT, UPDATE, DELETE and MERGE."""
+    what = node.DESCRIPTOR.name.removesuffix("Stmt").upper()
+    table = relation(node.relation)
+    labels = tuple(text_constants(node))
+    columns = tuple(item.res_target.name for item in getattr(node, "cols" if what == "INSERT" else "target_list", ()))
+    others = tuple(name for name in objects.tables_in(node) if name != table)
+    if what == "INSERT":
+        select = node.select_stmt.select_stmt
+        from_query = bool(select.from_clause) or select.HasField("larg")
+        yield actions.Write(table, what, True, not from_query, from_query, others, labels, columns)
+        return
+    where = node.HasField("where_clause") if what != "MERGE" else True
+    bounded = where and what != "MERGE" and names_rows(node.where_clause)
+    yield actions.Write(table, what, where, bounded, False, others, labels, columns)
+
+
+def names_rows(node: Any) -> bool:
+    """Whether a condition demands that a column be equal to constants: `id = 1`, `id IN (1, 2)`, `AND` of those."""
+    if node.HasField("bool_expr") and constant(node.bool_expr, "boolop") == "AND_EXPR":
+        return any(names_rows(arm) for arm in node.bool_expr.args)
+    if not node.HasField("a_expr"):
+        return False
+    comparison = node.a_expr
+    if comparison.name[0].string.sval != "=" or not comparison.lexpr.HasField("column_ref"):
+        return False
+    right = comparison.rexpr
+    values = right.list.items if right.HasField("list") else [right]
+    return all(value.HasField("a_const") or value.HasField("param_ref") for value in values)
+
+
+def text_constants(node: Any) -> Iterator[str]:
+    for name, child in nodes(node):
+        if name == "a_const" and child.HasField("sval"):
+            yield child.sval.sval
+
+
+def select(node: Any) -> Iterator[Action]:
+    calls: list[str] = []
+    gather(node, calls, [])
+    if node.HasField("into_clause"):
+        from linters.values import Relation
+
+        name = relation(node.into_clause.rel)
+        yield actions.CreateTable(name, Relation(name), is_copy=True)
+    writing = [child for name, child in nodes(node) if name in ("insert_stmt", "update_stmt", "delete_stmt")]
+    for child in writing:
+        yield from write(child)
+    yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls))
+
+
+def copy(node: Any) -> Iterator[Action]:
+    if node.is_from:
+        yield actions.Write(relation(node.relation), "COPY", True, True)
+    else:
+        yield Read(objects.tables_in(node))
+
+
+TRANSACTIONS: dict[str, Callable[[Any], Action]] = {
+    "TRANS_STMT_BEGIN": lambda node: Begin(),
+    "TRANS_STMT_START": lambda node: Begin(),
+    "TRANS_STMT_COMMIT": lambda node: Commit(),
+    "TRANS_STMT_PREPARE": lambda node: Commit(),
+    "TRANS_STMT_ROLLBACK": lambda node: Rollback(),
+    "TRANS_STMT_ROLLBACK_TO": lambda node: Rollback(node.savepoint_name),
+    "TRANS_STMT_SAVEPOINT": lambda node: Savepoint(node.savepoint_name),
+}
+
+
+def transaction(node: Any) -> Iterator[Action]:
+    known = TRANSACTIONS.get(constant(node, "kind"))
+    yield known(node) if known else Harmless("transaction control")
+
+
+def setting(node: Any) -> Iterator[Action]:
+    kind = constant(node, "kind")
+    if kind == "VAR_SET_VALUE":
+        yield Set(node.name.lower(), ", ".join(tables.literal(value) for value in node.args), node.is_local)
+    elif kind in ("VAR_SET_DEFAULT", "VAR_RESET"):
+        yield Set(node.name.lower(), None, node.is_local)
+    elif kind == "VAR_RESET_ALL":
+        for name in ("lock_timeout", "statement_timeout", "timezone", "search_path"):
+            yield Set(name, None)
+    else:
+        yield Harmless("SET")
+
+
+def do(node: Any) -> Iterator[Action]:
+    given = {item.def_elem.defname: item.def_elem.arg.string.sval for item in node.args}
+    if given.get("language", "plpgsql") != "plpgsql":
+        yield Opaque(f"DO in {given['language']}")
+        return
+    yield from procedure(given.get("as", ""))
+
+
+def procedure(body: str) -> Iterator[Action]:
+    """What a block of PL/pgSQL may do, whichever way it goes; what it puts together at run time is opaque."""
+    try:
+        statements, dynamic = parse_procedure(body)
+    except ValueError as problem:
+        yield Opaque(f"a block of PL/pgSQL that cannot be read: {problem}")
+        return
+    for text in statements:
+        try:
+            found = parse(text).stmts
+        except ValueError:
+            yield Opaque(f"in a block of PL/pgSQL: {' '.join(text.split())[:60]}")
+            continue
+        for item in found:
+            yield from read(item.stmt)
+    for text in dynamic:
+        constant_text = constant_string(text)
+        if constant_text is None:
+            yield Opaque(f"EXECUTE {' '.join(text.split())[:60]}, which is put together at run time")
+        else:
+            yield from procedure_text(constant_text)
+
+
+def procedure_text(sql: str) -> Iterator[Action]:
+    try:
+        found = parse(sql).stmts
+    except ValueError as problem:
+        yield Opaque(f"EXECUTE of text that cannot be read: {problem}")
+        return
+    for item in found:
+        yield from read(item.stmt)
+
+
+def constant_string(expression: str) -> str | None:
+    """The text of an expression that is one string constant."""
+    try:
+        value = parse(f"SELECT {expression}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
+    except (ValueError, IndexError):
+        return None
+    return str(value.a_const.sval.sval) if value.HasField("a_const") and value.a_const.HasField("sval") else None
+
+
+def explain(node: Any) -> Iterator[Action]:
+    options = {item.def_elem.defname for item in node.options}
+    if "analyze" in options:
+        yield from read(node.query)
+    else:
+        yield Harmless("EXPLAIN")
+
+
+def prepared(node: Any) -> Iterator[Action]:
+    yield Opaque(f"EXECUTE {node.name}: what was prepared is not followed")
+
+
+def alone(what: str) -> Reader:
+    return lambda node: (OutsideTransaction(what),)
+
+
+def harmless(what: str) -> Reader:
+    return lambda node: (Harmless(what),)
+
+
+QUIET = (
+    "comment create_schema create_seq alter_seq create_stats alter_stats create_extension create_range"
+    " define create_cast create_conversion create_op_class create_op_family alter_op_family create_am create_plang"
+    " create_role alter_role alter_role_set drop_role grant_role alter_default_privileges create_fdw alter_fdw"
+    " create_foreign_server alter_foreign_server create_user_mapping alter_user_mapping drop_user_mapping"
+    " import_foreign_schema sec_label declare_cursor close_portal fetch notify listen unlisten variable_show"
+    " deallocate prepare check_point discard constraints_set alter_function alter_operator alter_type"
+    " alter_object_depends create_transform alter_tsdictionary alter_tsconfiguration create_event_trig"
+    " alter_event_trig load alter_database alter_database_set alter_database_refresh_coll alter_collation"
+    " alter_extension alter_extension_contents composite_type"
+)
+ALONE = {
+    "createdb_stmt": "CREATE DATABASE",
+    "dropdb_stmt": "DROP DATABASE",
+    "alter_system_stmt": "ALTER SYSTEM",
+    "create_table_space_stmt": "CREATE TABLESPACE",
+    "drop_table_space_stmt": "DROP TABLESPACE",
+    "create_subscription_stmt": "CREATE SUBSCRIPTION",
+    "drop_subscription_stmt": "DROP SUBSCRIPTION",
+    "alter_subscription_stmt": "ALTER SUBSCRIPTION",
+}
+
+
+READERS: dict[str, Reader] = {
+    **{f"{kind}_stmt": harmless(kind.replace("_", " ").upper()) for kind in QUIET.split()},
+    **{kind: alone(what) for kind, what in ALONE.items()},
+    "alter_owner_stmt": harmless("ALTER OWNER"),
+    "create_stmt": tables.create_table,
+    "alter_table_stmt": tables.alter_table,
+    "create_table_as_stmt": objects.create_as,
+    "create_foreign_table_stmt": objects.foreign_table,
+    "index_stmt": objects.create_index,
+    "drop_stmt": objects.drop,
+    "rename_stmt": objects.rename,
+    "alter_object_schema_stmt": objects.set_schema,
+    "view_stmt": objects.create_view,
+    "create_trig_stmt": objects.create_trigger,
+    "create_policy_stmt": objects.policy,
+    "alter_policy_stmt": objects.policy,
+    "create_domain_stmt": objects.create_domain,
+    "alter_domain_stmt": objects.alter_domain,
+    "create_enum_stmt": objects.create_enum,
+    "alter_enum_stmt": objects.alter_enum,
+    "create_function_stmt": objects.create_routine,
+    "truncate_stmt": objects.truncate,
+    "lock_stmt": objects.lock,
+    "vacuum_stmt": objects.vacuum,
+    "cluster_stmt": objects.cluster,
+    "reindex_stmt": objects.reindex,
+    "refresh_mat_view_stmt": objects.refresh,
+    "create_publication_stmt": objects.publish,
+    "alter_publication_stmt": objects.publish,
+    "grant_stmt": objects.grant,
+    "call_stmt": objects.call,
+    "rule_stmt": lambda node: (actions.RowSecurity(relation(node.relation), "CREATE RULE", node.rulename),),
+    "insert_stmt": write,
+    "update_stmt": write,
+    "delete_stmt": write,
+    "merge_stmt": write,
+    "copy_stmt": copy,
+    "select_stmt": select,
+    "transaction_stmt": transaction,
+    "variable_set_stmt": setting,
+    "do_stmt": do,
+    "explain_stmt": explain,
+    "execute_stmt": prepared,
+}

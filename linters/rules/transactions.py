@@ -1,0 +1,154 @@
+"""Statements that are harmless alone, and not in the transaction they stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from linters import actions
+from linters.findings import Severity
+from linters.rules.base import HAZARD, At, Found, rule, words
+from linters.values import Mode, Name
+
+T = "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id bigint PRIMARY KEY, a int);"
+
+
+@rule(
+    "concurrently-in-transaction",
+    HAZARD,
+    actions.CreateIndex,
+    actions.DropIndex,
+    actions.Reindex,
+    actions.DetachPartition,
+    actions.OutsideTransaction,
+    condition="CONCURRENTLY, VACUUM or another statement that no transaction may hold stands in one",
+    effect="the statement fails, and what the transaction did before it is undone",
+    safer="a step of its own outside any transaction: autocommit_block() in Alembic, -- no-transaction elsewhere",
+    given=T,
+    bad="BEGIN; CREATE INDEX CONCURRENTLY t_a ON t (a); COMMIT",
+    good="CREATE INDEX CONCURRENTLY t_a ON t (a)",
+)
+def concurrently(at: At) -> Iterator[Found]:
+    alone = isinstance(at.action, actions.OutsideTransaction) or at.action.concurrently
+    if alone and at.session.in_transaction:
+        what = at.action.what if isinstance(at.action, actions.OutsideTransaction) else "CONCURRENTLY"
+        yield Found(f"{what} fails inside a transaction", "COMMIT;  -- first, and then this statement alone")
+
+
+@rule(
+    "locks-of-several-tables",
+    HAZARD,
+    condition="one transaction takes locks that keep reads or writes from several tables in use",
+    effect="the first table waits for the second, and whoever locks them the other way round is a deadlock",
+    safer="one table per transaction",
+    severity=Severity.WARNING,
+    given=T,
+    bad="BEGIN; ALTER TABLE t ADD COLUMN b int; ALTER TABLE u ADD COLUMN b int; COMMIT",
+    good="ALTER TABLE t ADD COLUMN b int; ALTER TABLE u ADD COLUMN b int",
+)
+def several_tables(at: At) -> Iterator[Found]:
+    if not at.session.in_transaction:
+        return
+    before = {n for n, held in at.session.held.items() if held.mode.blocks_writes and at.in_use(n)}
+    added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and at.in_use(n) and n not in before]
+    if before and added and not related(before, added, at):
+        first = min(before, key=lambda name: at.session.held[name].line)
+        yield Found(
+            f"{words(sorted(before))} stays locked from line {at.session.held[first].line} on while this waits for"
+            f" {words(added)}",
+            "COMMIT;  -- before it",
+        )
+
+
+def related(before: set[Name], added: list[Name], at: At) -> bool:
+    """Partitions of one table, and the two sides of one foreign key, cannot be had apart."""
+    for name in added:
+        relation = at.session.relation(name)
+        parents = {*relation.parents, *(c.references for c in relation.constraints if c.references)}
+        others = {c.references for n in before for c in at.session.relation(n).constraints if c.references}
+        if not ({*parents} & before or name in others or any(name in at.session.relation(n).parents for n in before)):
+            return False
+    return True
+
+
+@rule(
+    "work-under-lock",
+    HAZARD,
+    actions.Write,
+    actions.CreateIndex,
+    actions.Read,
+    actions.CreateTable,
+    condition="rows are written, copied or read in the transaction that holds a lock on a table in use",
+    effect="everybody waits for as long as the work takes, not for as long as the DDL does",
+    safer="COMMIT between the DDL and the work, and do the work in batches",
+    given=T,
+    bad="BEGIN; ALTER TABLE t ADD COLUMN b int; UPDATE t SET b = a WHERE b IS NULL; COMMIT",
+    good="ALTER TABLE t ADD COLUMN b int; UPDATE t SET b = a WHERE id = 1",
+)
+def work_under_lock(at: At) -> Iterator[Found]:
+    held = [n for n, lock in at.session.held.items() if lock.mode.blocks_writes and at.in_use(n)]
+    if not held or not takes_long(at):
+        return
+    first = min((at.session.held[name] for name in held), key=lambda lock: lock.line)
+    who = "reads and writes" if first.mode is Mode.ACCESS_EXCLUSIVE else "writes"
+    yield Found(
+        f"{who} of {words(held)} wait for it, because of the lock of line {first.line}", "COMMIT;  -- before it"
+    )
+
+
+def takes_long(at: At) -> bool:
+    action = at.action
+    if isinstance(action, actions.Write):
+        size = not action.bounded
+        target = at.in_use(action.table)
+        return size and (target or any(at.in_use(name) for name in action.reads))
+    if isinstance(action, actions.CreateIndex):
+        return (
+            not action.concurrently
+            and bool(at.cost.builds)
+            and at.in_use(action.table)
+            and at.held(action.table) is None
+        )
+    if isinstance(action, actions.CreateTable):
+        return action.is_copy
+    return False
+
+
+@rule(
+    "enum-value-used-at-once",
+    HAZARD,
+    actions.Write,
+    actions.Read,
+    actions.AddColumn,
+    actions.SetDefault,
+    condition="a value is added to an enum type and used in the same transaction",
+    effect="the statement fails: unsafe use of new value",
+    safer="COMMIT between ADD VALUE and the first use",
+    given="CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE t (m mood);",
+    bad="BEGIN; ALTER TYPE mood ADD VALUE 'glad'; INSERT INTO t VALUES ('glad'); COMMIT",
+    good="ALTER TYPE mood ADD VALUE 'glad'; INSERT INTO t VALUES ('glad')",
+)
+def enum_value(at: At) -> Iterator[Found]:
+    used = getattr(at.action, "labels", ())
+    if isinstance(at.action, actions.AddColumn | actions.SetDefault):
+        given = at.action.column.default if isinstance(at.action, actions.AddColumn) else at.action.default
+        used = (str(given).strip("'").partition("'")[0],) if given is not None and at.session.new_values else ()
+    for value in used:
+        if at.session.in_transaction and value in at.session.new_values:
+            yield Found(f"'{value}' was added in this transaction, and may not be used before it commits", "COMMIT;")
+
+
+@rule(
+    "unclosed-transaction",
+    HAZARD,
+    actions.Begin,
+    condition="a script begins a transaction and does not end it, or begins another inside it",
+    effect="its work is undone when the session ends, or commits at another place than it seems",
+    safer="COMMIT at the end, one BEGIN for each",
+    severity=Severity.WARNING,
+    given=T,
+    bad="BEGIN; ALTER TABLE t ADD COLUMN b int",
+    good="BEGIN; ALTER TABLE t ADD COLUMN b int; COMMIT",
+)
+def unclosed(at: At) -> Iterator[Found]:
+    if isinstance(at.action, actions.Begin) and at.session.explicit:
+        yield Found("BEGIN inside a transaction begins nothing; the first COMMIT ends both")
