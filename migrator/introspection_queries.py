@@ -258,6 +258,8 @@ GROUP BY t.partrelid
 """
 
 VOLATILITY = """
-SELECT p.proname, max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END)
-FROM pg_catalog.pg_proc p GROUP BY p.proname
+SELECT level, pg_catalog.string_agg(name, E'\\x01') FROM (
+  SELECT p.proname::text AS name, max(CASE p.provolatile WHEN 'v' THEN 2 WHEN 's' THEN 1 ELSE 0 END) AS level
+  FROM pg_catalog.pg_proc p GROUP BY p.proname
+) AS functions GROUP BY level
 """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -63,15 +61,8 @@ class Shop(Project):
     def environment_file(self, options: str = "", metadata: str = "None") -> None:
         (self.folder / "alembic" / "env.py").write_text(ENV.format(options=options, metadata=metadata))
 
-    def alembic(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "alembic.config", *words],
-            cwd=self.folder,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+    def done(self, *words: str) -> str:
+        done = self.alembic(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -130,7 +121,7 @@ VERSION = "SELECT version_num FROM alembic_version ORDER BY 1"
 
 def test_a_hundred_revisions_that_alembic_ran_are_history(shop, database):
     write_history(shop)
-    shop.alembic("upgrade", "head")
+    shop.done("upgrade", "head")
     before = database.dump()
     assert "Nothing to do" in ok(shop, "plan")
     ok(shop, "apply", "--yes")
@@ -147,7 +138,7 @@ def test_a_hundred_safe_revisions_make_the_schema_that_alembic_makes(shop, datab
     assert database.rows(VERSION) == [("r099",)]
     with fresh_database(database.server) as other:
         shop.url = other.plain_url
-        shop.alembic("upgrade", "head")
+        shop.done("upgrade", "head")
         assert other.dump() == database.dump()
 
 
@@ -193,7 +184,7 @@ SAFE = {
 def test_a_safe_revision_runs_in_expand_and_abort_takes_it_back(name, any_shop, any_database):
     shop, database = any_shop, any_database
     shop.classical("users", USERS + 'op.create_table("pets", sa.Column("id", sa.Integer))')
-    shop.alembic("upgrade", "head")
+    shop.done("upgrade", "head")
     database.run("INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob')")
     before = database.dump()
     shop.classical("change", SAFE[name])
@@ -205,7 +196,7 @@ def test_a_safe_revision_runs_in_expand_and_abort_takes_it_back(name, any_shop, 
     ok(shop, "abort", "change", "--yes", *discard)
     assert database.dump() == before
     assert database.rows(VERSION) == [("users",)]
-    shop.alembic("upgrade", "head")
+    shop.done("upgrade", "head")
     assert database.dump() == changed
 
 
@@ -339,12 +330,12 @@ def test_the_version_table_that_env_py_configures_is_honoured(form, shop, databa
     database.run("CREATE SCHEMA meta")
     shop.environment_file(TABLES[form])
     shop.classical("users", USERS)
-    shop.alembic("upgrade", "head")
+    shop.done("upgrade", "head")
     shop.revision("rename", 'RenameColumn("users", "full_name", "name")')
     ok(shop, "apply", "--yes")
     assert database.rows("SELECT version_num FROM meta.shop_version") == [("rename",)]
     assert database.rows("SELECT to_regclass('public.alembic_version')") == [(None,)]
-    assert "rename (head)" in shop.alembic("current")
+    assert "rename (head)" in shop.done("current")
     ok(shop, "abort", "rename", "--yes")
     assert database.rows("SELECT version_num FROM meta.shop_version") == [("users",)]
 
@@ -410,7 +401,7 @@ def test_a_baseline_stamps_all_heads_or_the_revision_that_is_named(shop, databas
 def test_a_baseline_is_refused_where_something_else_is_known(shop, database):
     shop.classical("users", USERS)
     assert "no tables" in refused(shop, "baseline", "--yes")
-    shop.alembic("upgrade", "head")
+    shop.done("upgrade", "head")
     shop.classical("size", 'op.add_column("users", sa.Column("size", sa.Integer))')
     assert "Alembic has recorded users" in refused(shop, "baseline", "--yes")
     ok(shop, "apply", "--yes")

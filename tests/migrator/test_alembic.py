@@ -22,14 +22,7 @@ COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass('users'
 
 
 def alembic(project, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "alembic.config", *words],
-        cwd=project.folder,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    return project.alembic(*words)
 
 
 def done(project, *words: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,18 @@ import pytest
 from migrator import api, settings
 from migrator.events import Event
 from phases.model import Phase
+from tests.plugins.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 OVERRIDE = api.Override("a test")
+
+
+@cache
+def warm() -> Warm:
+    """The server of this test process, while it lives."""
+    server = Warm(ROOT)
+    atexit.register(server.close)
+    return server
 
 
 @dataclass
@@ -69,16 +79,11 @@ class Project:
 
     def cli(self, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user does, in a process of its own."""
-        command = [sys.executable, "-m", "migrator", *words]
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment(**extra),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-        )
+        return warm().run(words, self.folder, self.environment(**extra))
+
+    def alembic(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run Alembic's command line, in a process of its own."""
+        return warm().run(words, self.folder, self.environment(), program="alembic.config")
 
     def json(self, *words: str) -> dict:
         done = self.cli(*words, "--format", "json")
