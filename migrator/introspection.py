@@ -27,6 +27,7 @@ from phases.catalog import (
     Volatility,
 )
 from phases.dialects.postgresql_definitions import DEFINITIONS
+from phases.dialects.postgresql_enums import ENUM_USES
 from phases.model import TableName
 
 if TYPE_CHECKING:
@@ -329,8 +330,15 @@ class Reader:
         return Catalog(server, default_schema, found, relations, self.enums(), constrained)
 
     def enums(self) -> dict[TableName, Enum]:
-        found = [Enum(TableName(row[0], row[1]), tuple(row[2]), row[3]) for row in self.rows(queries.ENUMS)]
-        return {enum.name: enum for enum in found}
+        uses: dict[tuple[TableName, str], list[str]] = defaultdict(list)
+        for schema, name, kind, _, _, _, used in self.rows(ENUM_USES):
+            uses[TableName(schema, name), kind].append(used)
+        found = {}
+        for schema, name, labels, owner in self.rows(queries.ENUMS):
+            enum = TableName(schema, name)
+            inside, functions = tuple(uses[enum, "inside"]), tuple(uses[enum, "function"])
+            found[enum] = Enum(enum, tuple(labels), owner, inside, functions)
+        return found
 
 
 IDENTITIES = """

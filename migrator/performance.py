@@ -296,7 +296,9 @@ SAMPLE = 5
 
 def set_aside(record: StepRecord, failing: Unchanged) -> RowsSetAside:
     """The error that says which rows, why, and how to go on."""
-    verb = "retry" if record.undoes is None else "restore" if record.phase is Phase.CONTRACT else "abort"
+    going = "apply --phase contract --to" if record.phase is Phase.CONTRACT else "retry"
+    back = "restore" if record.phase is Phase.CONTRACT else "abort"
+    verb = going if record.undoes is None else back
     count = len(failing.rows)
     counted = f'{count} {"row" if count == 1 else "rows"} of "{failing.table}"'
     said = f"{counted} could not be changed and {'is' if count == 1 else 'are'} set aside"
@@ -309,7 +311,7 @@ def set_aside(record: StepRecord, failing: Unchanged) -> RowsSetAside:
         remedy += f"; or let more fail, with set_aside_limit (MIGRATOR_SET_ASIDE_LIMIT={10 * max(10, count)})"
     return RowsSetAside(
         f"{record.name}: {said}{lines}{more}",
-        next_step=remedy + (f"; or take it back: migrator abort {record.revision}" if verb == "retry" else ""),
+        next_step=remedy + (f"; or take it back: migrator {back} {record.revision}" if verb == going else ""),
         table=str(failing.table),
         rows=count,
         limit=failing.limit,

@@ -196,7 +196,7 @@ def plan_revision(
 def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
     """Tables and types that belong to a role the session is no member of."""
     known: dict[TableName, Enum | Table] = {**catalog.enums, **catalog.tables}
-    found = [known[name] for name in dict.fromkeys(touch.table for touch in claimed) if name in known]
+    found = [known[name] for name in dict.fromkeys(touch.table for touch in claimed if not touch.uses) if name in known]
     return tuple(f'"{item.name}" belongs to role "{item.foreign_owner}"' for item in found if item.foreign_owner)
 
 
@@ -345,6 +345,8 @@ def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
 
 def plain_statements(step: Step) -> tuple[str, ...]:
     """What a step amounts to inside one ordinary transaction."""
+    if step.meanwhile:
+        return ()
     match step:
         case Transaction():
             return step.statements

@@ -277,6 +277,10 @@ class Enum:
     """In the order in which they sort."""
     foreign_owner: str | None = None
     """The owner, where the session is no member of it and so cannot alter the type."""
+    inside: tuple[str, ...] = ()
+    """What has the type in it: columns of arrays, domains, composite and range types."""
+    functions: tuple[str, ...] = ()
+    """Functions that take it and are marked immutable: an index may hold what they made of a label."""
 
 
 @dataclass(frozen=True, slots=True)

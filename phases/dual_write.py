@@ -150,3 +150,22 @@ class SplitWrite:
     def required(self) -> bool:
         """Whether a row of the second table has to have a value."""
         return any(column.not_null for column in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueMap:
+    """A value of an enum type that no row of a column gets, whoever writes it.
+
+    Args:
+        table: the table of the column.
+        column: exact name.
+        enum: the type.
+        value: what is not stored.
+        stored: what is stored in its place, the first that is another value; empty: the statement is refused.
+    """
+
+    table: TableName
+    column: str
+    enum: TableName
+    value: str
+    stored: tuple[str, ...] = ()

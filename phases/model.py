@@ -89,12 +89,14 @@ class Step:
     `name` is unique within a phase of a revision and the same on every run.
     `undo` holds the steps that take this one back, in the order they run.
     `stays`: nothing can take it back, and it harms nobody: an abort leaves it.
+    `meanwhile`: it serves those who write while the change is under way, and is left out where nobody does.
     """
 
     name: str
     undo: tuple[Step, ...] = ()
     loses: Loss | None = None
     stays: bool = False
+    meanwhile: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

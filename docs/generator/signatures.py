@@ -12,7 +12,13 @@ FOLDER = Path(__file__).parents[1] / "reference" / "operations"
 
 TASKS = {
     "Add something": ("CreateTable", "AddColumn", "CreateIndex", "AddEnumValue", "AttachPartition"),
-    "Give something another name": ("RenameTable", "RenameColumn", "RenameIndex", "RenameConstraint"),
+    "Give something another name": (
+        "RenameTable",
+        "RenameColumn",
+        "RenameIndex",
+        "RenameConstraint",
+        "RenameEnumValue",
+    ),
     "Change what a column holds": (
         "ChangeType",
         "ChangePrimaryKeyType",
@@ -30,6 +36,7 @@ TASKS = {
         "DropNotNull",
         "DropConstraint",
         "DropIndex",
+        "RemoveEnumValue",
     ),
     "Whatever no operation does": ("RunSQL", "Todo"),
 }

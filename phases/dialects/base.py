@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phases.catalog import Column, Constraint, Definition, Index, Server, Table, Volatility
-from phases.dual_write import DualWrite, NullFill, SplitWrite
+from phases.dual_write import DualWrite, NullFill, SplitWrite, ValueMap
 from phases.model import Lock, Loss, Step, TableName
 from phases.sql import Expressions
 
@@ -182,6 +182,22 @@ class Dialect(Protocol):
     def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes: ...
     def copy_column_properties(self, table: TableName, column: Column, target: str) -> Changes: ...
     def add_enum_value(self, enum: TableName, value: str, before: str | None, after: str | None) -> Changes: ...
+    def rename_enum_value(self, enum: TableName, old: str, new: str) -> Changes:
+        """Give a value another label: no row is touched, and what was compiled before has the other label."""
+
+    def enum_value(self, enum: TableName, value: str) -> str:
+        """A value of an enum type as an expression."""
+
+    def check_enum_uses(self, enum: TableName, columns: Sequence[tuple[TableName, str]]) -> Changes:
+        """Fail where anything but these columns can hold values of an enum type."""
+
+    def functions_quoting(self, value: str, known: Sequence[str]) -> str:
+        """Question for functions whose text has a value in quotes, but for known ones (`schema.name`)."""
+
+    def map_value(self, link: ValueMap) -> Changes:
+        """Keep a value out of a column."""
+
+    def drop_value_map(self, link: ValueMap) -> Changes: ...
     def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes: ...
     def validate_constraint(self, table: TableName, name: str) -> Changes: ...
     def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes: ...

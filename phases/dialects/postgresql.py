@@ -14,22 +14,12 @@ from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Ta
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
+from phases.dialects.postgresql_enums import PostgreSQLEnums
 from phases.dialects.postgresql_splits import PostgreSQLSplits
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
-from phases.model import (
-    BuildIndex,
-    Fill,
-    Lock,
-    LockMode,
-    Loss,
-    RemoveIndex,
-    Step,
-    TableName,
-    Transaction,
-    Verify,
-)
+from phases.model import BuildIndex, Fill, Lock, LockMode, Loss, RemoveIndex, Step, TableName, Transaction, Verify
 from phases.sql import Expressions, identifier, listed, literal, qualified
 
 INTEGER_TYPES = frozenset({"smallint", "integer", "bigint"})
@@ -54,7 +44,7 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, PostgreSQLDefinitions):
+class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, PostgreSQLDefinitions, PostgreSQLEnums):
     """The dialect of one PostgreSQL server.
 
     Args:

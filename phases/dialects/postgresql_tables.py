@@ -166,9 +166,3 @@ class PostgreSQLTables:
             "SELECT t.pubname FROM pg_catalog.pg_publication_tables t"
             f" WHERE t.schemaname = {literal(table.schema)} AND t.tablename = {literal(table.name)}"
         )
-
-    def add_enum_value(self, enum: TableName, value: str, before: str | None, after: str | None) -> Changes:
-        # The lock it takes is on the type, and keeps out nothing but another ALTER TYPE of it.
-        place = f" BEFORE {literal(before)}" if before is not None else ""
-        place = f" AFTER {literal(after)}" if after is not None else place
-        return (Change(f"ALTER TYPE {qualified(enum)} ADD VALUE IF NOT EXISTS {literal(value)}{place}"),)

@@ -19,6 +19,8 @@ from phases.operations.defaults import SetDefault as SetDefault
 from phases.operations.detach_partition import DetachPartition as DetachPartition
 from phases.operations.drop_column import DropColumn as DropColumn
 from phases.operations.drop_table import DropTable as DropTable
+from phases.operations.enum_values import RemoveEnumValue as RemoveEnumValue
+from phases.operations.enum_values import RenameEnumValue as RenameEnumValue
 from phases.operations.enums import AddEnumValue as AddEnumValue
 from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex

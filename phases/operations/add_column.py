@@ -26,6 +26,7 @@ from phases.operations.base import (
     without_undo,
 )
 from phases.operations.drop_column import DropColumn
+from phases.operations.enum_types import typed_touches
 from phases.sql import identifier, qualified
 
 
@@ -63,7 +64,8 @@ class AddColumn(Operation):
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
-        return Touch(table, self.column), *reads(table, self.fill, dialect)
+        typed = typed_touches(catalog, table, {self.column: dialect.type_text(self.type)})
+        return Touch(table, self.column), *reads(table, self.fill, dialect), *typed
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)

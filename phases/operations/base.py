@@ -20,10 +20,14 @@ RENAMED = "view until its contract is done"
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """A part of a table that an operation claims: a column, `index NAME`, `constraint NAME`; None: all of it."""
+    """A part of a table that an operation claims: a column, `index NAME`, `constraint NAME`; None: all of it.
+
+    `uses`: it has to stay as it is, but is not altered itself.
+    """
 
     table: TableName
     part: str | None = None
+    uses: bool = False
 
     def overlaps(self, other: Touch) -> bool:
         if self.table != other.table:

@@ -21,6 +21,7 @@ from phases.operations.base import (
     without_undo,
 )
 from phases.operations.dependents import Dependents
+from phases.operations.enum_types import typed_touches
 from phases.operations.mapping import lossy_pairs, lost_values, null_is_given
 from phases.operations.replacing import Replacement, bare
 from phases.sql import identifier
@@ -75,7 +76,8 @@ class ChangeType(Operation):
         covering = [f"index {i.name}" for i in table.indexes if self.column in i.columns] if table else []
         covering += [f"constraint {c.name}" for c in table.constraints if self.column in c.columns] if table else []
         own = tuple(Touch(name, part) for part in (self.column, *([self.to] if self.to else ()), *covering))
-        return (*own, *self.alone(catalog, dialect))
+        typed = typed_touches(catalog, name, {self.to or self.column: self._type(dialect)})
+        return (*own, *self.alone(catalog, dialect), *typed)
 
     def alone(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.tables.get(catalog.name(self.table, self.schema))

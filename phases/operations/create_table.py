@@ -13,6 +13,7 @@ from phases.model import Lock, LockMode, Loss, TableName
 from phases.operations.add_column import check_default
 from phases.operations.base import RENAMED, Operation, Steps, Touch, check_name, check_ordinary, check_table_free
 from phases.operations.data import RunSQL
+from phases.operations.enum_types import typed_touches
 from phases.sql import identifier, listed, qualified
 
 
@@ -79,7 +80,9 @@ class CreateTable(Operation):
         return f"create table {self.table}"
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
-        return (Touch(catalog.name(self.table, self.schema)),)
+        table = catalog.name(self.table, self.schema)
+        types = {column.name: dialect.type_text(column.type) for column in self.columns}
+        return Touch(table), *typed_touches(catalog, table, types)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         check_name(self.table, dialect, "table")

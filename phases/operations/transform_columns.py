@@ -26,6 +26,7 @@ from phases.operations.base import (
     without_undo,
 )
 from phases.operations.create_table import Column
+from phases.operations.enum_types import typed_touches
 from phases.operations.leaving import Leaving
 from phases.operations.mapping import lossy_pairs, lost_values, null_is_given
 
@@ -69,7 +70,8 @@ class TransformColumns(Operation):
         table, going = catalog.tables.get(name), set(self.old)
         covering = [f"index {i.name}" for i in table.indexes if going & set(i.columns)] if table else []
         covering += [f"constraint {c.name}" for c in table.constraints if going & set(c.columns)] if table else []
-        return tuple(Touch(name, part) for part in (*self.old, *(c.name for c in self.new), *covering))
+        typed = typed_touches(catalog, name, {c.name: dialect.type_text(c.type) for c in self.new})
+        return *(Touch(name, part) for part in (*self.old, *(c.name for c in self.new), *covering)), *typed
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)

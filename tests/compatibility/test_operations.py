@@ -99,6 +99,14 @@ def newer_mood(_, count):
     return ("sad", "happy", "glad")[count % 3]
 
 
+def renamed_mood(_, count):
+    return ("glad", "happy")[count % 2]
+
+
+def happy(*_):
+    return "happy"
+
+
 NAME = {"full_name": text}
 
 
@@ -306,6 +314,18 @@ CASES = {
     ),
     "add enum value": Case(
         'AddEnumValue("mood", "glad", after="sad")', Shape({**NAME, "mood": mood}), Shape({**NAME, "mood": newer_mood})
+    ),
+    "rename enum value": Case(
+        'RenameEnumValue("mood", "sad", "glad", reads_both=True)',
+        Shape({**NAME, "mood": mood}),
+        Shape({**NAME, "mood": renamed_mood}, same={"sad": "glad"}),
+        "SELECT count(*) FROM users WHERE mood::text = 'glad'",
+        "ALTER TABLE users ALTER COLUMN mood SET DEFAULT 'sad', ADD CHECK (mood IN ('sad', 'happy'))",
+    ),
+    "remove enum value": Case(
+        'RemoveEnumValue("mood", "sad", replaced_by="happy")',
+        Shape({**NAME, "mood": mood}),
+        Shape({**NAME, "mood": happy}),
     ),
     "backfill": Case(
         """Backfill("users", {"amount": "1"}, where="amount IS NULL AND id <= 3000")""",

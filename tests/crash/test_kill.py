@@ -26,6 +26,8 @@ EVERY = os.environ.get("MIGRATOR_TEST_KILLS") == "every"
 """Kill after every commit that wrote something, and not after every other one."""
 
 BASE = """
+CREATE TYPE mood AS ENUM ('sad', 'happy');
+CREATE TYPE size AS ENUM ('small', 'big');
 CREATE TABLE orgs (id int PRIMARY KEY);
 INSERT INTO orgs SELECT generate_series(1, 9);
 CREATE TABLE users (
@@ -35,12 +37,15 @@ CREATE TABLE users (
   code text UNIQUE,
   note text,
   street text,
-  amount int NOT NULL DEFAULT 0
+  amount int NOT NULL DEFAULT 0,
+  mood mood DEFAULT 'sad',
+  size size DEFAULT 'small'
 );
 CREATE INDEX users_full_name_idx ON users (full_name);
 CREATE INDEX users_note_idx ON users (note);
-INSERT INTO users (full_name, org_id, code, street)
-  SELECT 'user ' || i, i % 9 + 1, 'c' || i, nullif('street ' || i % 3, 'street 0') FROM generate_series(1, 200) i;
+INSERT INTO users (full_name, org_id, code, street, size)
+  SELECT 'user ' || i, i % 9 + 1, 'c' || i, nullif('street ' || i % 3, 'street 0'),
+    (ARRAY['small', 'big']::size[])[i % 2 + 1] FROM generate_series(1, 200) i;
 CREATE TABLE writes (id bigint, was text, is_now text);
 CREATE FUNCTION count_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   INSERT INTO writes VALUES (NEW.id, to_jsonb(OLD)::text, to_jsonb(NEW)::text); RETURN NULL; END $$;
@@ -52,6 +57,7 @@ OPERATIONS = (
     ' RenameColumn("users", "code", "reference"), DropIndex("users_note_idx"), DropColumn("users", "note"),'
     ' AddColumn("users", "email", "text", nullable=False, fill="reference || \'@example.org\'"),'
     ' CreateIndex("users", "email"), SplitTable("users", "street", to="streets"),'
+    ' RenameEnumValue("mood", "sad", "blue", reads_both=True), RemoveEnumValue("size", "big", replaced_by="small"),'
     ' Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
 )
 

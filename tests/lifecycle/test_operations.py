@@ -5,6 +5,7 @@ After each abort and restore the schema is, byte for byte, what it was before.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -52,6 +53,13 @@ PARTITIONED = (
     " CREATE TABLE events_2026_rest PARTITION OF events_2026 DEFAULT;"
     " CREATE INDEX events_2025_day_id_idx ON events_2025 (what);"
     " INSERT INTO events SELECT i, date '2025-01-01' + i, 'event ' || i FROM generate_series(1, 700) i"
+)
+
+MOOD = (
+    "CREATE TYPE mood AS ENUM ('it''s sad', 'happy'); ALTER TABLE users ADD COLUMN mood mood DEFAULT 'it''s sad'"
+    " CHECK (mood IN ('it''s sad', 'happy')), ADD COLUMN moved mood GENERATED ALWAYS AS (mood) STORED;"
+    " CREATE INDEX users_sad_idx ON users (mood) WHERE mood = 'it''s sad';"
+    " CREATE VIEW sad AS SELECT id FROM users WHERE mood = 'it''s sad'"
 )
 
 
@@ -384,6 +392,24 @@ CASES = {
         answer="sad,it's fine,happy",
         stays="    'it''s fine',",
     ),
+    "rename enum value": Case(
+        """RenameEnumValue("mood", "it's sad", "50% glad", reads_both=True)""",
+        "INSERT INTO users (full_name, mood) VALUES ('a', '50% glad'), ('b', 'it''s sad'), ('c', DEFAULT);"
+        " UPDATE users SET mood = 'it''s sad' WHERE id = 1",
+        "SELECT (SELECT count(*) FROM users WHERE mood = '50% glad') || enum_range(NULL::mood)::text",
+        """3003{"50% glad","it's sad",happy}""",
+        given=MOOD,
+        stays="    '50% glad',",
+    ),
+    "remove enum value": Case(
+        """RemoveEnumValue("mood", "happy", replaced_by="it's sad")""",
+        given=f"{MOOD}; UPDATE users SET mood = 'happy' WHERE id < 100",
+        question="SELECT count(*) FROM users WHERE mood = 'it''s sad' AND moved = mood",
+        answer=3000,
+    ),
+    "remove enum value that no row has": Case(
+        'RemoveEnumValue("mood", "happy")', "INSERT INTO users (full_name) VALUES ('late')", given=MOOD
+    ),
     "backfill": Case(
         """Backfill("users", {"note": "'filled'"}, where="note IS DISTINCT FROM 'filled'")""",
         question="SELECT count(*) FROM users WHERE note = 'filled'",
@@ -401,6 +427,9 @@ CASES = {
     ),
 }
 
+
+VALUE_FOR_GOOD = "'_migrator_quarantine_[^']*'"
+"""Of an enum type: no server drops it."""
 
 EVERYWHERE = {
     "add column, volatile default",
@@ -465,7 +494,7 @@ def walk(case, database, project, revision):
     project.apply("contract", revision)
     project.apply("purge", revision)
     assert database.rows(case.question) == [(case.answer,)]
-    assert "migrator" not in database.dump(), "something of ours is left"
+    assert "migrator" not in re.sub(VALUE_FOR_GOOD, "", database.dump()), "something of ours is left"
     assert database.rows("SELECT version_num FROM alembic_version") == [(revision,)]
 
 

@@ -42,6 +42,7 @@ class Shape:
     `reads` are columns it reads besides, `unique` the one by which it upserts, else its e-mail address.
     `distinct`: it never writes one value to two rows. `unprepared`: its connections hold no prepared statements.
     `copies`: it uses COPY … FROM, which no view can. `views`: where it reads a column again, as `view.column`.
+    `same`: values that it takes for another one when it reads them.
     """
 
     values: Mapping[str, Values]
@@ -52,6 +53,7 @@ class Shape:
     unprepared: bool = False
     copies: bool = True
     views: Mapping[str, str] = field(default_factory=dict)
+    same: Mapping[object, object] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -200,7 +202,7 @@ class PlainClient(Client):
             wanted = self.journal[row_id] or {}
             names = ", ".join(f'"{column}"' for column in wanted)
             found = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
-            if found != [tuple(wanted.values())]:
+            if [tuple(self.shape.same.get(value, value) for value in row) for row in found] != [tuple(wanted.values())]:
                 raise AssertionError(f"row {row_id} has {found}, not {wanted}")
             for column, place in self.shape.views.items():
                 view, _, name = place.partition(".")
@@ -315,7 +317,8 @@ class OrmClient(Client):
             session.scalars(sa.select(self.model).where(self.model.id < 100)).all()
             for row_id in self.own()[-1:]:
                 item = session.get(self.model, row_id)
-                found = {column: getattr(item, column) for column in self.shape.columns}
+                values = {column: getattr(item, column) for column in self.shape.columns}
+                found = {column: self.shape.same.get(value, value) for column, value in values.items()}
                 if found != self.journal[row_id]:
                     raise AssertionError(f"row {row_id} has {found}, not {self.journal[row_id]}")
 
