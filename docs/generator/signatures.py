@@ -18,6 +18,7 @@ TASKS = {
         "ChangePrimaryKeyType",
         "TransformColumns",
         "SplitTable",
+        "PartitionTable",
         "SetDefault",
         "DropDefault",
         "Backfill",

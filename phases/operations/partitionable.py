@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from phases import names
 from phases.catalog import ConstraintKind, Index, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.names import TRIGGER_PREFIX
-from phases.sql import listed
+from phases.sql import identifier, listed
 
 BOUNDS = {
     "range": r"FOR\s+VALUES\s+FROM\b.*\bTO\b",
@@ -82,12 +83,23 @@ def check_unique(table: Table, index: Index, columns: Sequence[str]) -> None:
     said = f"{what} no partition knows what is in the others"
     if index.constraint is None:
         raise Refused(said, remedy=f'DropIndex("{index.name}"), and CreateIndex with it, in earlier revisions')
-    wanted = ", ".join(f'"{column}"' for column in (*index.plain_key, *lacking))
-    add = "AddPrimaryKey" if index.plain_key == table.primary_key() else "AddUnique"
+    name, keys = table.name.name, (*index.plain_key, *lacking)
+    wanted = ", ".join(f'"{column}"' for column in keys)
+    if index.plain_key != table.primary_key():
+        raise Refused(
+            said,
+            remedy=f'in earlier revisions DropConstraint("{name}", "{index.constraint}"), AddUnique("{name}", [{wanted}])',
+        )
+    other = names.composed(name, *keys, "key")
+    exchanged = (
+        f"ALTER TABLE {identifier(name)} DROP CONSTRAINT {identifier(index.name)},"
+        f" ADD CONSTRAINT {identifier(index.name)} PRIMARY KEY USING INDEX {identifier(other)}"
+    )
     raise Refused(
         said,
-        remedy=f'in earlier revisions DropConstraint("{table.name.name}", "{index.constraint}"), then'
-        f' {add}("{table.name.name}", [{wanted}]); or partition by a column that it has',
+        remedy="partition by a column that it has; or make the key longer in earlier revisions:"
+        f' CreateIndex("{name}", [{wanted}], name="{other}", unique=True), then'
+        f" RunSQL(contract='{exchanged}', restore=…)",
     )
 
 

@@ -316,7 +316,8 @@ CASES = {
            COMMENT ON COLUMN orders.note IS 'said'; COMMENT ON CONSTRAINT "the key" ON orders IS 'both';
            ALTER TABLE orders ALTER COLUMN note SET STATISTICS 250;
            CREATE INDEX orders_note_idx ON orders (lower(note)) WHERE id > 3;
-           CREATE INDEX orders_day_idx ON orders (day); COMMENT ON INDEX orders_day_idx IS 'by day'; CREATE STATISTICS correlated ON day, code FROM orders;
+           CREATE INDEX orders_day_idx ON orders (day); COMMENT ON INDEX orders_day_idx IS 'by day';
+           CREATE STATISTICS correlated ON day, code FROM orders;
            GRANT SELECT ON orders TO PUBLIC; GRANT UPDATE (note) ON orders TO PUBLIC;
            CREATE VIEW busy AS SELECT * FROM orders WHERE day IS NOT NULL;
            CREATE VIEW counted AS SELECT count(*) FROM orders; CREATE VIEW over AS SELECT id FROM busy;

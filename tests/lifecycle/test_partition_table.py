@@ -100,7 +100,8 @@ def test_what_came_after_the_revision_began_is_not_left_behind(shop, any_databas
 
 def test_a_trigger_before_rows_has_to_keep_the_partition(shop, any_database):
     any_database.run(
-        "CREATE FUNCTION trim_note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.note := trim(NEW.note); RETURN NEW; END'",
+        "CREATE FUNCTION trim_note() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN NEW.note := trim(NEW.note); RETURN NEW; END'",
         "CREATE TRIGGER trimmed BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION trim_note()",
     )
     shop.revision("change", OPERATION)

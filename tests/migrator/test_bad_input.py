@@ -173,7 +173,7 @@ REFUSED = {
     "partition by a column that is not in the key": (
         """PartitionTable("letters", "range", "sent", {"old": "FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')"},
            default="rest")""",
-        'then AddPrimaryKey("letters", ["id", "sent"])',
+        'PRIMARY KEY USING INDEX "letters_id_sent_key"',
     ),
     "partition without a default": (
         'PartitionTable("pages", "list", "id", {"one": "FOR VALUES IN (1)"})',
