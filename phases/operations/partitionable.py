@@ -86,10 +86,8 @@ def check_unique(table: Table, index: Index, columns: Sequence[str]) -> None:
     name, keys = table.name.name, (*index.plain_key, *lacking)
     wanted = ", ".join(f'"{column}"' for column in keys)
     if index.plain_key != table.primary_key():
-        raise Refused(
-            said,
-            remedy=f'in earlier revisions DropConstraint("{name}", "{index.constraint}"), AddUnique("{name}", [{wanted}])',
-        )
+        instead = f'DropConstraint("{name}", "{index.constraint}"), AddUnique("{name}", [{wanted}])'
+        raise Refused(said, remedy=f"in earlier revisions {instead}")
     other = names.composed(name, *keys, "key")
     exchanged = (
         f"ALTER TABLE {identifier(name)} DROP CONSTRAINT {identifier(index.name)},"
