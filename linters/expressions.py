@@ -148,14 +148,15 @@ class PostgresExpressions:
         names: Mapping[str, str],
         concurrently: bool,
         table: tuple[str, str] | None = None,
+        only: bool = False,
     ) -> str:
-        """Rewrite a CREATE INDEX statement: other name, other columns, other table, CONCURRENTLY or not."""
+        """Rewrite a CREATE INDEX statement: other name, other columns, other table or ONLY it, CONCURRENTLY or not."""
         tree = parse(definition)
         index = tree.stmts[0].stmt.index_stmt
         index.idxname, index.concurrent, index.if_not_exists = name, concurrently, False
         if table is not None:
             index.relation.schemaname, index.relation.relname = table
-            index.relation.inh = True
+            index.relation.inh = not only
         for element in (*index.index_params, *index.index_including_params):
             plain = element.index_elem
             if plain.name:

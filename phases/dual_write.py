@@ -169,3 +169,24 @@ class ValueMap:
     enum: TableName
     value: str
     stored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableCopy:
+    """A table whose rows are all in a second table, too, which follows what is written to the first.
+
+    Args:
+        table: the table that is written to.
+        other: the one that follows it.
+        key: columns of the primary key of both.
+        columns: all columns that are stored, those of the key among them.
+        owner: quoted owner of both tables, for whom the triggers write.
+        parts: partitions of `table`.
+    """
+
+    table: TableName
+    other: TableName
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    owner: str
+    parts: tuple[TableName, ...] = ()

@@ -66,8 +66,12 @@ class Expressions(Protocol):
         names: Mapping[str, str],
         concurrently: bool,
         table: tuple[str, str] | None = None,
+        only: bool = False,
     ) -> str:
-        """Rewrite a CREATE INDEX statement: other name, columns and table (schema and name), CONCURRENTLY or not."""
+        """Rewrite a CREATE INDEX statement: other name, columns and table (schema and name), CONCURRENTLY or not.
+
+        `only`: of the other table without its partitions.
+        """
 
     def type_name(self, type_: str) -> str:
         """Write a type as the server does.

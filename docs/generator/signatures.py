@@ -24,6 +24,7 @@ TASKS = {
         "ChangePrimaryKeyType",
         "TransformColumns",
         "SplitTable",
+        "PartitionTable",
         "SetDefault",
         "DropDefault",
         "Backfill",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phases.catalog import Column, Constraint, Definition, Index, Server, Table, Volatility
-from phases.dual_write import DualWrite, NullFill, SplitWrite, ValueMap
+from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
 from phases.model import Lock, Loss, Step, TableName
 from phases.sql import Expressions
 
@@ -252,3 +252,44 @@ class Dialect(Protocol):
         """Fetch what the second table has for rows of the first whose columns are set."""
 
     def drop_fetch_second(self, link: SplitWrite) -> Changes: ...
+    def unpartitionable(self, table: TableName) -> str:
+        """Question for what a table has, and no partitioned table can take over."""
+
+    def create_partitioned(
+        self,
+        made: TableName,
+        table: Table,
+        key: str,
+        constraints: Sequence[tuple[str, Constraint]],
+        partitions: Sequence[tuple[TableName, str]],
+    ) -> Changes:
+        """Create a partitioned table with the columns of another, and its partitions.
+
+        Args:
+            key: `RANGE (columns)`, `LIST (column)` or `HASH (columns)`.
+            constraints: keys, each with the name it gets.
+            partitions: each with its bound.
+        """
+
+    def missing_from(self, rows: TableName, other: TableName, copy: TableCopy) -> str:
+        """Condition under which a row of `rows` is not in `other`, or not the same there."""
+
+    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
+        """Backfill: copy the rows that are not in the second table."""
+
+    def follow(self, copy: TableCopy) -> Changes:
+        """Carry what is written to the first table to the second."""
+
+    def unfollow(self, copy: TableCopy) -> Changes: ...
+    def switch(self, name: str, changes: Sequence[Change], order: Sequence[TableName], undo: Sequence[Step]) -> Step:
+        """Changes that become visible at once, behind locks on views, then on tables in this order."""
+
+    def hand_over_sequence(self, giver: TableName, taker: TableName, column: Column) -> Changes:
+        """Give the sequence or identity of a column to the same column of another table."""
+
+    def adopt_foreign_key(self, table: TableName, key: Constraint) -> Changes:
+        """Add a foreign key to a partitioned table whose partitions all have it, validated."""
+
+    def analyze(self, table: TableName) -> Changes: ...
+    def check_alone(self, gone: TableName, came: TableName) -> Changes:
+        """Fail where something hangs on table `gone`, or where it has other columns than `came`."""

@@ -13,6 +13,7 @@ from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.postgresql_copies import PostgreSQLCopies
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_enums import PostgreSQLEnums
 from phases.dialects.postgresql_splits import PostgreSQLSplits
@@ -44,7 +45,9 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, PostgreSQLDefinitions, PostgreSQLEnums):
+class PostgreSQL(
+    PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLCopies, PostgreSQLTables, PostgreSQLDefinitions, PostgreSQLEnums
+):
     """The dialect of one PostgreSQL server.
 
     Args:
@@ -347,11 +350,9 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
         )
 
     def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes:
-        modes = LockMode.ACCESS_EXCLUSIVE
-        locks = [Lock(table, modes)]
+        locks = [Lock(table, LockMode.ACCESS_EXCLUSIVE)]
         if constraint.kind is ConstraintKind.FOREIGN and constraint.references:
-            modes = LockMode.SHARE_ROW_EXCLUSIVE
-            locks = [Lock(table, modes), Lock(constraint.references, modes)]
+            locks = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in (table, constraint.references)]
         text = definition.removesuffix(" NOT VALID")
         sql = f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {identifier(name)} {text} NOT VALID"
         made = [Change(sql, tuple(locks))]

@@ -26,6 +26,7 @@ from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex
 from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
+from phases.operations.partition_table import PartitionTable as PartitionTable
 from phases.operations.primary_key import AddPrimaryKey as AddPrimaryKey
 from phases.operations.rename_column import RenameColumn as RenameColumn
 from phases.operations.rename_table import RenameTable as RenameTable

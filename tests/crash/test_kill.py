@@ -121,6 +121,45 @@ def test_killed_after_any_commit(verb, half, database, project):
     assert points > 5
 
 
+PARTITION = """PartitionTable("orders", "hash", "id", {f"orders_{i}": f"FOR VALUES WITH (MODULUS 2, REMAINDER {i})"
+       for i in range(2)})"""
+ORDERS = (
+    "CREATE TABLE shops (id int PRIMARY KEY)",
+    "INSERT INTO shops VALUES (1)",
+    "CREATE TABLE orders (id serial PRIMARY KEY, shop int REFERENCES shops ON DELETE CASCADE)",
+    "CREATE INDEX ON orders (shop)",
+    "INSERT INTO orders (shop) SELECT 1 FROM generate_series(1, 200)",
+)
+
+
+def orders(database):
+    return {
+        "rows": database.rows("SELECT * FROM orders ORDER BY id"),
+        "invalid": database.rows("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid"),
+        "states": database.rows("SELECT id, state FROM migrator.revisions"),
+        "dump": database.dump(),
+    }
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("verb", STATES)
+def test_killed_while_a_table_becomes_a_partitioned_one(verb, half, database, project):
+    database.run(*ORDERS)
+    project.url = database.url
+    project.revision(REVISION, PARTITION)
+    for earlier in STATES[verb]:
+        run(project, earlier)
+    expected = finished_without_a_kill(database, project, verb, orders)
+    assert len(expected["rows"]) == 200
+    points = 0
+    for killed in kills(database, project, verb, half):
+        copy = Database(killed["url"], database.name + "_copy", database.server, database.version)
+        assert killed["again"] == 0, f"killed at commit {killed['point']}: the next run failed"
+        assert orders(copy) == expected, f"killed at commit {killed['point']}"
+        points += 1
+    assert points > 1
+
+
 FAILING = (
     "CREATE TABLE users (id int PRIMARY KEY, note text, amount int)",
     "INSERT INTO users SELECT i, CASE WHEN i IN (7, 40) THEN 'x' ELSE i::text END FROM generate_series(1, 60) i",
@@ -163,7 +202,7 @@ def statements(script):
     return [part for part in parts if part.strip()]
 
 
-def finished_without_a_kill(database, project, verb):
+def finished_without_a_kill(database, project, verb, look=content):
     name = f"{database.name}_expected"
     admin = database.plain_url.rpartition("/")[0] + "/postgres"
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -173,7 +212,7 @@ def finished_without_a_kill(database, project, verb):
         project.url = url
         with suppress(RowsSetAside):
             run(project, verb)
-        return content(Database(url, name, database.server, database.version))
+        return look(Database(url, name, database.server, database.version))
     finally:
         with psycopg.connect(admin, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())

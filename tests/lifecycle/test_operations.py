@@ -302,6 +302,51 @@ CASES = {
         given="CREATE TABLE parts (id int, shop int, name varchar(9) NOT NULL CHECK (name <> '') UNIQUE, size int,"
         " PRIMARY KEY (id, shop)); INSERT INTO parts VALUES (1, 1, 'a', NULL), (2, 2, 'b', 2), (3, 3, 'c', 3)",
     ),
+    "partition a table with everything on it": Case(
+        """PartitionTable("orders", "range", "day", default="orders_rest", keeps_key=True, partitions={
+           "orders_2025": "FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+           "orders_2026": "FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')"})""",
+        "INSERT INTO orders (day, org_id, code, note) VALUES ('2026-03-03', 2, 'late', 'x');"
+        " INSERT INTO orders (day, org_id, code, note) VALUES ('2030-01-01', 2, 'far', 'x');"
+        " UPDATE orders SET day = '2027-07-07', note = 'moved' WHERE id = 7; DELETE FROM orders WHERE id = 8;"
+        " DELETE FROM orgs WHERE id = 9; TRUNCATE orders_2026;"
+        " INSERT INTO orders (day, code, note) VALUES ('2026-04-04', 'again', 'x')",
+        "SELECT concat_ws(' ', (SELECT count(*) FROM orders), (SELECT string_agg(id || note, ',' ORDER BY id)"
+        " FROM orders_rest), (SELECT number FROM orders WHERE code = 'again'), (SELECT count(*) FROM busy),"
+        " (SELECT sum(times) FROM noticed))",
+        "326 7moved,702x 1702 326 704",
+        given="""CREATE TABLE orders (id bigserial, gone int, day date NOT NULL, code text, org_id int REFERENCES orgs
+             ON DELETE CASCADE, note varchar(20) DEFAULT 'none' CONSTRAINT "short note" CHECK (note <> ''),
+             number int GENERATED ALWAYS AS IDENTITY (START 1000),
+             twice int GENERATED ALWAYS AS (length(note) * 2) STORED,
+             CONSTRAINT "the key" PRIMARY KEY (id, day), UNIQUE (day, code));
+           ALTER TABLE orders DROP COLUMN gone; COMMENT ON TABLE orders IS 'it''s';
+           COMMENT ON COLUMN orders.note IS 'said'; COMMENT ON CONSTRAINT "the key" ON orders IS 'both';
+           ALTER TABLE orders ALTER COLUMN note SET STATISTICS 250;
+           CREATE INDEX orders_note_idx ON orders (lower(note)) WHERE id > 3;
+           CREATE INDEX orders_day_idx ON orders (day); COMMENT ON INDEX orders_day_idx IS 'by day';
+           CREATE STATISTICS correlated ON day, code FROM orders;
+           GRANT SELECT ON orders TO PUBLIC; GRANT UPDATE (note) ON orders TO PUBLIC;
+           CREATE VIEW busy AS SELECT * FROM orders WHERE day IS NOT NULL;
+           CREATE VIEW counted AS SELECT count(*) FROM orders; CREATE VIEW over AS SELECT id FROM busy;
+           CREATE TABLE noticed (times int); INSERT INTO noticed VALUES (0);
+           CREATE FUNCTION notice() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN UPDATE noticed SET times = times + 1; RETURN NULL; END';
+           CREATE TRIGGER noticed AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION notice();
+           INSERT INTO orders (day, code, org_id) SELECT date '2025-01-01' + i, i, i % 9 + 1
+             FROM generate_series(0, 699) i""",
+    ),
+    "partition a table by hash": Case(
+        """PartitionTable("parts", "hash", ["id"], partitions={
+           "parts 0": "FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+           "parts 1": "for values with (modulus 2, remainder 1)"})""",
+        "INSERT INTO parts VALUES (4, 'd'); UPDATE parts SET id = 9 WHERE id = 2; TRUNCATE parts;"
+        " INSERT INTO parts VALUES (5, 'e')",
+        "SELECT string_agg(id || name, ',') FROM parts",
+        "5e",
+        given="CREATE TABLE parts (id int PRIMARY KEY, name text);"
+        " INSERT INTO parts VALUES (1, 'a'), (2, 'b'), (3, NULL)",
+    ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "create index of a partitioned table": Case(
@@ -442,6 +487,7 @@ EVERYWHERE = {
     "change type of a primary key",
     "split a column",
     "detach partition",
+    "partition a table with everything on it",
     "rename table",
     "several operations",
 }

@@ -213,6 +213,35 @@ REFUSED = {
         'SetDefault("letters", "body", "1"), SplitTable("letters", "body", to="bodies", optional=True)',
         "DropDefault",
     ),
+    "partition by a column that is not in the key": (
+        """PartitionTable("letters", "range", "sent", {"old": "FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')"},
+           default="rest")""",
+        'PRIMARY KEY USING INDEX "letters_id_sent_key"',
+    ),
+    "partition without a default": (
+        'PartitionTable("pages", "list", "id", {"one": "FOR VALUES IN (1)"})',
+        'default="pages_rest"',
+    ),
+    "partitions that leave a remainder out": (
+        'PartitionTable("bare", "hash", "a", {"zero": "FOR VALUES WITH (MODULUS 2, REMAINDER 0)"})',
+        "every remainder from 0 to MODULUS - 1",
+    ),
+    "more than a bound": (
+        'PartitionTable("pages", "list", "id", {"one": "FOR VALUES IN (1) PARTITION BY HASH (id)"}, default="rest")',
+        "or more than a bound",
+    ),
+    "table to partition that is referenced": (
+        'PartitionTable("orders", "list", "id", {"one": "FOR VALUES IN (1)"}, default="rest")',
+        'DropConstraint("items", "items_order_id_fkey") in an earlier revision',
+    ),
+    "table to partition that is published": (
+        'PartitionTable("pages", "list", "id", {"one": "FOR VALUES IN (1)"}, default="rest")',
+        "take it out of the publication first",
+    ),
+    "table to partition whose row type others use": (
+        'PartitionTable("items", "list", "id", {"one": "FOR VALUES IN (1)"}, default="rest")',
+        "column item of table public.notes",
+    ),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
         'RenameColumn("users", "code", "c"), RenameColumn("users", "note", "n")',
