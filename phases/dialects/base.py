@@ -85,6 +85,7 @@ class Dialect(Protocol):
         scans: bool = False,
         reprepares: bool = False,
         recreates: Sequence[str] = (),
+        unread: bool = False,
     ) -> Step:
         """Changes that become visible at once.
 
@@ -92,6 +93,7 @@ class Dialect(Protocol):
             reprepares: the type of a column changes under its name, which statements that
                 clients prepared before do not survive.
             recreates: what is dropped and created again, or replaced, for people to read.
+            unread: the statements are the user's own, and what they lock is not known.
         """
 
     def build_index(self, table: TableName, name: str, create: str, *, undo: bool = True) -> Step:

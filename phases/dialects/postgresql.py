@@ -110,6 +110,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
         scans: bool = False,
         reprepares: bool = False,
         recreates: Sequence[str] = (),
+        unread: bool = False,
     ) -> Step:
         statements = tuple(change.sql for change in changes)
         return Transaction(
@@ -119,6 +120,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
             scans=scans,
             reprepares=reprepares,
             recreates=tuple(recreates),
+            unread=unread,
             undo=tuple(undo),
             loses=loses,
         )
