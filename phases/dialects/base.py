@@ -171,6 +171,13 @@ class Dialect(Protocol):
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
         """Question for functions whose text has the name of a table, but for known ones (`schema.name`)."""
 
+    def functions_naming_columns(self, table: TableName, columns: Sequence[str], known: Sequence[str]) -> str:
+        """Question for functions that name a column of a table, but for known ones (`schema.name`).
+
+        Their text has the name, and that of the table, or they are of a trigger of the table or take its rows;
+        or a trigger of the table gives them the name as an argument.
+        """
+
     def published(self, table: TableName) -> str:
         """Question for whoever is sent the changes of a table under its name."""
 
