@@ -269,6 +269,16 @@ class PostgresExpressions:
             cast.type_name.array_bounds
         )
 
+    def key(self, constraint: str) -> tuple[str, bool, tuple[str, ...]] | None:
+        """Name, whether it is primary, and columns of a key in CREATE TABLE; None: it is no key."""
+        tree = parse(f"CREATE TABLE t ({constraint})")
+        nodes_ = [element.constraint for element in tree.stmts[0].stmt.create_stmt.table_elts]
+        kinds = [enum_name(node, "contype") for node in nodes_]
+        if len(nodes_) != 1 or kinds[0] not in ("CONSTR_PRIMARY", "CONSTR_UNIQUE"):
+            return None
+        columns = tuple(key.string.sval for key in nodes_[0].keys)
+        return nodes_[0].conname, kinds[0] == "CONSTR_PRIMARY", columns
+
     def index_columns(self, definition: str) -> tuple[str, ...]:
         """Every column that a CREATE INDEX statement stores: keys, columns of expressions, and INCLUDE."""
         index = parse(definition).stmts[0].stmt.index_stmt

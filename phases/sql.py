@@ -69,6 +69,15 @@ class Expressions(Protocol):
     ) -> str:
         """Rewrite a CREATE INDEX statement: other name, columns and table (schema and name), CONCURRENTLY or not."""
 
+    def key(self, constraint: str) -> tuple[str, bool, tuple[str, ...]] | None:
+        """Name (empty where it has none), whether it is primary, and columns of a key of CREATE TABLE.
+
+        None: it is something else.
+
+        Raises:
+            ValueError: the text is not SQL that CREATE TABLE takes.
+        """
+
     def type_name(self, type_: str) -> str:
         """Write a type as the server does.
 

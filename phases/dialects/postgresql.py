@@ -112,10 +112,9 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
         recreates: Sequence[str] = (),
         unread: bool = False,
     ) -> Step:
-        statements = tuple(change.sql for change in changes)
         return Transaction(
             name=name,
-            statements=statements,
+            statements=tuple(change.sql for change in changes),
             locks=strongest(changes),
             scans=scans,
             reprepares=reprepares,
@@ -359,8 +358,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
         )
 
     def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes:
-        modes = LockMode.ACCESS_EXCLUSIVE
-        locks = [Lock(table, modes)]
+        locks = [Lock(table, LockMode.ACCESS_EXCLUSIVE)]
         if constraint.kind is ConstraintKind.FOREIGN and constraint.references:
             modes = LockMode.SHARE_ROW_EXCLUSIVE
             locks = [Lock(table, modes), Lock(constraint.references, modes)]
