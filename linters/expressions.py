@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from linters.parsing import SELECT, column_references, is_comment, names_of, nodes, parse, quoted, scan, split, written
+from linters.parsing import (
+    SELECT,
+    column_references,
+    enum_name,
+    is_comment,
+    names_of,
+    nodes,
+    parse,
+    quoted,
+    scan,
+    split,
+    written,
+)
 
 SERVER_TYPE_NAMES = {
     "int2": "smallint",
@@ -188,6 +200,16 @@ class PostgresExpressions:
         return " ".join(filter(None, (head + (f"({','.join(limits)})" if limits else ""), tail))) + "[]" * len(
             cast.type_name.array_bounds
         )
+
+    def key(self, constraint: str) -> tuple[str, bool, tuple[str, ...]] | None:
+        """Name, whether it is primary, and columns of a key in CREATE TABLE; None: it is no key."""
+        tree = parse(f"CREATE TABLE t ({constraint})")
+        found = [element.constraint for element in tree.stmts[0].stmt.create_stmt.table_elts]
+        kinds = [enum_name(node, "contype") for node in found]
+        if len(found) != 1 or kinds[0] not in ("CONSTR_PRIMARY", "CONSTR_UNIQUE"):
+            return None
+        columns = tuple(key.string.sval for key in found[0].keys)
+        return found[0].conname, kinds[0] == "CONSTR_PRIMARY", columns
 
     def index_columns(self, definition: str) -> tuple[str, ...]:
         """Every column that a CREATE INDEX statement stores: keys, columns of expressions, and INCLUDE."""

@@ -24,7 +24,7 @@ from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.notices import noticed
 from migrator.planning import Plan, RevisionPlan, finished
-from migrator.runs import clock, execution, install_ledger, load_graph, looking, planned, recorded, running
+from migrator.runs import clock, execution, load_graph, looking, open_ledger, planned, recorded, running
 from phases.gate import Verdict
 from phases.model import Phase, Verify
 
@@ -110,7 +110,7 @@ def apply(
         found = planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace
         if settings.free_disk is not None:
             refuse_shortage(estimated(session, settings, found, BEFORE_CONTRACT if phase is None else (phase,)))
-        install_ledger(session)
+        open_ledger(session)
         if finishing and phase is not None:
             _finish(settings, work, graph, phase, target, override)
         else:
@@ -131,7 +131,7 @@ def retry(settings: Settings, revision: str, *, observer: Observer = ignore) -> 
     with running(settings, "retry") as session:
         work = execution(settings, session, graph, observer)
         planned(session, graph, name, strict=False)  # an edited revision is refused here
-        install_ledger(session)
+        open_ledger(session)
         refuse_half_undone(work, name)
         state = state_of(work, name) or "not started"
         if state == "migrating":
@@ -261,7 +261,7 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "abort") as session:
-        install_ledger(session)
+        open_ledger(session)
         work = execution(settings, session, graph, observer)
         later = [
             r for r in recorded(session, graph).revisions if r != name and r in graph and name in graph.ancestors(r)
@@ -281,7 +281,7 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "restore") as session:
-        install_ledger(session)
+        open_ledger(session)
         work = execution(settings, session, graph, observer)
         work.restore(name)
         return Applied(tuple(work.outcomes), {name: "migrated"})

@@ -130,6 +130,7 @@ class ServerFacts:
     read_only: bool
     user: str
     database: str
+    deadlock_ms: int
 
 
 class Session:
@@ -242,11 +243,11 @@ def _open(engine: Engine) -> tuple[Connection, ServerFacts]:
 
 
 def _facts(connection: Connection) -> ServerFacts:
-    number, in_recovery, read_only, user, database = connection.exec_driver_sql(postgresql.FACTS).one()
+    number, in_recovery, read_only, user, database, deadlock_ms = connection.exec_driver_sql(postgresql.FACTS).one()
     version = (number // 10000, number % 10000)
     if version < (12, 0):
         raise NotSupportedHere(f"PostgreSQL {version[0]} is too old; 12 is the oldest supported")
-    return ServerFacts(Server("postgresql", version), in_recovery, read_only, user, database)
+    return ServerFacts(Server("postgresql", version), in_recovery, read_only, user, database, deadlock_ms)
 
 
 def require_writable(session: Session) -> None:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from migrator.ledger.records import StepRecord
 
 BATCH_LOCK_TIMEOUT_MS = 100
-"""Well under `deadlock_timeout` (1 s): a batch always gives way before the server picks a victim."""
+"""Less where `deadlock_timeout` (1 s by default) asks for it: a batch gives way before the server picks a victim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,8 @@ class Performer:
 
         asked = granted = time.monotonic()
         with self.session.transaction() as connection:
-            for statement in postgresql.lock_statements(effect.locks, self.policy.timeout_ms):
+            longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
+            for statement in postgresql.lock_statements(effect.locks, longest, deadlock, unread=effect.unread):
                 run(connection, statement)
             granted = time.monotonic()
             if effect.reprepares:
@@ -246,7 +247,8 @@ class Performer:
         begun = time.monotonic()
         try:
             with self.session.transaction() as connection:
-                run(connection, postgresql.lock_timeout(BATCH_LOCK_TIMEOUT_MS))
+                patience = postgresql.yielding(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms)
+                run(connection, postgresql.lock_timeout(patience))
                 # Batch and cursor share the transaction: a crash of the server loses both or none.
                 run(connection, postgresql.COMMIT_LATER)
                 rows = run(connection, effect.sql)

@@ -62,6 +62,15 @@ def install_ledger(session: Session) -> None:
         schema.install(connection)
 
 
+def open_ledger(session: Session) -> None:
+    """The ledger of a runner: there, and of the server that it is on."""
+    from migrator.ledger import servers
+
+    install_ledger(session)
+    with session.transaction() as connection:
+        servers.recognise(connection)
+
+
 def recorded(session: Session, graph: RevisionGraph) -> Recorded:
     """What the database remembers. Writes nothing, not even where there is no ledger."""
     with session.transaction() as connection:

@@ -32,7 +32,7 @@ class Commit:
     """Run statements in one short transaction, with the record of it.
 
     `finishes` marks the step done in the same transaction. `reprepares`: only when no
-    session can hold a prepared statement. Answer: None.
+    session can hold a prepared statement. `unread`: what the statements lock is not known. Answer: None.
     """
 
     statements: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Commit:
     scans: bool = False
     finishes: bool = False
     reprepares: bool = False
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

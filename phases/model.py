@@ -110,6 +110,7 @@ class Transaction(Step):
     PostgreSQL then refuses every statement a session prepared before ("cached plan
     must not change result type"), so it runs only when no session can hold one.
     `recreates` names the objects that are dropped and created again, or replaced.
+    `unread` marks statements that nobody has looked into: what they lock is not known.
     """
 
     statements: tuple[str, ...]
@@ -117,6 +118,7 @@ class Transaction(Step):
     scans: bool = False
     reprepares: bool = False
     recreates: tuple[str, ...] = ()
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

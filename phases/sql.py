@@ -73,6 +73,15 @@ class Expressions(Protocol):
         `only`: of the other table without its partitions.
         """
 
+    def key(self, constraint: str) -> tuple[str, bool, tuple[str, ...]] | None:
+        """Name (empty where it has none), whether it is primary, and columns of a key of CREATE TABLE.
+
+        None: it is something else.
+
+        Raises:
+            ValueError: the text is not SQL that CREATE TABLE takes.
+        """
+
     def type_name(self, type_: str) -> str:
         """Write a type as the server does.
 

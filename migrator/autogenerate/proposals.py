@@ -120,7 +120,8 @@ def tables_of(found: Sequence[ops.MigrateOperation], autogen: AutogenContext) ->
             yield ORDER.index("CreateTable"), renamed_or_replaced(twin, table, autogen)
     for table in created:
         for made in tables.create_table(table, created, default_schema(autogen)):
-            yield ORDER.index(made.name) if made.name in ORDER else ORDER.index("CreateTable"), made
+            late = made.name in ("AddForeignKey", "RunSQL")
+            yield ORDER.index("AddForeignKey" if late else "CreateTable"), made
     yield from ((TABLE_GONE, dropped_table(op)) for op in dropped)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.autogenerate.rendering import Call, Proposal
 from migrator.autogenerate.types import compiled, ddl_compiler, default_text, type_text
-from phases.operations import AddForeignKey, Column, CreateTable, Todo
+from phases import names
+from phases.operations import AddForeignKey, Column, CreateTable, RunSQL, Todo
 from phases.sql import identifier
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def create_table(table: sa.Table, created: Sequence[sa.Table], default: str) -> 
         )
         return
     yield Proposal(operation(table, created, default))
-    yield from (Proposal(foreign_key(key, default)) for key in keys_of(table) if place(key, created) == "operation")
+    yield from (Proposal(late(key, default)) for key in keys_of(table) if place(key, created) == "operation")
 
 
 def operation(table: sa.Table, created: Sequence[sa.Table], default: str) -> CreateTable:
@@ -142,6 +143,18 @@ def is_created(constraint: Any) -> bool:
 def sentence(constraint: Any) -> str:
     """A constraint as it stands inside CREATE TABLE."""
     return " ".join(str(ddl_compiler().process(constraint)).split())
+
+
+def late(key: sa.ForeignKeyConstraint, default: str) -> AddForeignKey | RunSQL:
+    """A foreign key for which a table has to be created first; nobody has written to it yet."""
+    if not beyond_add_foreign_key(key):
+        return foreign_key(key, default)
+    table, text = qualified_name(key.table), sentence(key)
+    name = final_name(key) or names.composed(key.table.name, *(column.name for column in key.columns), "fkey")
+    said = text if final_name(key) else f"CONSTRAINT {identifier(name)} {text}"
+    return RunSQL(
+        expand=f"ALTER TABLE {table} ADD {said}", undo=f"ALTER TABLE {table} DROP CONSTRAINT {identifier(name)}"
+    )
 
 
 def foreign_key(key: sa.ForeignKeyConstraint, default: str) -> AddForeignKey:

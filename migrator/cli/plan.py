@@ -97,6 +97,8 @@ def lock_text(step: PlannedStep) -> str:
     match step.step:
         case Transaction() if step.step.locks:
             return "; ".join(f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks)
+        case Transaction(unread=True):
+            return "not known; read the statements in full: migrator plan --sql"
         case BuildIndex() | RemoveIndex():
             return f"SHARE UPDATE EXCLUSIVE on {step.step.table}, blocks other DDL"
         case Fill():

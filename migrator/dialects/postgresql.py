@@ -40,7 +40,8 @@ SINCE_17 = ("SET transaction_timeout = 0",)
 
 FACTS = """
 SELECT current_setting('server_version_num')::int, pg_is_in_recovery(),
-       current_setting('transaction_read_only') = 'on', current_user, current_database()
+       current_setting('transaction_read_only') = 'on', current_user, current_database(),
+       (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout')
 """
 
 OWNER = """
@@ -107,8 +108,28 @@ def statement_timeout(milliseconds: int) -> str:
     return f"SET LOCAL statement_timeout = {milliseconds}"
 
 
+def yielding(timeout_ms: int, deadlock_ms: int) -> int:
+    """A lock timeout under which it is never somebody else who is ended for a deadlock with us.
+
+    No order of locks is safe: a DELETE locks a referenced table before the referencing one, an INSERT
+    after it. But whoever waits for us begins after we have begun, and the server looks for a
+    deadlock `deadlock_timeout` later: by then we have let go. Half of it leaves time for the way to the server.
+    """
+    return max(1, min(timeout_ms, deadlock_ms // 2))
+
+
+def is_waited_for(lock: Lock) -> bool:
+    """Whether readers or writers wait for it."""
+    return bool(lock.by) or lock.mode is not LockMode.SHARE_UPDATE_EXCLUSIVE
+
+
 def lock_statements(
-    locks: Sequence[Lock], timeout_ms: int, clock: Callable[[], float] = time.monotonic
+    locks: Sequence[Lock],
+    timeout_ms: int,
+    deadlock_ms: int,
+    *,
+    unread: bool = False,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[str]:
     """Take locks: first the one that no reader or writer waits for, patiently, then the real ones, briefly.
 
@@ -118,18 +139,21 @@ def lock_statements(
     of them together have no longer than one may take.
 
     Args:
+        deadlock_ms: the server's `deadlock_timeout`.
+        unread: the statements behind the locks may take any others.
         clock: seconds, of any beginning; asked before each of the real locks.
     """
     yield lock_timeout(max(PATIENT_LOCK_TIMEOUT_MS, timeout_ms))
     for lock in locks:
         if not lock.by:
             yield f"LOCK TABLE ONLY {qualified(lock.table)} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE"
+    real = [lock for lock in locks if is_waited_for(lock)]
+    if unread or len(real) > 1:
+        timeout_ms = yielding(timeout_ms, deadlock_ms)
     begun = clock()
     left = timeout_ms
     yield lock_timeout(left)
-    for lock in locks:
-        if lock.mode is LockMode.SHARE_UPDATE_EXCLUSIVE and not lock.by:
-            continue
+    for lock in real:
         if left != (left := max(1, timeout_ms - int((clock() - begun) * 1000))):  # 0 would be for ever
             yield lock_timeout(left)
         yield lock.by or f"LOCK TABLE ONLY {qualified(lock.table)} IN {lock.mode} MODE"

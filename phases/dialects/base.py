@@ -85,6 +85,7 @@ class Dialect(Protocol):
         scans: bool = False,
         reprepares: bool = False,
         recreates: Sequence[str] = (),
+        unread: bool = False,
     ) -> Step:
         """Changes that become visible at once.
 
@@ -92,6 +93,7 @@ class Dialect(Protocol):
             reprepares: the type of a column changes under its name, which statements that
                 clients prepared before do not survive.
             recreates: what is dropped and created again, or replaced, for people to read.
+            unread: the statements are the user's own, and what they lock is not known.
         """
 
     def build_index(self, table: TableName, name: str, create: str, *, undo: bool = True) -> Step:
@@ -168,6 +170,13 @@ class Dialect(Protocol):
 
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
         """Question for functions whose text has the name of a table, but for known ones (`schema.name`)."""
+
+    def functions_naming_columns(self, table: TableName, columns: Sequence[str], known: Sequence[str]) -> str:
+        """Question for functions that name a column of a table, but for known ones (`schema.name`).
+
+        Their text has the name, and that of the table, or they are of a trigger of the table or take its rows;
+        or a trigger of the table gives them the name as an argument.
+        """
 
     def published(self, table: TableName) -> str:
         """Question for whoever is sent the changes of a table under its name."""

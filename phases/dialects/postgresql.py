@@ -103,15 +103,16 @@ class PostgreSQL(
         scans: bool = False,
         reprepares: bool = False,
         recreates: Sequence[str] = (),
+        unread: bool = False,
     ) -> Step:
-        statements = tuple(change.sql for change in changes)
         return Transaction(
             name=name,
-            statements=statements,
+            statements=tuple(change.sql for change in changes),
             locks=strongest(changes),
             scans=scans,
             reprepares=reprepares,
             recreates=tuple(recreates),
+            unread=unread,
             undo=tuple(undo),
             loses=loses,
         )

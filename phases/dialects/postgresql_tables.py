@@ -33,12 +33,41 @@ FUNCTIONS_NAMING = """
 SELECT DISTINCT n.nspname || '.' || p.proname
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migrator')
-  AND p.proname !~ {ours} AND p.prosrc {matches} {pattern}
+  AND p.proname !~ {ours} AND {named}
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
     WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   AND n.nspname || '.' || p.proname <> ALL (ARRAY[{known}]::text[])
 ORDER BY 1 LIMIT 5
 """
+
+FUNCTIONS_NAMING_COLUMNS = """
+WITH own AS (
+  SELECT t.tgfoid, ({given}) AS given FROM pg_catalog.pg_trigger t WHERE t.tgrelid = pg_catalog.to_regclass({table}))
+SELECT DISTINCT n.nspname || '.' || p.proname
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proname !~ {ours} AND n.nspname || '.' || p.proname <> ALL (ARRAY[{known}]::text[])
+  AND (p.oid IN (SELECT o.tgfoid FROM own o WHERE o.given)
+    OR ({columns}) AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'migrator')
+    AND (p.oid IN (SELECT o.tgfoid FROM own o) OR {tables} OR (
+      SELECT c.reltype FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass({table})
+    ) = ANY (p.proargtypes::oid[]))
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+      WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'))
+ORDER BY 1 LIMIT 5
+"""
+
+GIVEN = """position(pg_catalog.convert_to({name}, pg_catalog.getdatabaseencoding()) || '\\x00'::bytea
+  IN '\\x00'::bytea || t.tgargs) > 0"""
+
+
+def names_it(name: str) -> str:
+    """Condition on the text of a function `p`: it has a name as a word of its own.
+
+    In capitals, too, where the name is one that need not be quoted.
+    """
+    escaped = re.sub(r"([^\w])", r"\\\1", name)
+    pattern = rf"(^|[^[:alnum:]_$]){escaped}($|[^[:alnum:]_$])"
+    return f"p.prosrc {'~*' if name == name.lower() else '~'} {literal(pattern)}"
 
 
 class PostgreSQLTables:
@@ -151,13 +180,19 @@ class PostgreSQLTables:
         return Transaction(name=name, statements=(f"DROP INDEX {qualified(index)}",), locks=locks)
 
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
-        # As a word of its own; in capitals, too, where the name is one that need not be quoted.
-        name = re.sub(r"([^\w])", r"\\\1", table.name)
-        pattern = rf"(^|[^[:alnum:]_$]){name}($|[^[:alnum:]_$])"
         return FUNCTIONS_NAMING.format(
             ours=literal(f"^{PREFIX}"),
-            matches="~*" if table.name == table.name.lower() else "~",
-            pattern=literal(pattern),
+            named=names_it(table.name),
+            known=", ".join(literal(function) for function in known),
+        )
+
+    def functions_naming_columns(self, table: TableName, columns: Sequence[str], known: Sequence[str]) -> str:
+        return FUNCTIONS_NAMING_COLUMNS.format(
+            ours=literal(f"^{PREFIX}"),
+            table=literal(qualified(table)),
+            tables=names_it(table.name),
+            columns=" OR ".join(map(names_it, columns)),
+            given=" OR ".join(GIVEN.format(name=literal(column)) for column in columns),
             known=", ".join(literal(function) for function in known),
         )
 

@@ -173,6 +173,18 @@ def mentions(table: TableName, known: Sequence[str], dialect: Dialect, remedy: s
     )
 
 
+def column_mentions(
+    table: TableName, columns: Sequence[str], known: Sequence[str], dialect: Dialect, remedy: str
+) -> Precheck:
+    """Ask for functions that name columns of a table: they fail, or mean something else, once the name is gone."""
+    named = " or ".join(f'"{column}"' for column in columns)
+    return Precheck(
+        dialect.functions_naming_columns(table, columns, known),
+        f'functions name {named} of "{table}"',
+        f'{remedy}, and say so: functions=["schema.function", …]',
+    )
+
+
 def check_ordinary(table: Table, what: str) -> None:
     """Refuse tables whose rows live somewhere else."""
     if table.kind == RENAMED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
@@ -18,6 +19,8 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_trigger_order,
+    column_mentions,
+    one_or_many,
     without_undo,
 )
 from phases.operations.dependents import Dependents
@@ -54,6 +57,7 @@ class ChangeType(Operation):
         lossy: True accepts values that do not come back the same from `down(up(value))`.
         schema: schema of the table; the connection's default where not given.
         null_on_insert: as for RenameColumn.
+        functions: with `to`, as for RenameColumn.
     """
 
     table: str
@@ -65,6 +69,10 @@ class ChangeType(Operation):
     lossy: bool = False
     schema: str | None = None
     null_on_insert: str | None = None
+    functions: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "functions", one_or_many(self.functions))
 
     def describe(self) -> str:
         named = f" as {self.to}" if self.to else ""
@@ -182,11 +190,14 @@ class ChangeType(Operation):
         table = catalog.table(self.table, self.schema)
         if self._in_one_go(table, dialect):
             return ()
+        remedy = "give them the other name after migrate"
+        named = column_mentions(table.name, (self.column,), self.functions, dialect, remedy)
+        mentioned = (named,) if self.to is not None else ()
         link = self._replacement(catalog, dialect).link()
         if link.exact:
-            return ()
+            return mentioned
         asked = (lost_values(table, link), *(() if self.lossy else (lossy_pairs(table, link, dialect),)))
-        return (null_is_given(link, dialect), *asked)
+        return (*mentioned, null_is_given(link, dialect), *asked)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from phases import catalog as facts
+from phases import names
 from phases.catalog import Catalog, Constraint, ConstraintKind
 from phases.dialects.base import Dialect
 from phases.errors import Refused
@@ -90,6 +91,11 @@ class CreateTable(Operation):
         check_table_free(catalog, name)
         if not self.columns:
             raise Refused(f'table "{name}" would have no columns')
+        for constraint in self.constraints:
+            try:
+                dialect.expressions.key(constraint)
+            except ValueError as problem:
+                raise Refused(f"{constraint!r} is no constraint of a table: {problem}") from None
         seen: set[str] = set()
         for column in self.columns:
             check_name(column.name, dialect, "column")
@@ -153,10 +159,30 @@ class CreateTable(Operation):
         return (dialect.together(f"create table {self.table}", changes, undo=(undo,), loses=loses),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
-        name = catalog.name(self.table, self.schema)
+        name, keys = catalog.name(self.table, self.schema), self._keys(dialect)
         columns = tuple(self._facts(column, dialect) for column in self.columns)
-        key = (Constraint(f"{self.table}_pkey", ConstraintKind.PRIMARY, "", self._key()),)
-        return catalog.with_table(facts.Table(name, columns=columns, constraints=key if self._key() else ()))
+        indexes = tuple(self._index(name, key, dialect) for key in keys)
+        return catalog.with_table(facts.Table(name, columns=columns, constraints=keys, indexes=indexes))
+
+    def _keys(self, dialect: Dialect) -> tuple[Constraint, ...]:
+        """What foreign keys may reference, under the names that the server gives where there are none."""
+        given = [("", True, self._key())] if self._key() else []
+        given += [("", False, (column.name,)) for column in self.columns if column.unique]
+        given += [key for key in map(dialect.expressions.key, self.constraints) if key is not None]
+        found = []
+        for own, primary, columns in given:
+            kind = ConstraintKind.PRIMARY if primary else ConstraintKind.UNIQUE
+            words = (self.table, "pkey") if primary else (self.table, *columns, "key")
+            text = f"{'PRIMARY KEY' if primary else 'UNIQUE'} ({listed(columns)})"
+            found.append(Constraint(own or names.composed(*words), kind, text, columns))
+        return tuple(found)
+
+    @staticmethod
+    def _index(table: TableName, key: Constraint, dialect: Dialect) -> facts.Index:
+        text = dialect.index_statement(table, key.name, key.columns, unique=True, where=None, using="btree", include=())
+        return facts.Index(
+            table.schema, key.name, text, key.columns, unique=True, constraint=key.name, plain_key=key.columns
+        )
 
     def inverse(self) -> tuple[Operation, ...]:
         name = identifier(self.table) if self.schema is None else qualified(TableName(self.schema, self.table))

@@ -136,7 +136,7 @@ class RunSQL(Operation):
     def _steps(self, phase: Phase, undo: str, dialect: Dialect) -> Steps:
         def step(name: str, script: str, undo_steps: Steps = ()) -> Steps:
             changes = [Change(sql) for sql in self._split(script, dialect, name)]
-            return (dialect.together(name, changes, undo=undo_steps),) if changes else ()
+            return (dialect.together(name, changes, undo=undo_steps, unread=True),) if changes else ()
 
         back = step(f"take back SQL of {phase}", undo)
         script = self._scripts()[phase]

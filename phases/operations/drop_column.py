@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog, Table
@@ -11,6 +12,7 @@ from phases.errors import Refused
 from phases.model import Step
 from phases.operations.base import (
     Operation,
+    Precheck,
     Steps,
     Touch,
     check_expression,
@@ -18,6 +20,8 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_trigger_order,
+    column_mentions,
+    one_or_many,
     reads,
 )
 from phases.operations.leaving import Leaving, fills_itself
@@ -39,12 +43,18 @@ class DropColumn(Operation):
             a default; `"NULL"` says that old readers can bear NULL. They find NULL, too, where it
             fails or has no value.
         schema: schema of the table; the connection's default where not given.
+        functions: functions that name the column, as `"schema.function"`: you see to it that
+            they can do without it before the contract.
     """
 
     table: str
     column: str
     fill: str | None = None
     schema: str | None = None
+    functions: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "functions", one_or_many(self.functions))
 
     def describe(self) -> str:
         return f"drop column {self.table}.{self.column}"
@@ -70,6 +80,10 @@ class DropColumn(Operation):
             check_expression(self._fill, table, dialect, "fill")
             check_not_written(table, sorted(dialect.expressions.columns(self._fill)), "fill reads")
             check_trigger_order(table)
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        name, remedy = catalog.name(self.table, self.schema), "make them do without it before the contract"
+        return (column_mentions(name, (self.column,), self.functions, dialect, remedy),)
 
     @property
     def _filled(self) -> bool:

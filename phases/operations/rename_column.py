@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog
@@ -9,12 +10,15 @@ from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.operations.base import (
     Operation,
+    Precheck,
     Steps,
     Touch,
     check_new_column,
     check_not_written,
     check_ordinary,
     check_trigger_order,
+    column_mentions,
+    one_or_many,
 )
 from phases.operations.dependents import Dependents
 from phases.operations.replacing import Replacement, bare
@@ -39,6 +43,9 @@ class RenameColumn(Operation):
         null_on_insert: `"default"` for a nullable column whose default differs
             from call to call: an INSERT that gives NULL for the new name then
             gets the default, because it cannot be told from one that gives nothing.
+        functions: functions that name the column, as `"schema.function"`: you give them the
+            other name between migrate and contract. Until then a trigger before a row finds
+            what a statement writes under the name that the statement has.
     """
 
     table: str
@@ -46,6 +53,10 @@ class RenameColumn(Operation):
     new: str
     schema: str | None = None
     null_on_insert: str | None = None
+    functions: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "functions", one_or_many(self.functions))
 
     def describe(self) -> str:
         return f"rename column {self.table}.{self.old} to {self.new}"
@@ -77,6 +88,10 @@ class RenameColumn(Operation):
         replacement.dependents.validate("renaming")
         replacement.validate(self.null_on_insert)
         check_trigger_order(table)
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        name, remedy = catalog.name(self.table, self.schema), "give them the other name after migrate"
+        return (column_mentions(name, (self.old,), self.functions, dialect, remedy),)
 
     def _replacement(self, catalog: Catalog, dialect: Dialect) -> Replacement:
         table = catalog.table(self.table, self.schema)

@@ -22,6 +22,7 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_table_free,
+    column_mentions,
     one_or_many,
     without_undo,
 )
@@ -49,6 +50,7 @@ class SplitTable(Operation):
         optional: True says that old readers can bear NULL in columns that are NOT NULL, in rows
             that the new version inserts before, or without, their row in the second table.
         schema: schema of both tables; the connection's default where not given.
+        functions: functions that name a column that moves, as for RenameColumn.
     """
 
     table: str
@@ -57,9 +59,10 @@ class SplitTable(Operation):
     key: Sequence[str] | None = None
     optional: bool = False
     schema: str | None = None
+    functions: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name in ("columns", "key"):
+        for name in ("columns", "key", "functions"):
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, one_or_many(given))
@@ -177,11 +180,13 @@ class SplitTable(Operation):
             for constraint in self._moving(table)
             if constraint.kind is ConstraintKind.CHECK
         ]
+        remedy = "make them find the values in the second table after migrate"
+        mentioned = column_mentions(table.name, tuple(self.columns), self.functions, dialect, remedy)
         if not asked:
-            return ()
+            return (mentioned,)
         problem = f'CHECK constraints of "{table.name}" refuse rows without a value in the columns that move'
         remedy = "replace them in an earlier revision by some that allow NULL in all of them"
-        return (Precheck(" UNION ALL ".join(asked), problem, remedy),)
+        return mentioned, Precheck(" UNION ALL ".join(asked), problem, remedy)
 
     def _moving(self, table: Table) -> list[Constraint]:
         going = set(self.columns)

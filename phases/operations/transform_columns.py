@@ -22,6 +22,7 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
     check_trigger_order,
+    column_mentions,
     one_or_many,
     without_undo,
 )
@@ -48,6 +49,7 @@ class TransformColumns(Operation):
         down: for each old column an SQL expression over the new ones.
         lossy: True accepts rows that do not come back the same from `down(up(row))`.
         schema: schema of the table; the connection's default where not given.
+        functions: functions that name an old column, as for RenameColumn.
     """
 
     table: str
@@ -57,9 +59,11 @@ class TransformColumns(Operation):
     down: Mapping[str, str] = field(hash=False)
     lossy: bool = False
     schema: str | None = None
+    functions: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "old", one_or_many(self.old))
+        object.__setattr__(self, "functions", one_or_many(self.functions))
         object.__setattr__(self, "new", (self.new,) if isinstance(self.new, Column) else tuple(self.new))
 
     def describe(self) -> str:
@@ -156,7 +160,9 @@ class TransformColumns(Operation):
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
         link = self._link(table, dialect)
-        asked = (null_is_given(link, dialect), lost_values(table, link))
+        remedy = "give them the other names after migrate"
+        mentioned = column_mentions(table.name, self.old, self.functions, dialect, remedy)
+        asked = (mentioned, null_is_given(link, dialect), lost_values(table, link))
         return asked if self.lossy else (*asked, lossy_pairs(table, link, dialect))
 
     @property

@@ -304,6 +304,13 @@ CASES = {
         Shape({"what": text}, table="visits"),
         Shape({"what": text}, table="visits"),
     ),
+    "attach partition": Case(
+        """AttachPartition("calls", "calls_rest", start="''", end="'zzz'")""",
+        Shape({"what": text}, table="calls_rest"),
+        Shape({"what": text}, table="calls"),
+        "SELECT (SELECT count(*) FROM calls_rest) - (SELECT count(*) FROM calls WHERE email < 'zzz')",
+        "ALTER TABLE calls DETACH PARTITION calls_rest",
+    ),
     "detach partition": Case(
         'DetachPartition("calls", "calls_old")',
         Shape({"what": text}, table="calls"),

@@ -182,3 +182,39 @@ def test_what_cannot_follow_is_refused_by_name(tables, operation, reason, databa
     given(database, project, f"{SEEN}; {tables}", operation)
     with pytest.raises(PlanRefused, match=reason):
         project.plan("head")
+
+
+NAMING = (
+    "CREATE FUNCTION cleaned() RETURNS trigger LANGUAGE plpgsql AS"
+    " 'BEGIN NEW.org_id := abs(NEW.org_id); RETURN NEW; END'",
+    "CREATE TRIGGER cleaned BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION cleaned()",
+    "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+    "CREATE TRIGGER noted BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION noted('id', 'org_id')",
+    "CREATE FUNCTION most() RETURNS int LANGUAGE sql AS 'SELECT max(u.ORG_ID) FROM Users u'",
+    "CREATE FUNCTION org_of(users) RETURNS int LANGUAGE sql AS 'SELECT $1.org_id'",
+    "CREATE FUNCTION elsewhere() RETURNS text LANGUAGE sql AS 'SELECT $$org_id, users_of$$'",
+    "CREATE FUNCTION about() RETURNS text LANGUAGE sql AS 'SELECT $$users, their_org_id$$'",
+)
+GOING = (
+    RENAME,
+    'DropColumn("users", "org_id")',
+    'ChangeType("users", "org_id", "bigint", to="organisation")',
+    'TransformColumns("users", "org_id", Column("organisation", "int"), up={"organisation": "org_id + 1"},'
+    ' down={"org_id": "organisation - 1"})',
+    'SplitTable("users", "org_id", to="members")',
+)
+
+
+@pytest.mark.parametrize("operation", GOING, ids=lambda operation: operation.partition("(")[0])
+def test_functions_that_name_a_column_that_goes_have_to_be_seen_to(operation, database, project):
+    given(database, project, "; ".join((USERS, *NAMING)), operation)
+    before = database.dump()
+    with pytest.raises(PlanRefused) as refused:
+        project.apply()
+    assert refused.value.message.endswith("(for example public.cleaned; public.most; public.noted; public.org_of)")
+    assert 'functions=["schema.function", …]' in refused.value.next_step
+    assert database.dump() == before
+    seen_to = 'functions=["public.cleaned", "public.most", "public.noted", "public.org_of"])'
+    project.last = None
+    project.revision("change", operation[:-1] + ", " + seen_to)
+    project.apply("expand")

@@ -113,6 +113,19 @@ def test_copy_index_keeps_everything_but_names(definition):
     assert "old" not in copy
 
 
+@pytest.mark.parametrize(
+    ("constraint", "key"),
+    [
+        ('CONSTRAINT "The Key" PRIMARY KEY (id, "B")', ("The Key", True, ("id", "B"))),
+        ("UNIQUE (a) DEFERRABLE", ("", False, ("a",))),
+        ("FOREIGN KEY (a) REFERENCES t (id)", None),
+        ("LIKE other INCLUDING ALL", None),
+    ],
+)
+def test_keys_of_create_table(constraint, key):
+    assert READER.key(constraint) == key
+
+
 def test_split_leaves_semicolons_in_texts_and_functions_alone():
     script = "SELECT ';'; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT 1; $$;\n-- end;\n"
     first, second = READER.split(script)

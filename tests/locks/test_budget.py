@@ -12,7 +12,7 @@ def test_33_all_locks_of_a_transaction_share_one_timeout():
     modes = [LockMode.ACCESS_EXCLUSIVE, LockMode.SHARE_UPDATE_EXCLUSIVE, *[LockMode.SHARE_ROW_EXCLUSIVE] * 2]
     now = iter([10.0, 10.0, 10.3, 10.9])
     locks = [Lock(table, mode) for table, mode in zip(tables, modes, strict=True)]
-    sent = list(lock_statements(locks, 500, lambda: next(now)))
+    sent = list(lock_statements(locks, 500, 1000, clock=lambda: next(now)))
     exclusive = [statement for statement in sent if "SHARE UPDATE EXCLUSIVE" not in statement]
     assert exclusive == [
         "SET LOCAL lock_timeout = 3000",

@@ -129,6 +129,30 @@ def test_gives_up_with_exit_4_on_a_row_that_is_never_let_go(prepared, project):
     assert project.cli("apply", "--yes").returncode == 0
 
 
+def test_33_whoever_locks_several_tables_gives_way_before_the_server_ends_somebody_for_a_deadlock(database, project):
+    database.run(
+        *TABLE,
+        "CREATE TABLE orders (id int, user_id int)",
+        "CREATE TABLE waits (what text, longest int)",
+        "CREATE FUNCTION note() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO waits"
+        " SELECT tg_tag, setting::int FROM pg_settings WHERE name = 'lock_timeout'; END$$",
+        "CREATE EVENT TRIGGER note ON ddl_command_start EXECUTE FUNCTION note()",
+        f'ALTER DATABASE "{database.name}" SET deadlock_timeout = 3000',
+    )
+    project.url = database.url
+    project.revision(
+        "change",
+        'AddColumn("users", "age", "int"), AddForeignKey("orders", "user_id", "users", "id"),'
+        ' RunSQL(expand="CREATE VIEW old AS SELECT id FROM users", undo="DROP VIEW old")',
+    )
+    done = project.cli("apply", "--yes", "--phase", "expand", "--lock-timeout", "5s")
+    assert done.returncode == 0, done.stderr
+    column, key, own = database.rows("SELECT longest FROM waits WHERE what IN ('ALTER TABLE', 'CREATE VIEW')")
+    assert column == (5000,)
+    assert 0 < key[0] <= 1500
+    assert own == (1500,)
+
+
 def test_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
     with prepared.connect() as holder:
         holder.execute("BEGIN")

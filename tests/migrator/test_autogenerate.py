@@ -481,3 +481,25 @@ def test_defaults_are_compared_without_side_effects(shop, any_database) -> None:
     found = shop.json("check")
     assert [item["code"] for item in found["operations"]] == ["""SetDefault("users", "data", "'{ }'")"""]
     assert any_database.rows("SELECT last_value FROM numbers") == [(50,)]
+
+
+CYCLE = (
+    'sa.Table("teams", metadata, sa.Column("id", sa.Integer), sa.Column("lead_id", sa.ForeignKey("members.id")),'
+    ' sa.PrimaryKeyConstraint("id", name="teams_key"))\n'
+    'sa.Table("members", metadata, sa.Column("id", sa.BigInteger), sa.Column("team_id", sa.ForeignKey("teams.id"{})),'
+    ' sa.PrimaryKeyConstraint("id", name="members_key"))\n'
+)
+
+
+@pytest.mark.parametrize(("options", "last"), [("", "AddForeignKey"), (', initially="DEFERRED"', "RunSQL")])
+def test_of_tables_that_reference_each_other_one_reference_comes_last(options, last, shop, any_database) -> None:
+    models(shop, users(NAME, EMAIL), CYCLE.format(options))
+    path, text = generate(shop)
+    formatted(path)
+    assert re.findall(r"^    (\w+)\(", text, re.M) == ["CreateTable", "CreateTable", last]
+    finish(shop)
+    found = (
+        "SELECT conrelid::regclass::text, condeferred FROM pg_constraint"
+        " WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY 1"
+    )
+    assert any_database.rows(found) == [("members", bool(options)), ("teams", False)]

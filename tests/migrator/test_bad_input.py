@@ -54,6 +54,10 @@ REFUSED = {
     "name is taken": ('RenameColumn("users", "age", "email")', 'already has a column "email"'),
     "column is there already": ('AddColumn("users", "age", "int")', 'already has a column "age"'),
     "table is there already": ('CreateTable("users", Column("id", "int", primary_key=True))', "already exists"),
+    "constraint that is no SQL": (
+        'CreateTable("teams", Column("id", "int"), constraints=["PRIMARY KEY id"])',
+        "'PRIMARY KEY id' is no constraint of a table: syntax error",
+    ),
     "missing fill": ('AddColumn("users", "size", "int", nullable=False)', 'fill="'),
     "fill that gives NULL": ('AddColumn("users", "size", "int", nullable=False, fill="age")', "coalesce(age"),
     "fill that is no expression": ('AddColumn("users", "size", "int", fill="1; DROP TABLE users")', "not an SQL expr"),

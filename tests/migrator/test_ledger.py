@@ -39,7 +39,7 @@ def test_events_tell_the_story_and_outlive_an_abort(shop, database):
     shop.apply("expand")
     shop.abort("change")
     kinds = [kind for (kind,) in database.rows("SELECT kind FROM migrator.events ORDER BY id")]
-    assert kinds == ["begun", "expanded", "aborting", "aborted"]
+    assert kinds == ["server", "begun", "expanded", "aborting", "aborted"]
     assert database.rows("SELECT count(*) FROM migrator.revisions") == [(0,)]
 
 

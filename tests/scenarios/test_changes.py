@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import psycopg
 import pytest
 
 from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
-from migrator.errors import PlanRefused, StepFailed, UsageError, VerificationFailed
+from migrator.errors import ConnectionFailed, PlanRefused, StepFailed, UsageError, VerificationFailed
 from tests.crash.test_kill import start, wait_for
 from tests.plugins.servers import missing, versions
 
@@ -204,12 +206,15 @@ def test_51_a_trigger_that_somebody_switched_off_is_noticed_before_the_contract(
         shop.apply("contract", "change")
 
 
+CUT = """
+CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN IF NEW.id = {} THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END';
+CREATE TRIGGER a_cut BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION cut()
+"""
+
+
 def test_52_a_run_that_loses_its_connection_is_finished_by_the_next(shop, database):
-    database.run(
-        "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN"
-        " IF NEW.id = 40 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF; RETURN NEW; END'",
-        "CREATE TRIGGER a_cut BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION cut()",
-    )
+    database.run(CUT.format(40))
     shop.revision("change", RENAME)
     done = shop.cli("apply", "--yes")
     assert done.returncode == 1
@@ -217,6 +222,29 @@ def test_52_a_run_that_loses_its_connection_is_finished_by_the_next(shop, databa
     database.run("DROP TRIGGER a_cut ON users")
     shop.apply()
     assert database.rows("SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name") == [(0,)]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["after a failover", "on another server"])
+def test_52_a_backfill_trusts_its_cursor_only_where_the_rows_are_where_they_were(again, shop, database):
+    if database.version < (14, 0) and not again:
+        pytest.skip("before PostgreSQL 14 a walk begins again until nothing is left")
+    database.run(CUT.format(7))
+    shop.revision("change", RENAME)
+    with pytest.raises(ConnectionFailed):
+        shop.apply()
+    (kept,) = [event.detail for event in api.status(shop.settings, events=99).events if event.kind == "server"]
+    other = {"system": "1"} if again else {"timeline": kept["timeline"] - 1}
+    with database.connect(options="-c session_replication_role=replica") as connection:
+        connection.execute("DROP TRIGGER a_cut ON users")
+        connection.execute("UPDATE users SET name = NULL WHERE id = 20 AND name = full_name")  # the walk was there
+        found = json.dumps({**kept, **other})
+        connection.execute("INSERT INTO migrator.events (kind, actor, detail) VALUES ('server', 'test', %s)", [found])
+    if again:
+        shop.apply()
+        assert shop.states() == {"change": "migrated"}
+    else:
+        with pytest.raises(VerificationFailed, match="20"):
+            shop.apply()
 
 
 FILLS = {

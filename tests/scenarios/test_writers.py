@@ -16,8 +16,8 @@ TABLES = (
     "CREATE TABLE counts (id int PRIMARY KEY, n int NOT NULL)",
 )
 OPERATIONS = (
-    'RenameColumn("users", "full_name", "name"), TransformColumns("counts", "n", Column("m", "int", nullable=False),'
-    ' up={"m": "n + 1"}, down={"n": "m - 1"})'
+    'RenameColumn("users", "full_name", "name", functions="public.called"),'
+    ' TransformColumns("counts", "n", Column("m", "int", nullable=False), up={"m": "n + 1"}, down={"n": "m - 1"})'
 )
 
 

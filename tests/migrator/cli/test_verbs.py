@@ -44,6 +44,14 @@ def test_plan_as_sql_and_json(shop):
     assert {"phase", "name", "state", "lock", "statements", "undo"} <= set(step)
 
 
+def test_plan_does_not_claim_to_know_what_statements_of_the_users_lock(shop):
+    shop.revision("own", 'RunSQL(expand="LOCK users", undo="LOCK users", contract="LOCK users", restore="")')
+    unknown = "lock: not known; read the statements in full: migrator plan --sql"
+    assert ok(shop, "plan", "--to", "own").count(unknown) == 2
+    locks = [step["lock"] for step in shop.json("plan")["revisions"][-1]["steps"]]
+    assert [lock.partition(";")[0] for lock in locks] == ["not known", "not known"]
+
+
 def test_plan_exit_code_says_whether_changes_are_pending(shop):
     assert shop.cli("plan", "--detailed-exitcode").returncode == 3
     assert shop.cli("status", "--check").returncode == 3
