@@ -29,6 +29,8 @@ SESSION = (
     # … and what we send must mean the same whatever the role's settings are.
     "SET standard_conforming_strings = on",
     "SET row_security = off",
+    # To compile a query of the catalog takes ten times as long as to run it: 1.1 s, on PostgreSQL 15.
+    "SET jit = off",
 )
 
 SINCE_14 = (
