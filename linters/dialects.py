@@ -35,7 +35,7 @@ def postgresql() -> Dialect:
     from linters.postgresql.costs import cost_of
     from linters.postgresql.reading import read
 
-    return Dialect("postgresql", Source.statements, read, cost_of, (12, 18))
+    return Dialect("postgresql", lambda source: source.statements(), read, cost_of, (12, 18))
 
 
 DIALECTS: dict[str, Callable[[], Dialect]] = {"postgresql": postgresql}

@@ -105,7 +105,8 @@ class RunSQL(Operation):
     def describe(self) -> str:
         return f"run SQL: {opening(self.expand_sql or self.migrate_sql or self.contract_sql)}"
 
-    def _scripts(self) -> dict[Phase, str]:
+    def scripts(self) -> dict[Phase, str]:
+        """SQL by phase, empty where there is none."""
         return {
             Phase.EXPAND: self.expand_sql,
             Phase.MIGRATE: self.migrate_sql,
@@ -113,14 +114,14 @@ class RunSQL(Operation):
         }
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
-        if not any(self._scripts().values()):
+        if not any(self.scripts().values()):
             raise Refused("RunSQL has no statements", remedy='RunSQL(expand="…", undo="…")')
         if (self.expand_sql or self.migrate_sql) and self.undo is None:
             raise Refused("RunSQL does not say how it is taken back", remedy='add undo="…", or undo="" if nothing is')
         if self.contract_sql and self.restore is None:
             raise Refused("RunSQL does not say how its contract is taken back", remedy='add restore="…", or restore=""')
         for phase, script in (
-            *self._scripts().items(),
+            *self.scripts().items(),
             ("undo", self.undo or ""),
             ("restore", self.restore or ""),
         ):
@@ -139,7 +140,7 @@ class RunSQL(Operation):
             return (dialect.together(name, changes, undo=undo_steps),) if changes else ()
 
         back = step(f"take back SQL of {phase}", undo)
-        script = self._scripts()[phase]
+        script = self.scripts()[phase]
         return step(f"run SQL of {phase}: {opening(script)}", script, back)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
