@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from phases.catalog import Catalog
@@ -80,6 +80,8 @@ class RunSQL(Operation):
         expand, migrate, contract: SQL of the phase; several statements are separated by `;`.
         undo: SQL that takes expand and migrate back, for `abort`; `""` says there is nothing to take back.
         restore: SQL that takes the contract back; `""` says there is nothing to take back.
+        accept: rules of the linter whose findings in this SQL do no harm here; else an error is refused.
+        reason: why they do no harm; required with `accept`, and shown in the plan.
     """
 
     expand_sql: str = ""
@@ -87,6 +89,8 @@ class RunSQL(Operation):
     contract_sql: str = ""
     undo: str | None = None
     restore: str | None = None
+    accept: tuple[str, ...] = ()
+    reason: str = ""
 
     def __init__(
         self,
@@ -96,9 +100,12 @@ class RunSQL(Operation):
         contract: str = "",
         undo: str | None = None,
         restore: str | None = None,
+        accept: str | Sequence[str] = (),
+        reason: str = "",
     ) -> None:
-        values = (expand, migrate, contract, undo, restore)
-        fields = ("expand_sql", "migrate_sql", "contract_sql", "undo", "restore")
+        accepted = (accept,) if isinstance(accept, str) else tuple(accept)
+        values = (expand, migrate, contract, undo, restore, accepted, reason)
+        fields = ("expand_sql", "migrate_sql", "contract_sql", "undo", "restore", "accept", "reason")
         for name, value in zip(fields, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -120,6 +127,8 @@ class RunSQL(Operation):
             raise Refused("RunSQL does not say how it is taken back", remedy='add undo="…", or undo="" if nothing is')
         if self.contract_sql and self.restore is None:
             raise Refused("RunSQL does not say how its contract is taken back", remedy='add restore="…", or restore=""')
+        if self.accept and not self.reason.strip():
+            raise Refused("RunSQL accepts what the linter finds without a reason", remedy='add reason="…"')
         for phase, script in (
             *self.scripts().items(),
             ("undo", self.undo or ""),
