@@ -342,7 +342,26 @@ def engine_for(recorder: Recorder, known: Known, name: str, version: Sequence[in
         made[0] += 1
         return Connection(recorder, borders=made[0] == 1)
 
-    return Made(NullPool(connect), dialect, make_url(f"{name}://offline"))
+    engine = Made(NullPool(connect), dialect, make_url(f"{name}://offline"))
+    engine._connection_cls = lenient_connection()
+    return engine
+
+
+@cache
+def lenient_connection() -> type[Any]:
+    """A connection that takes text for a statement, as SQLAlchemy 1 did."""
+    from sqlalchemy import Connection as Parent
+
+    class Lenient(Parent):
+        def execute(self, statement: Any, *given: Any, **named: Any) -> Any:
+            if isinstance(statement, str):
+                return self.exec_driver_sql(statement, *given[:1])
+            return super().execute(statement, *given, **named)
+
+        def scalar(self, statement: Any, *given: Any, **named: Any) -> Any:
+            return self.execute(statement, *given, **named).scalar()
+
+    return Lenient
 
 
 class Failure(Exception):

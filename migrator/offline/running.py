@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import inspect
 import io
 import logging
 import sys
@@ -76,8 +77,8 @@ def once(path: Path, text: str, code: Any, target: Target, *, present: bool) -> 
         try:
             with alembic(recorder, target) as connection:
                 exec(code, names)  # a revision is a program; it is run as Alembic would run it
-                if "migration" not in names and callable(names.get("upgrade")):
-                    upgrade(names["upgrade"], connection, recorder)
+                for function in upgrades(names) if "migration" not in names else ():
+                    upgrade(function, connection, recorder)
         except Endless as problem:
             last = recorder.items[-1]
             recorder.problem(str(problem), (last.line, last.column))
@@ -86,13 +87,33 @@ def once(path: Path, text: str, code: Any, target: Target, *, present: bool) -> 
     return recorder, Ran(recorder.items, names)
 
 
+def upgrades(names: dict[str, Any]) -> list[Any]:
+    """What Alembic would call: `upgrade`, or that of each database in the template for several."""
+    function = names.get("upgrade")
+    if "engine_name" in names_of_parameters(function):
+        return [names[name] for name in sorted(names) if name.startswith("upgrade_") and callable(names[name])]
+    return [function] if callable(function) else []
+
+
+def names_of_parameters(function: Any) -> list[str]:
+    """Parameters that have to be given."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [item.name for item in found if item.default is item.empty and item.kind is item.POSITIONAL_OR_KEYWORD]
+
+
 def upgrade(function: Any, connection: Any, recorder: Recorder) -> None:
-    """Run `upgrade()` in a transaction of its own."""
+    """Run `upgrade()` in a transaction of its own; what an `env.py` hands to it is not known, but for `op`."""
+    from alembic import op
+
+    given = {name: op if name == "op" else stand_in(name, recorder)() for name in names_of_parameters(function)}
     line = getattr(getattr(function, "__code__", None), "co_firstlineno", 1)
     with recorder.standing_at((line, 1)):
         connection.connection.dbapi_connection.begin()
     try:
-        function()
+        function(**given)
     except (Exception, SystemExit):
         recorder.failed()
     with recorder.standing_at((line, 1)):

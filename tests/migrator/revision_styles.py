@@ -216,6 +216,11 @@ op.create_table("t", sa.Column("a", postgresql.ARRAY(sa.String())),
         'op.get_bind().exec_driver_sql("VACUUM t")',
         ("DELETE FROM t WHERE a = 5", "VACUUM t"),
     ),
+    "text for a statement, as before SQLAlchemy 2": (
+        "op.get_bind().execute(\"UPDATE t SET a = %s WHERE b LIKE 'x%%'\", (3,))\n"
+        'op.get_bind().execute("DROP TABLE u")',
+        ("SET a = 3 WHERE b LIKE 'x%'", "DROP TABLE u"),
+    ),
     "batches until nothing is left": (
         """
 while True:

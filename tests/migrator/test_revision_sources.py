@@ -138,6 +138,13 @@ upgrade, downgrade = migration.upgrade, migration.downgrade
     assert [(f.rule, f.line) for f in findings(path)] == [("drop-table", 9)]
 
 
+def test_each_database_of_the_template_for_several_is_run(tmp_path):
+    path = write(tmp_path, "pass")
+    both = 'def upgrade_a():\n    op.drop_table("a")\n\n\ndef upgrade_b():\n    op.drop_table("b")\n'
+    path.write_text(path.read_text().replace("def upgrade():", f"{both}\n\ndef upgrade(engine_name):"))
+    assert [f.statement for f in findings(path) if f.rule == "drop-table"] == ["DROP TABLE a", "DROP TABLE b"]
+
+
 def test_rendering_leaves_nothing_behind(tmp_path):
     from alembic import op
 
