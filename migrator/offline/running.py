@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from linters.collected import Item
@@ -72,8 +73,10 @@ def run(path: Path, target: Target) -> Ran:
 
 def once(path: Path, text: str, code: Any, target: Target, *, present: bool) -> tuple[Recorder, Ran]:
     recorder = Recorder(path, text.splitlines(), present)
-    names = surroundings(path, recorder)
-    with alone(target.search):
+    module = ModuleType(f"migrator_revision_{path.stem}")
+    vars(module).update(surroundings(path, recorder))
+    names = vars(module)
+    with alone(target.search, module):
         try:
             with alembic(recorder, target) as connection:
                 exec(code, names)  # a revision is a program; it is run as Alembic would run it
@@ -132,7 +135,6 @@ def surroundings(path: Path, recorder: Recorder) -> dict[str, Any]:
         return stand_in(name, recorder)()
 
     return {
-        "__name__": path.stem,
         "__file__": str(path),
         "__builtins__": {**vars(builtins), "__import__": importer(recorder)},
         guarding.FAILED: recorder.failed,
@@ -189,11 +191,17 @@ def remembering(recorder: Recorder) -> Any:
 
 
 @contextlib.contextmanager
-def alone(search: Sequence[str]) -> Iterator[None]:
-    """Keep what foreign code prints, logs and warns of to itself, and `sys.path` as it is."""
+def alone(search: Sequence[str], module: ModuleType) -> Iterator[None]:
+    """Keep what foreign code prints, logs and warns of to itself, and `sys.path` as it is.
+
+    Args:
+        search: folders to import from besides.
+        module: can be imported meanwhile; classes ask for the module they are made in.
+    """
     path, level = list(sys.path), logging.root.manager.disable
     sys.path += [folder for folder in search if folder not in sys.path]
     logging.disable(logging.CRITICAL)
+    sys.modules[module.__name__] = module
     try:
         nowhere = io.StringIO()
         with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere), warnings.catch_warnings():
@@ -201,6 +209,7 @@ def alone(search: Sequence[str]) -> Iterator[None]:
             yield
     finally:
         sys.path[:] = path
+        sys.modules.pop(module.__name__, None)
         logging.disable(level)
 
 

@@ -149,6 +149,10 @@ for table in ("a", "b", "c"):
 """,
         ("ALTER TABLE c ADD COLUMN x BOOLEAN DEFAULT false NOT NULL", "UPDATE b SET x = true"),
     ),
+    "classes of the file": (
+        'for pair in [Pair("t", "a"), Pair(table="u", column="b")]:\n    op.drop_column(pair.table, pair.column)',
+        ("ALTER TABLE t DROP COLUMN a", "ALTER TABLE u DROP COLUMN b"),
+    ),
     "by dialect": (
         """
 bind = op.get_bind()
@@ -294,6 +298,7 @@ if "a" not in columns:
 HEAD = '''"""A revision."""
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import geoalchemy2
@@ -317,8 +322,14 @@ Base = orm.declarative_base()
 
 class Thing(Base):
     __tablename__ = "thing"
-    id = sa.Column(sa.Integer, primary_key=True)
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     name = sa.Column(sa.String)
+
+
+@dataclasses.dataclass
+class Pair:
+    table: str
+    column: str
 
 
 def add_timestamps(table):
