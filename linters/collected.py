@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from linters.source import Piece, Source
@@ -44,12 +44,20 @@ class Collected(Source):
         return item.line, item.column
 
     def statements(self) -> Iterator[Piece]:
+        return self.pieces(lambda source: source.statements())
+
+    def pieces(self, split: Callable[[Source], Iterable[Piece]]) -> Iterator[Piece]:
+        """The statements of all items.
+
+        Args:
+            split: cuts a script into statements, as the dialect of the server does.
+        """
         for start, item in zip(self.starts, self.items, strict=True):
             data = item.text.encode()
             if item.problem:
                 yield Piece(start, start + len(data), problem=item.problem)
                 continue
-            for piece in Statement(self.name, data).statements():
+            for piece in split(Statement(self.name, data)):
                 yield replace(piece, start=start + piece.start, end=start + piece.end)
 
 

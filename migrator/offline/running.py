@@ -157,7 +157,7 @@ def alembic(recorder: Recorder, target: Target) -> Iterator[Any]:
     before, batch.BatchOperationsImpl = batch.BatchOperationsImpl, remembering(recorder)  # type: ignore[misc]
     try:
         with environment, engine.connect() as connection:
-            context = MigrationContext(connection.dialect, connection, {"transactional_ddl": True}, environment)
+            context = MigrationContext(connection.dialect, connection, {}, environment)
             environment._migration_context = context
             context._transaction = connection.begin()
             with Operations.context(context):
@@ -167,7 +167,8 @@ def alembic(recorder: Recorder, target: Target) -> Iterator[Any]:
 
 
 def remembering(recorder: Recorder) -> Any:
-    """Alembic's batch of changes to a table, which it sends at the end: each keeps the line that asked for it."""
+    """Alembic's batch of changes to a table, which it sends at the end: each keeps the line that asked for it, and
+    one that fails holds up no other."""
     from alembic.operations.batch import BatchOperationsImpl
 
     class Changes(list[Any]):
@@ -186,6 +187,16 @@ def remembering(recorder: Recorder) -> Any:
         def __init__(self, *given: Any, **named: Any) -> None:
             super().__init__(*given, **named)  # type: ignore[no-untyped-call]
             self.batch = Changes()
+
+        def flush(self) -> None:
+            if self._should_recreate():
+                super().flush()
+                return
+            for name, given, named in self.batch:
+                try:
+                    getattr(self.operations.impl, name)(*given, **named)
+                except Exception:
+                    recorder.failed()
 
     return Batch
 

@@ -66,8 +66,53 @@ class Kind(type):
         return iter(cls())
 
 
-def nothing(self: Any, *given: Any, **named: Any) -> None:
-    vars(self).update(given=given, named=named)
+class Value:
+    """A value of which only the name is known, and what it was made of."""
+
+    origin = ""
+    recorder: Recorder
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        self.given, self.named = given, named
+
+    def get_col_spec(self, **options: Any) -> str:
+        return column_type(self.origin.rpartition(".")[2], self.given, self.named)
+
+    def adapt(self, cls: Any, **options: Any) -> Any:  # SQLAlchemy's own loses the arguments
+        return type(self)(*self.given, **self.named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return stand_in(f"{self.origin}.{name}", self.recorder)()
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        # SQLAlchemy calls what it takes for the class of a type: that leaves it as it is.
+        return stand_in(self.origin, self.recorder)(*given, **named) if given or named else self
+
+    def __iter__(self) -> Iterator[Any]:
+        self.recorder.problem(not_here(self.origin))
+        return iter(())
+
+    def __bool__(self) -> bool:
+        self.recorder.problem(not_here(self.origin))
+        return True
+
+    def __str__(self) -> str:
+        self.recorder.problem(not_here(self.origin))
+        return name_of(self.origin)
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
+
+    def __getitem__(self, key: object) -> Any:
+        return stand_in(f"{self.origin}[{key!r}]", self.recorder)()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        return None
 
 
 @cache
@@ -78,52 +123,8 @@ def base() -> Any:
     class Meta(Kind, type(UserDefinedType)):  # type: ignore[misc]
         pass
 
-    class StandIn(UserDefinedType, metaclass=Meta):  # type: ignore[type-arg]
-        """A value of which only the name is known."""
-
+    class StandIn(Value, UserDefinedType, metaclass=Meta):  # type: ignore[type-arg]
         cache_ok = True
-        origin = ""
-        recorder: Recorder
-        __init__ = nothing
-
-        def get_col_spec(self, **options: Any) -> str:
-            return column_type(self.origin.rpartition(".")[2], self.given, self.named)
-
-        def adapt(self, cls: Any, **options: Any) -> Any:  # SQLAlchemy's own loses the arguments
-            return type(self)(*self.given, **self.named)
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("_"):
-                raise AttributeError(name)
-            return stand_in(f"{self.origin}.{name}", self.recorder)()
-
-        def __call__(self, *given: Any, **named: Any) -> Any:
-            # SQLAlchemy calls what it takes for the class of a type: that leaves it as it is.
-            return stand_in(self.origin, self.recorder)(*given, **named) if given or named else self
-
-        def __iter__(self) -> Iterator[Any]:
-            self.recorder.problem(not_here(self.origin))
-            return iter(())
-
-        def __bool__(self) -> bool:
-            self.recorder.problem(not_here(self.origin))
-            return True
-
-        def __str__(self) -> str:
-            self.recorder.problem(not_here(self.origin))
-            return name_of(self.origin)
-
-        def __format__(self, form: str) -> str:
-            return format(str(self), form)
-
-        def __getitem__(self, key: object) -> Any:
-            return stand_in(f"{self.origin}[{key!r}]", self.recorder)()
-
-        def __enter__(self) -> Any:
-            return self
-
-        def __exit__(self, *problem: object) -> None:
-            return None
 
     return StandIn
 

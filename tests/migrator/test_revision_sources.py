@@ -138,6 +138,16 @@ upgrade, downgrade = migration.upgrade, migration.downgrade
     assert [(f.rule, f.line) for f in findings(path)] == [("drop-table", 9)]
 
 
+def test_a_change_of_a_batch_that_cannot_be_written_hides_no_other(tmp_path):
+    changes = 'batch.alter_column("a", type_=sa.String(), nullable=True)\n    batch.drop_column("b")'
+    path = write(tmp_path, f'with op.batch_alter_table("t") as batch:\n    {changes}')
+    (script,) = revision_sources(path, "mysql", (8, 0, 36))
+    assert [path.read_text().splitlines()[item.line - 1].strip() for item in script.problems] == [
+        'batch.alter_column("a", type_=sa.String(), nullable=True)'
+    ]
+    assert "ALTER TABLE t DROP COLUMN b" in script.source.data.decode()
+
+
 def test_each_database_of_the_template_for_several_is_run(tmp_path):
     path = write(tmp_path, "pass")
     both = 'def upgrade_a():\n    op.drop_table("a")\n\n\ndef upgrade_b():\n    op.drop_table("b")\n'
