@@ -15,10 +15,11 @@ from linters.collected import Collected, Item, collected
 from linters.suppressions import MARK
 from linters.values import Name
 from migrator.migration import Migration
-from migrator.offline.own import outcome, phases
+from migrator.offline.own import accepted, outcome, phases
 from migrator.offline.running import Ran, Target, run
 
 if TYPE_CHECKING:
+    from linters.findings import Finding
     from linters.session import Session
 
 NAMES = ("revision", "down_revision", "depends_on", "branch_labels")
@@ -36,6 +37,7 @@ class Script:
         phase: `expand`, `migrate` or `contract` for a revision of operations, else empty.
         asked: it is to be judged; else it only tells what is there by the time the next one runs.
         in_transaction: whoever runs it puts it in a transaction that its text does not show.
+        accepted: rules that a `RunSQL` accepts, each with the line of the operation.
     """
 
     file: Path
@@ -44,6 +46,11 @@ class Script:
     phase: str = ""
     asked: bool = True
     in_transaction: bool = False
+    accepted: frozenset[tuple[str, int]] = frozenset()
+
+    def accepts(self, finding: Finding) -> bool:
+        """Whether the revision says of a finding, with a reason, that it does no harm."""
+        return (finding.rule, finding.line) in self.accepted
 
     @property
     def problems(self) -> tuple[Item, ...]:
@@ -109,7 +116,8 @@ def scripts(item: Header, ran: Ran, asked: bool) -> Iterator[Script]:
         yield Script(item.path, collected(str(item.path), ran.items), item.id, asked=asked)
     for phase, items in phases(migration, lines):
         if asked and items:
-            yield Script(item.path, collected(str(item.path), [*items, *comments]), item.id, str(phase))
+            source = collected(str(item.path), [*items, *comments])
+            yield Script(item.path, source, item.id, str(phase), accepted=accepted(migration, lines))
     yield Script(item.path, collected(str(item.path), outcome(migration, lines)), item.id, asked=False)
 
 

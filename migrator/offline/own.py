@@ -33,6 +33,12 @@ def phases(migration: Migration, lines: Sequence[int]) -> Iterator[tuple[Phase, 
         yield phase, items
 
 
+def accepted(migration: Migration, lines: Sequence[int]) -> frozenset[tuple[str, int]]:
+    """Rules that a `RunSQL` accepts, each with the line of the operation."""
+    given = ((number, o) for number, o in enumerate(migration.operations) if isinstance(o, RunSQL) and o.reason)
+    return frozenset((rule, line_of(number, lines)) for number, operation in given for rule in operation.accept)
+
+
 def line_of(number: int, lines: Sequence[int]) -> int:
     return lines[number] if number < len(lines) - 1 else lines[-1]
 
