@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from linters import actions
 from linters.applying import apply
 from linters.costs import Cost
+from linters.dialects import DIALECTS, Dialect
 from linters.findings import Category, Finding, Severity
-from linters.postgresql.costs import cost_of
-from linters.postgresql.reading import read
 from linters.rules import RULES, At, Found, Rule
 from linters.session import Session
 from linters.source import Piece, Source
-from linters.values import Mode
+from linters.suppressions import MARK, suppressed
+from linters.values import Mode, Name
 
+POSTGRESQL = DIALECTS["postgresql"]
 SHOWN = 200
 """Characters of a statement in a finding."""
+SMALL = 10 * 1024 * 1024
+"""Bytes below which a scan or a rewrite of a table takes no time that matters."""
 UPGRADE = re.compile(rb"^-- Running (?:upgrade|downgrade) ", re.M)
 """Where `alembic upgrade --sql` begins another revision: what the one before created is in use from there on."""
 
@@ -33,11 +37,13 @@ class Choice:
         rules: ids of the rules that are on.
         severities: severities other than the rules' own.
         phase: `expand`, `migrate` or `contract` for a part of a revision, else empty.
+        today: the day by which comments that silence a rule may have expired.
     """
 
     rules: frozenset[str] = frozenset(rule.id for rule in RULES.values() if rule.default)
     severities: dict[str, Severity] = field(default_factory=dict)
     phase: str = ""
+    today: date = field(default_factory=date.today)
 
 
 DEFAULT = Choice()
@@ -48,48 +54,77 @@ class Engine:
 
     Args:
         session: the state before the first script; each script changes it.
+        dialect: the family of servers that the scripts are for.
+
+    Attributes:
+        pieces: the statements of the script that was judged last.
     """
 
-    def __init__(self, session: Session, choice: Choice = DEFAULT) -> None:
-        self.session, self.choice = session, choice
+    def __init__(self, session: Session, choice: Choice = DEFAULT, dialect: Dialect | None = None) -> None:
+        self.session, self.choice, self.dialect = session, choice, dialect or POSTGRESQL()
+        self.pieces: list[Piece] = []
+        self.on: set[str] = set()
         self.general: list[Rule] = []
         self.by_action: dict[type, list[Rule]] = {}
         for rule in RULES.values():
-            if rule.id in choice.rules and choice.phase not in rule.harmless_in:
+            if self.asks(rule):
+                self.on.add(rule.id)
                 for kind in rule.on:
                     self.by_action.setdefault(kind, []).append(rule)
                 if not rule.on:
                     self.general.append(rule)
 
+    def asks(self, rule: Rule) -> bool:
+        fits = rule.dialect in ("", self.dialect.name)
+        return fits and rule.id in self.choice.rules and self.choice.phase not in rule.harmless_in
+
     def seed(self, source: Source) -> None:
         """Take a script as done: a dump of the schema, or a revision of long ago."""
-        for piece in source.statements():
+        for piece in self.dialect.statements(source):
             if piece.node is not None:
-                for action in read(piece.node):
+                for action in self.dialect.read(piece.node):
                     apply(action, self.session)
         self.session.start_script()
 
-    def judge(self, source: Source) -> Iterator[Finding]:
-        """Findings of a script, in the order of its statements."""
-        self.session.start_script()
+    def judge(self, source: Source, in_transaction: bool | None = None) -> Iterator[Finding]:
+        """Findings of a script, in the order of its statements, without those that a comment silences.
+
+        Args:
+            in_transaction: whoever runs the script puts it in one transaction; None as for all scripts.
+        """
+        found = self.unsilenced(source, in_transaction)
+        return found if MARK not in source.data else iter(self.silenced(source, list(found)))
+
+    def silenced(self, source: Source, found: list[Finding]) -> list[Finding]:
+        left, complaints = suppressed(source, found, self.pieces, self.on, RULES, self.choice.today)
+        for complaint in complaints:
+            if complaint.rule in self.on:
+                rule, said = RULES[complaint.rule], Found(complaint.message)
+                left.append(self.finding(rule, said, source, complaint.piece, Cost(), None))
+        return sorted(left, key=lambda finding: finding.line)
+
+    def unsilenced(self, source: Source, in_transaction: bool | None) -> Iterator[Finding]:
+        self.session.start_script(in_transaction)
+        self.pieces = []
         borders = [found.start() for found in UPGRADE.finditer(source.data)]
-        for piece in source.statements():
+        for piece in self.dialect.statements(source):
+            self.pieces.append(piece)
             while borders and piece.start > borders[0]:
                 borders.pop(0)
                 self.session.era += 1
             yield from self.statement(source, piece)
-        if self.session.explicit and "unclosed-transaction" in self.choice.rules:
+        if self.session.explicit and "unclosed-transaction" in self.on:
             end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
             found = Found("the script ends inside a transaction, whose work is undone")
             yield self.finding(RULES["unclosed-transaction"], found, source, end, Cost(), None)
         self.session.end()
 
     def statement(self, source: Source, piece: Piece) -> Iterator[Finding]:
-        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(read(piece.node))
+        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(self.dialect.read(piece.node))
         locks = self.own_locks(found) if len(found) > 1 else {}
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
-            cost = cost_of(action, self.session)
+            cost = self.dialect.cost_of(action, self.session)
             at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase)
             for rule in (*self.by_action.get(type(action), ()), *self.general):
                 for each in rule.check(at):
@@ -103,7 +138,7 @@ class Engine:
         locks: dict[Any, Mode] = {}
         for action in found:
             if isinstance(action, actions.OfTable):
-                for name, mode in cost_of(action, self.session).locks.items():
+                for name, mode in self.dialect.cost_of(action, self.session).locks.items():
                     locks[name] = max(mode, locks.get(name, Mode.NONE))
         return locks
 
@@ -123,7 +158,7 @@ class Engine:
         return Finding(
             rule=rule.id,
             category=rule.category,
-            severity=self.choice.severities.get(rule.id) or found.severity or rule.severity,
+            severity=self.choice.severities.get(rule.id) or self.severity(rule, found, cost, modes),
             message=found.message,
             effect=found.effect or rule.effect,
             safer=found.safer or rule.safer,
@@ -138,7 +173,20 @@ class Engine:
             operation=found.operation,
             assumed=cost.assumed,
             fingerprint=fingerprint(rule.id, source.name, statement),
+            last_line=source.place(piece.end)[0],
         )
+
+    def severity(self, rule: Rule, found: Found, cost: Cost, modes: Mapping[Name, Mode]) -> Severity:
+        """A degree less where work is done on tables that are known to be small: it is over in a moment."""
+        severity = found.severity or rule.severity
+        sizes = [self.session.relation(name).bytes for name in {*modes, *cost.scans, *cost.rewrites, *cost.builds}]
+        if rule.category is Category.HAZARD and cost.works and sizes and max(map(known_size, sizes)) < SMALL:
+            return Severity.WARNING if severity is Severity.ERROR else Severity.NOTICE
+        return severity
+
+
+def known_size(size: int | None) -> int:
+    return SMALL if size is None else size
 
 
 def fingerprint(rule: str, file: str, statement: str) -> str:

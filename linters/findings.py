@@ -32,6 +32,7 @@ class Finding:
         safer: what to do instead, as steps that can be run.
         operation: the operation of a revision that does it, as code; empty where there is none.
         line, column: where the statement begins, from 1.
+        last_line: the line it ends on.
         lock: the strongest lock it takes on a table in use.
         tables: tables that are locked, read or written.
         assumed: what was not known and taken for the worse.
@@ -55,3 +56,4 @@ class Finding:
     operation: str = ""
     assumed: str = ""
     fingerprint: str = field(default="", compare=False)
+    last_line: int = 0

@@ -114,6 +114,31 @@ def enum_name(message: Any, field: str) -> str:
     return str(descriptor.enum_type.values_by_number[getattr(message, field)].name)
 
 
+def result_columns(sql: str) -> tuple[str, ...]:
+    """Names of the columns that a statement gives back, `?column?` where it names none; empty for `*` and for none."""
+    try:
+        found = parse(sql).stmts
+    except ValueError:
+        return ()
+    node = getattr(found[-1].stmt, found[-1].stmt.WhichOneof("node") or "", None) if found else None
+    while node is not None and node.DESCRIPTOR.name == "SelectStmt" and node.HasField("larg"):
+        node = node.larg
+    listed = getattr(node, "target_list", ()) if node and node.DESCRIPTOR.name == "SelectStmt" else ()
+    targets = [item.res_target for item in listed or getattr(node, "returning_list", ())]
+    named = [column_name(target) for target in targets]
+    return () if "*" in named else tuple(named)
+
+
+def column_name(target: Any) -> str:
+    """The name that the server gives to a column of a result."""
+    kind = target.val.WhichOneof("node")
+    if target.name:
+        return str(target.name)
+    if kind == "column_ref":
+        return ([*names_of(target.val.column_ref)] or ["*"])[-1]
+    return str(target.val.func_call.funcname[-1].string.sval) if kind == "func_call" else "?column?"
+
+
 def parse_procedure(body: str) -> tuple[list[str], list[str]]:
     """Statements in a block of PL/pgSQL, and the expressions that it executes as statements.
 

@@ -56,7 +56,7 @@ class Given:
         complete: the schema is known in full, so what is not in it does not exist.
         timezone: of the sessions that run the script.
         lock_timeout: milliseconds that are set for them, 0 for none.
-        in_transaction: whoever runs the script puts it in one transaction.
+        in_transaction: whoever runs a script puts it in one transaction, unless said otherwise of the script.
     """
 
     version: int = 17
@@ -86,6 +86,7 @@ class Session:
         self.index_names: dict[Name, dict[Name, None]] = {}
         self.held: dict[Name, Held] = {}
         self.explicit = False
+        self.wrapped = given.in_transaction
         self.era = 1
         self.marks: list[tuple[str, int, dict[Name, Held]]] = []
         self.new_values: set[str] = set()
@@ -96,11 +97,16 @@ class Session:
 
     @property
     def in_transaction(self) -> bool:
-        return self.explicit or self.given.in_transaction
+        return self.explicit or self.wrapped
 
-    def start_script(self) -> None:
-        """Another script begins: what earlier ones created is there, and no transaction is open."""
+    def start_script(self, in_transaction: bool | None = None) -> None:
+        """Another script begins: what earlier ones created is there, and no transaction of theirs is open.
+
+        Args:
+            in_transaction: whoever runs it puts it in one transaction; None as for all scripts.
+        """
         self.end()
+        self.wrapped = self.given.in_transaction if in_transaction is None else in_transaction
         self.era += 1
         self.settings.values.clear()
 
@@ -189,15 +195,17 @@ class Session:
         return self.given.lock_timeout if given is None else max(given, 0)
 
     def begin(self) -> None:
+        if self.in_transaction:  # begins nothing: what came before is in the same one
+            return
         self.explicit = True
         self.journal.clear()
         self.marks.clear()
 
     def end(self) -> None:
         """COMMIT. What the transaction created is in use from then on."""
-        if self.explicit:
+        if self.in_transaction:
             self.era += 1
-        self.explicit = False
+        self.explicit = self.wrapped = False
         self.held.clear()
         self.new_values.clear()
         self.local_settings.clear()
@@ -205,6 +213,8 @@ class Session:
         self.marks.clear()
 
     def rollback(self, savepoint: str = "") -> None:
+        if not self.in_transaction:
+            return
         mark, held = 0, dict[Name, Held]()
         if savepoint:
             found = next((m for m in reversed(self.marks) if m[0] == savepoint), None)

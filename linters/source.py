@@ -70,6 +70,7 @@ class Source:
     def readable(self) -> bytes:
         """The script with everything that is not SQL blanked out, byte for byte."""
         data = self.data
+        self.problems.clear()
         if b"\\" in data:
             for found in PSQL_INCLUDE.finditer(data):
                 end = data.find(b"\n", found.end())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from migrator.claims import claims, in_flight_claims, named, refuse_overlap
 from migrator.errors import PlanRefused, RevisionError, UsageError
+from migrator.own_sql import judged
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
@@ -175,6 +176,7 @@ def plan_revision(
         refuse_overlap(claimed, busy)
         checks = tuple(prechecks(operations, catalog, dialect))
         steps, after = steps_of(operations, catalog, dialect)
+        judgement = judged(operations, catalog, dialect)
     except Refused as refusal:
         raise refused(revision, refusal) from None
     phases = {phase for phase, _ in steps}
@@ -188,7 +190,7 @@ def plan_revision(
         checks,
         not_ours(claimed, catalog),
         changed := reshaped(catalog, after),
-        tuple(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published),
+        (*judgement, *(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published)),
     )
     return plan, after, claimed if Phase.CONTRACT in phases else ()
 

@@ -10,6 +10,8 @@ from linters.rules import (  # noqa: F401
     locks,
     partitions,
     rewrites,
+    style,
+    suppressing,
     transactions,
     unknown,
 )

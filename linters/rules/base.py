@@ -86,8 +86,8 @@ class Rule:
         good: a script that reaches the same without it.
         given: the schema both start from.
         default: it is on unless switched off.
-        phases: phases of a revision in which it is no hazard.
-        versions: first and last major version it holds for.
+        harmless_in: phases of a revision in which it is no hazard.
+        dialect: the family of servers it is about, empty for all.
     """
 
     id: str

@@ -59,6 +59,8 @@ def literal(value: Any) -> str:
     """A constant as a formatter writes it: double quotes, unless that needs more escapes."""
     if isinstance(value, tuple | list):
         return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     if not isinstance(value, str):
         return repr(value)
     quote = "'" if value.count('"') > value.count("'") else '"'
@@ -72,7 +74,9 @@ def call_of(value: Any) -> Call:
         scripts = {"expand": value.expand_sql, "migrate": value.migrate_sql, "contract": value.contract_sql}
         given = {name: script for name, script in scripts.items() if script}
         back = {"undo": value.undo, "restore": value.restore}
-        return Call.of("RunSQL", **given, **{name: script for name, script in back.items() if script is not None})
+        given |= {name: script for name, script in back.items() if script is not None}
+        accepted = {"accept": list(value.accept), "reason": value.reason} if value.accept else {}
+        return Call.of("RunSQL", **given, **accepted)
     items: list[tuple[str, Any]] = []
     for field in dataclasses.fields(value):
         current = getattr(value, field.name)

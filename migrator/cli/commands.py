@@ -4,6 +4,7 @@ COMMANDS = {
     "init": "Set up a project, or adopt an existing Alembic one.",
     "baseline": "Stamp a database that has the schema of a revision already.",
     "new": "Write a revision file.",
+    "convert": "Write a revision of operations from a file of SQL.",
     "check": "Say whether the models ask for something that no revision does.",
     "plan": "Show what would be done, in which steps, under which locks.",
     "apply": "Run what may run: expand and migrate; contract and purge when asked.",

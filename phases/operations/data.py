@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from phases.catalog import Catalog
@@ -80,6 +80,8 @@ class RunSQL(Operation):
         expand, migrate, contract: SQL of the phase; several statements are separated by `;`.
         undo: SQL that takes expand and migrate back, for `abort`; `""` says there is nothing to take back.
         restore: SQL that takes the contract back; `""` says there is nothing to take back.
+        accept: rules of the linter whose findings in this SQL do no harm here; else an error is refused.
+        reason: why they do no harm; required with `accept`, and shown in the plan.
     """
 
     expand_sql: str = ""
@@ -87,6 +89,8 @@ class RunSQL(Operation):
     contract_sql: str = ""
     undo: str | None = None
     restore: str | None = None
+    accept: tuple[str, ...] = ()
+    reason: str = ""
 
     def __init__(
         self,
@@ -96,16 +100,20 @@ class RunSQL(Operation):
         contract: str = "",
         undo: str | None = None,
         restore: str | None = None,
+        accept: str | Sequence[str] = (),
+        reason: str = "",
     ) -> None:
-        values = (expand, migrate, contract, undo, restore)
-        fields = ("expand_sql", "migrate_sql", "contract_sql", "undo", "restore")
+        accepted = (accept,) if isinstance(accept, str) else tuple(accept)
+        values = (expand, migrate, contract, undo, restore, accepted, reason)
+        fields = ("expand_sql", "migrate_sql", "contract_sql", "undo", "restore", "accept", "reason")
         for name, value in zip(fields, values, strict=True):
             object.__setattr__(self, name, value)
 
     def describe(self) -> str:
         return f"run SQL: {opening(self.expand_sql or self.migrate_sql or self.contract_sql)}"
 
-    def _scripts(self) -> dict[Phase, str]:
+    def scripts(self) -> dict[Phase, str]:
+        """SQL by phase, empty where there is none."""
         return {
             Phase.EXPAND: self.expand_sql,
             Phase.MIGRATE: self.migrate_sql,
@@ -113,14 +121,16 @@ class RunSQL(Operation):
         }
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
-        if not any(self._scripts().values()):
+        if not any(self.scripts().values()):
             raise Refused("RunSQL has no statements", remedy='RunSQL(expand="…", undo="…")')
         if (self.expand_sql or self.migrate_sql) and self.undo is None:
             raise Refused("RunSQL does not say how it is taken back", remedy='add undo="…", or undo="" if nothing is')
         if self.contract_sql and self.restore is None:
             raise Refused("RunSQL does not say how its contract is taken back", remedy='add restore="…", or restore=""')
+        if self.accept and not self.reason.strip():
+            raise Refused("RunSQL accepts what the linter finds without a reason", remedy='add reason="…"')
         for phase, script in (
-            *self._scripts().items(),
+            *self.scripts().items(),
             ("undo", self.undo or ""),
             ("restore", self.restore or ""),
         ):
@@ -139,7 +149,7 @@ class RunSQL(Operation):
             return (dialect.together(name, changes, undo=undo_steps, unread=True),) if changes else ()
 
         back = step(f"take back SQL of {phase}", undo)
-        script = self._scripts()[phase]
+        script = self.scripts()[phase]
         return step(f"run SQL of {phase}: {opening(script)}", script, back)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:

@@ -115,6 +115,16 @@ REFUSED = {
     "unique index over a partition by expression": ('CreateIndex("days", "at", unique=True)', "an expression"),
     "concurrently in RunSQL": ('RunSQL(expand="CREATE INDEX CONCURRENTLY i ON users (age)", undo="")', "CreateIndex"),
     "RunSQL without a way back": ('RunSQL(expand="SELECT 1")', 'undo=""'),
+    "RunSQL that keeps writers waiting": ('RunSQL(expand="CREATE INDEX i ON users (age)", undo="")', "CreateIndex("),
+    "RunSQL that breaks old readers": ('RunSQL(migrate="DROP TABLE orders", undo="")', "DropTable("),
+    "RunSQL that accepts without a reason": (
+        'RunSQL(expand="CREATE INDEX i ON users (age)", undo="", accept=["index-blocks-writes"])',
+        'add reason="…"',
+    ),
+    "RunSQL that accepts no rule": (
+        'RunSQL(expand="SELECT 1", undo="", accept=["index-blocks-write"], reason="small")',
+        'did you mean "index-blocks-writes"?',
+    ),
     "RunSQL that is no SQL": ('RunSQL(expand="SELEC 1", undo="")', "not SQL"),
     "Backfill of nothing": ('Backfill("users", {}, where="true")', "names no column"),
     "NOT NULL over missing values": ('SetNotNull("users", "age")', 'add fill="'),
@@ -421,6 +431,15 @@ def test_the_errors_of_a_run_are_one_json_document(shop):
     assert error["facts"]["line"] == 8
     assert error["exit_code"] == done.returncode == 2
     assert done.stderr == ""
+
+
+def test_sql_runs_that_is_accepted_with_a_reason_or_harmless_in_its_phase(shop, database):
+    accepted = 'accept="index-blocks-writes", reason="it has few rows"'
+    index = f'RunSQL(expand="CREATE INDEX i ON users (age)", undo="DROP INDEX i", {accepted})'
+    shop.revision("change", f'{index}, RunSQL(contract="ALTER TABLE users DROP COLUMN age", restore="")')
+    assert "accepted: it has few rows" in shop.cli("plan").stdout
+    assert shop.cli("apply", "--yes").returncode == 0
+    assert "i ON public.users" in database.dump()
 
 
 def test_a_step_that_fails_says_how_to_go_on_and_back(shop, database):

@@ -1,0 +1,1 @@
+"""Revisions run without a database: what they send is recorded, each statement with its line."""
