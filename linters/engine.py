@@ -78,13 +78,17 @@ class Engine:
         fits = rule.dialect in ("", self.dialect.name)
         return fits and rule.id in self.choice.rules and self.choice.phase not in rule.harmless_in
 
-    def seed(self, source: Source) -> None:
-        """Take a script as done: a dump of the schema, or a revision of long ago."""
+    def seed(self, source: Source) -> list[Piece]:
+        """Take a script as done: a dump of the schema, or a revision of long ago. Returns what cannot be read in it."""
+        unread: list[Piece] = []
         for piece in self.dialect.statements(source):
-            if piece.node is not None:
-                for action in self.dialect.read(piece.node):
-                    apply(action, self.session)
+            if piece.node is None:
+                unread.append(piece)
+                continue
+            for action in self.dialect.read(piece.node):
+                apply(action, self.session)
         self.session.start_script()
+        return unread
 
     def judge(self, source: Source, in_transaction: bool | None = None) -> Iterator[Finding]:
         """Findings of a script, in the order of its statements, without those that a comment silences.
@@ -180,7 +184,8 @@ class Engine:
         """A degree less where work is done on tables that are known to be small: it is over in a moment."""
         severity = found.severity or rule.severity
         sizes = [self.session.relation(name).bytes for name in {*modes, *cost.scans, *cost.rewrites, *cost.builds}]
-        if rule.category is Category.HAZARD and cost.works and sizes and max(map(known_size, sizes)) < SMALL:
+        brief = rule.category is Category.HAZARD and cost.works and not cost.error
+        if brief and sizes and max(map(known_size, sizes)) < SMALL:
             return Severity.WARNING if severity is Severity.ERROR else Severity.NOTICE
         return severity
 
