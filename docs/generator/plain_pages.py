@@ -10,6 +10,8 @@ import click
 from migrator.cli.commands import COMMANDS
 from migrator.settings import Settings, setting_names
 
+from .rule_pages import rules_page
+
 ABOUT = {
     "database_url": "The database; in a committed file without a password.",
     "database_url_env": "Name of the environment variable that has the URL.",
@@ -64,4 +66,4 @@ def shown(name: str, default: object) -> str:
     return "" if default in (None, ()) else f"`{default}`"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "rules.md": rules_page}

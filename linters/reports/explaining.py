@@ -55,7 +55,7 @@ def rule_data(rule: Rule) -> dict[str, Any]:
         "effect": rule.effect,
         "safer": rule.safer,
         "harmless_in": list(rule.harmless_in),
-        "dialect": rule.dialect,
+        "dialects": list(rule.dialects),
         "given": rule.given,
         "bad": rule.bad,
         "good": rule.good,

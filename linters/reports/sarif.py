@@ -6,9 +6,10 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+from linters.dialects import all_rules
 from linters.findings import Finding, Severity
 from linters.reports.base import Problem, Report
-from linters.rules import RULES, Rule
+from linters.rules import Rule
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
@@ -22,7 +23,7 @@ def write(report: Report) -> str:
                 "name": "migrator lint",
                 "version": report.version,
                 "semanticVersion": report.version,
-                "rules": [described(RULES[rule]) for rule in rules],
+                "rules": [described(all_rules()[rule]) for rule in rules],
             }
         },
         "columnKind": "unicodeCodePoints",

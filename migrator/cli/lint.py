@@ -128,15 +128,15 @@ def emit(report: Any, form: str, output: str | None) -> None:
 
 def show_rules(explain: str | None, form: str) -> int:
     """Print one rule, or name all."""
+    from linters.dialects import all_rules
     from linters.reports.explaining import explained, listed, rule_data
-    from linters.rules import RULES
     from migrator.cli.render import print_json, say
     from migrator.errors import UsageError
     from migrator.linting.options import near_rule
 
-    if explain is not None and explain not in RULES:
+    if explain is not None and explain not in all_rules():
         raise UsageError(f'there is no rule "{explain}"', next_step=near_rule(explain))
-    shown = [RULES[explain]] if explain is not None else list(RULES.values())
+    shown = [all_rules()[explain]] if explain is not None else list(all_rules().values())
     if form == "json":
         print_json({"rules": [rule_data(rule) for rule in shown]})
     else:

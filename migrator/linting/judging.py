@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linters.actions import OutsideTransaction
-from linters.dialects import DIALECTS, Dialect
+from linters.dialects import NAMES, dialect
 from linters.engine import Choice, Engine, distinct
 from linters.findings import Finding, Severity
 from linters.reports import Problem, Report
@@ -24,6 +26,8 @@ from migrator.settings import mask
 if TYPE_CHECKING:
     from migrator.linting.facts import Facts
 
+VERSIONS = {"postgresql": (12, 18)}
+"""Oldest and newest major version that is known of each server."""
 RANKS = {severity: rank for rank, severity in enumerate((Severity.NOTICE, Severity.WARNING, Severity.ERROR))}
 
 
@@ -43,6 +47,18 @@ class Request:
     accept: bool = True
 
 
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Leave the garbage collector out: what a run makes stays until it ends, and the collector takes a quarter."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 def run(request: Request) -> Report:
     """Judge everything a request is about.
 
@@ -54,8 +70,9 @@ def run(request: Request) -> Report:
     baseline = baselines.read(Path(options.baseline)) if options.baseline and request.accept else frozenset()
     changes = Changes(request.diff, Path.cwd()) if request.diff else None
     bench = Bench(options, facts_of(request))
-    for path in paths:
-        bench.judge(path, changes)
+    with without_collector():
+        for path in paths:
+            bench.judge(path, changes)
     found = distinct(bench.findings)
     left = [finding for finding in found if finding.fingerprint not in baseline]
     return Report(
@@ -85,29 +102,29 @@ def fails(report: Report, level: Severity) -> bool:
     return any(RANKS[finding.severity] >= RANKS[level] for finding in report.findings)
 
 
-def chosen_dialect(name: str) -> Dialect:
-    """The dialect of a name.
+def chosen_dialect(name: str) -> str:
+    """The name of a dialect, or the usual one.
 
     Raises:
         UsageError: it is not one of those the linter knows.
     """
-    if name not in DIALECTS:
-        raise UsageError(f"the linter does not know {name}", next_step=f"known are: {', '.join(DIALECTS)}")
-    return DIALECTS[name]()
+    if name and name not in NAMES:
+        raise UsageError(f"the linter does not know {name}", next_step=f"known are: {', '.join(NAMES)}")
+    return name or NAMES[0]
 
 
-def major(version: str, dialect: Dialect) -> int | None:
-    """The major version of a server; None where none is given.
+def release(version: str, name: str) -> int | None:
+    """The version of a server; None where none is given.
 
     Raises:
         UsageError: the linter does not know it.
     """
     if not version:
         return None
-    found, (oldest, newest) = int(version.partition(".")[0]), dialect.versions
+    found, (oldest, newest) = int(version.partition(".")[0]), VERSIONS[name]
     if not oldest <= found <= newest:
         raise UsageError(
-            f"{dialect.name} {version} is not known to the linter", next_step=f"--server-version {oldest} to {newest}"
+            f"{name} {version} is not known to the linter", next_step=f"--server-version {oldest} to {newest}"
         )
     return found
 
@@ -117,10 +134,11 @@ class Bench:
 
     def __init__(self, options: Options, facts: Facts | None) -> None:
         self.options, self.facts = options, facts
-        self.dialect = chosen_dialect(options.dialect or "postgresql")
-        self.version = major(options.server_version, self.dialect) or (facts.version if facts else None)
+        self.name = chosen_dialect(options.dialect)
+        self.dialect = dialect(self.name)
+        self.version = release(options.server_version, self.name) or (facts.version if facts else None)
         choice = Choice(options.rules(), dict(options.severities), options.phase)
-        self.engine = Engine(Session(self.given()), choice, self.dialect)
+        self.engine = Engine(Session(self.given()), choice)
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.texts: dict[str, bytes] = {}
@@ -132,7 +150,7 @@ class Bench:
 
     def given(self) -> Given:
         facts, options = self.facts, self.options
-        given = Given(complete=bool(options.schema or facts), timezone=options.timezone)
+        given = Given(complete=bool(options.schema or facts), timezone=options.timezone, dialect=self.name)
         if facts is not None:
             given = replace(given, schema=facts.schema, lock_timeout=facts.lock_timeout)
             given = replace(given, timezone=options.timezone or facts.timezone)
@@ -167,14 +185,14 @@ class Bench:
         if script.tool == "flyway" and script.in_transaction:
             return not self.all_alone(source)
         if script.tool == "prisma":
-            return sum(1 for _ in self.dialect.statements(source)) > 1
+            return sum(1 for _ in self.dialect.split(source, self.engine.session)) > 1
         return script.in_transaction
 
     def all_alone(self, source: Source) -> bool:
         """Whether every statement is one that no transaction may hold."""
         if not any(word in source.data.upper() for word in (b"CONCURRENTLY", b"VACUUM", b"DATABASE", b"SYSTEM")):
             return False
-        nodes = [piece.node for piece in self.dialect.statements(source)]
+        nodes = [piece.node for piece in self.dialect.split(source, self.engine.session)]
         actions = [action for node in nodes if node is not None for action in self.dialect.read(node)]
         alone = [isinstance(a, OutsideTransaction) or getattr(a, "concurrently", False) for a in actions]
         return bool(alone) and all(alone) and None not in nodes
@@ -182,7 +200,7 @@ class Bench:
     def assumptions(self) -> Iterable[str]:
         """What was not said and had to be assumed."""
         if not self.options.dialect and self.facts is None:
-            yield f"the server is {self.dialect.name}: --dialect says otherwise"
+            yield f"the server is {self.name}: --dialect says otherwise"
         if self.version is None:
             yield f"version {self.engine.session.version} of it: --server-version says otherwise"
         if not self.engine.session.given.complete:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from linters.dialects import all_rules
 from linters.findings import Category, Severity
-from linters.rules import RULES
+from linters.rules import DEFAULT_RULES
 from migrator import settings
 from migrator.errors import SettingsError, UsageError
 
@@ -51,7 +52,7 @@ class Options:
 
     def rules(self) -> frozenset[str]:
         """The rules that are asked."""
-        on = set(expanded(self.select)) if self.select else {rule.id for rule in RULES.values() if rule.default}
+        on = set(expanded(self.select)) if self.select else set(DEFAULT_RULES)
         if self.style:
             on |= set(expanded([Category.STYLE.value]))
         if self.require_lock_timeout:
@@ -67,10 +68,10 @@ def expanded(names: Iterable[str]) -> list[str]:
     """
     found: list[str] = []
     for name in names:
-        if name in RULES:
+        if name in all_rules():
             found.append(name)
         elif name in [category.value for category in Category]:
-            own = [rule for rule in RULES.values() if rule.category.value == name]
+            own = [rule for rule in all_rules().values() if rule.category.value == name]
             found += [rule.id for rule in own if rule.default or rule.category is Category.STYLE]
         else:
             raise UsageError(f'there is no rule "{name}"', next_step=near_rule(name))
@@ -78,7 +79,7 @@ def expanded(names: Iterable[str]) -> list[str]:
 
 
 def near_rule(name: str) -> str:
-    near = difflib.get_close_matches(name, RULES, n=1)
+    near = difflib.get_close_matches(name, all_rules(), n=1)
     return f'did you mean "{near[0]}"?' if near else "migrator lint --list-rules"
 
 

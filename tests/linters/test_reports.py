@@ -29,10 +29,13 @@ def test_nothing_found_is_a_report_too(form):
 def test_json_has_exactly_the_promised_fields():
     data = json.loads(written("json"))
     assert set(data) == {"findings", "summary"}
-    assert list(data["findings"][0]) == (
-        "rule category severity message effect safer file line column statement lock tables rewrites scans operation"
-        " assumed fingerprint"
-    ).split()
+    assert (
+        list(data["findings"][0])
+        == (
+            "rule category severity message effect safer file line column statement lock tables rewrites scans"
+            " operation assumed fingerprint"
+        ).split()
+    )
     assert data["summary"]["problems"] == [{"file": "bad.sql", "message": "NUL <&>"}]
 
 
@@ -55,7 +58,9 @@ def test_sarif_has_what_the_standard_requires():
 def test_annotations_of_github_are_one_line_each_and_escaped():
     problem, annotation = written("github").splitlines()
     assert problem.startswith("::error file=bad.sql,")
-    assert annotation.startswith("::error file=sql/a b.sql,line=3,endLine=4,col=5,title=drop-column::100%25 of it: a,%0Ab")
+    assert annotation.startswith(
+        "::error file=sql/a b.sql,line=3,endLine=4,col=5,title=drop-column::100%25 of it: a,%0Ab"
+    )
 
 
 def test_gitlab_takes_a_list_with_fingerprints_of_their_own():
