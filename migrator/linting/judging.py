@@ -17,7 +17,7 @@ from linters.reports import Problem, Report
 from linters.session import Given, Session
 from linters.source import Source
 from migrator import __version__
-from migrator.errors import UsageError
+from migrator.errors import MigratorError, UsageError
 from migrator.linting import baselines, files
 from migrator.linting.changes import Changes
 from migrator.linting.options import Options
@@ -144,9 +144,27 @@ class Bench:
         self.texts: dict[str, bytes] = {}
         self.statements = 0
         self.tools: set[str] = set()
-        self.unread = facts.seed(self.engine) if facts is not None else 0
-        if options.schema:
-            self.unread += len(self.engine.seed(schema(Path(options.schema))))
+        self.unread = self.seed()
+
+    def seed(self) -> int:
+        """Put the schema into the state. Returns how many statements of it cannot be read.
+
+        Raises:
+            UsageError: it cannot be read at all.
+        """
+        try:
+            unread = self.facts.seed(self.engine) if self.facts is not None else 0
+            if self.options.schema:
+                unread += len(self.engine.seed(schema(Path(self.options.schema))))
+        except MigratorError:
+            raise
+        except Exception as problem:  # a crash is no verdict, and must not look like one
+            what = self.options.schema or "the database"
+            raise UsageError(
+                f"the schema of {what} cannot be judged: {type(problem).__name__}: {problem}",
+                next_step="this is a bug; lint without it meanwhile",
+            ) from problem
+        return unread
 
     def given(self) -> Given:
         facts, options = self.facts, self.options
