@@ -27,7 +27,7 @@ SCHEMA = (
 )
 
 
-def lint(database, folder, script, *options):
+def lint(folder, script, *options):
     (folder / "a.sql").write_text(script)
     words = [sys.executable, "-m", "migrator", "lint", "a.sql", "--format", "json", *options]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60)
@@ -45,13 +45,13 @@ def test_the_schema_of_a_database_makes_verdicts_exact(any_database, tmp_path):
         "CREATE INDEX CONCURRENTLY events_at ON events (at);\n"
         "CREATE INDEX i ON orders (user_id);\n"
     )
-    done, found = lint(database, tmp_path, script, "--database-url", database.url)
+    done, found = lint(tmp_path, script, "--database-url", database.url)
     assert done.returncode == 1
     assert {line for line, _, _ in found} == {2, 3, 4}
     assert (2, "statement-fails", "error") in found
     # Orders is small: building an index on it is a matter of a moment, but still said.
     assert (4, "index-blocks-writes", "warning") in found
-    assert (4, "index-blocks-writes", "error") in lint(database, tmp_path, script)[1]
+    assert (4, "index-blocks-writes", "error") in lint(tmp_path, script)[1]
     assert database.dump() == before
 
 
