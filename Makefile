@@ -27,6 +27,7 @@ bench: $(READY)
 	@$(RUN)/python -m benchmarks.backfill $(ARGS)
 	@$(RUN)/python -m benchmarks.key_type $(ARGS)
 	@$(RUN)/python -m benchmarks.startup
+	@$(RUN)/python -m benchmarks.lint_speed
 
 docs: $(READY)
 	@$(RUN)/zensical build --clean

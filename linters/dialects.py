@@ -1,51 +1,64 @@
-"""What differs from one family of servers to another: how scripts are read, and what statements cost."""
+"""What is different from server to server: how a script is split, read and costed, and which rules hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from linters.actions import Action
 from linters.costs import Cost
+from linters.rules.base import Rule
 from linters.session import Session
 from linters.source import Piece, Source
+
+NAMES = ("postgresql",)
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A family of servers.
+    """The parts of the linter that know a server.
 
     Args:
-        name: as in `Rule.dialect`.
-        statements: cuts a script into statements.
-        read: the actions of a statement.
-        cost_of: what an action costs in a state.
-        versions: oldest and newest major version that is known.
+        split: a script as pieces, each with a node or the reason why there is none.
+        read: a node as actions.
+        cost_of: the cost of an action in the state before it.
+        apply: changes the state as the server would.
+        rules: by id.
     """
 
-    name: str
-    statements: Callable[[Source], Iterator[Piece]]
+    split: Callable[[Source, Session], Iterator[Piece]]
     read: Callable[[Any], Iterable[Action]]
     cost_of: Callable[[Any, Session], Cost]
-    versions: tuple[int, int]
+    apply: Callable[[Any, Session], None]
+    rules: Mapping[str, Rule]
 
 
-def postgresql() -> Dialect:
+@cache
+def dialect(name: str) -> Dialect:
+    """The dialect of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in NAMES:
+        raise ValueError(f"{name} is no dialect: {', '.join(NAMES)}")
+    from linters.applying import apply
     from linters.postgresql.costs import cost_of
     from linters.postgresql.reading import read
 
-    return Dialect("postgresql", lambda source: source.statements(), read, cost_of, (12, 18))
+    return Dialect(lambda source, _: source.statements(), read, cost_of, apply, rules_of(name))
 
 
-DIALECTS: dict[str, Callable[[], Dialect]] = {"postgresql": postgresql}
-"""Dialects by the names that options and settings use; each is imported when it is asked for."""
+def rules_of(name: str) -> dict[str, Rule]:
+    """The rules that hold for a server, by id."""
+    from linters.rules import RULES
+
+    return {rule.id: rule for rule in RULES.values() if name in rule.dialects}
 
 
-def dialect(name: str) -> Dialect:
-    """The dialect of a name.
-
-    Raises:
-        KeyError: there is none.
-    """
-    return DIALECTS[name]()
+@cache
+def all_rules() -> Mapping[str, Rule]:
+    """The rules of all servers, by id."""
+    return {id: rule for name in NAMES for id, rule in dialect(name).rules.items()}

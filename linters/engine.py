@@ -10,17 +10,15 @@ from datetime import date
 from typing import Any
 
 from linters import actions
-from linters.applying import apply
 from linters.costs import Cost
-from linters.dialects import DIALECTS, Dialect
+from linters.dialects import dialect
 from linters.findings import Category, Finding, Severity
-from linters.rules import RULES, At, Found, Rule
+from linters.rules import DEFAULT_RULES, At, Found, Rule
 from linters.session import Session
 from linters.source import Piece, Source
 from linters.suppressions import MARK, suppressed
 from linters.values import Mode, Name
 
-POSTGRESQL = DIALECTS["postgresql"]
 SHOWN = 200
 """Characters of a statement in a finding."""
 SMALL = 10 * 1024 * 1024
@@ -40,7 +38,7 @@ class Choice:
         today: the day by which comments that silence a rule may have expired.
     """
 
-    rules: frozenset[str] = frozenset(rule.id for rule in RULES.values() if rule.default)
+    rules: frozenset[str] = DEFAULT_RULES
     severities: dict[str, Severity] = field(default_factory=dict)
     phase: str = ""
     today: date = field(default_factory=date.today)
@@ -54,19 +52,19 @@ class Engine:
 
     Args:
         session: the state before the first script; each script changes it.
-        dialect: the family of servers that the scripts are for.
 
     Attributes:
         pieces: the statements of the script that was judged last.
     """
 
-    def __init__(self, session: Session, choice: Choice = DEFAULT, dialect: Dialect | None = None) -> None:
-        self.session, self.choice, self.dialect = session, choice, dialect or POSTGRESQL()
+    def __init__(self, session: Session, choice: Choice = DEFAULT) -> None:
+        self.session, self.choice = session, choice
+        self.dialect = dialect(session.given.dialect)
         self.pieces: list[Piece] = []
         self.on: set[str] = set()
         self.general: list[Rule] = []
         self.by_action: dict[type, list[Rule]] = {}
-        for rule in RULES.values():
+        for rule in self.dialect.rules.values():
             if self.asks(rule):
                 self.on.add(rule.id)
                 for kind in rule.on:
@@ -75,16 +73,19 @@ class Engine:
                     self.general.append(rule)
 
     def asks(self, rule: Rule) -> bool:
-        fits = rule.dialect in ("", self.dialect.name)
-        return fits and rule.id in self.choice.rules and self.choice.phase not in rule.harmless_in
+        return rule.id in self.choice.rules and self.choice.phase not in rule.harmless_in
 
-    def seed(self, source: Source) -> None:
-        """Take a script as done: a dump of the schema, or a revision of long ago."""
-        for piece in self.dialect.statements(source):
-            if piece.node is not None:
-                for action in self.dialect.read(piece.node):
-                    apply(action, self.session)
+    def seed(self, source: Source) -> list[Piece]:
+        """Take a script as done: a dump of the schema, or a revision of long ago. Returns what cannot be read in it."""
+        unread: list[Piece] = []
+        for piece in self.dialect.split(source, self.session):
+            if piece.node is None:
+                unread.append(piece)
+                continue
+            for action in self.dialect.read(piece.node):
+                self.dialect.apply(action, self.session)
         self.session.start_script()
+        return unread
 
     def judge(self, source: Source, in_transaction: bool | None = None) -> Iterator[Finding]:
         """Findings of a script, in the order of its statements, without those that a comment silences.
@@ -96,10 +97,10 @@ class Engine:
         return found if MARK not in source.data else iter(self.silenced(source, list(found)))
 
     def silenced(self, source: Source, found: list[Finding]) -> list[Finding]:
-        left, complaints = suppressed(source, found, self.pieces, self.on, RULES, self.choice.today)
+        left, complaints = suppressed(source, found, self.pieces, self.on, self.dialect.rules, self.choice.today)
         for complaint in complaints:
             if complaint.rule in self.on:
-                rule, said = RULES[complaint.rule], Found(complaint.message)
+                rule, said = self.dialect.rules[complaint.rule], Found(complaint.message)
                 left.append(self.finding(rule, said, source, complaint.piece, Cost(), None))
         return sorted(left, key=lambda finding: finding.line)
 
@@ -107,7 +108,7 @@ class Engine:
         self.session.start_script(in_transaction)
         self.pieces = []
         borders = [found.start() for found in UPGRADE.finditer(source.data)]
-        for piece in self.dialect.statements(source):
+        for piece in self.dialect.split(source, self.session):
             self.pieces.append(piece)
             while borders and piece.start > borders[0]:
                 borders.pop(0)
@@ -116,7 +117,7 @@ class Engine:
         if self.session.explicit and "unclosed-transaction" in self.on:
             end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
             found = Found("the script ends inside a transaction, whose work is undone")
-            yield self.finding(RULES["unclosed-transaction"], found, source, end, Cost(), None)
+            yield self.finding(self.dialect.rules["unclosed-transaction"], found, source, end, Cost(), None)
         self.session.end()
 
     def statement(self, source: Source, piece: Piece) -> Iterator[Finding]:
@@ -147,7 +148,7 @@ class Engine:
             line = source.place(piece.start)[0]
             for name, mode in cost.locks.items():
                 self.session.hold(name, mode, line)
-        apply(action, self.session)
+        self.dialect.apply(action, self.session)
 
     def finding(self, rule: Rule, found: Found, source: Source, piece: Piece, cost: Cost, at: At | None) -> Finding:
         line, column = source.place(piece.start)
@@ -180,7 +181,8 @@ class Engine:
         """A degree less where work is done on tables that are known to be small: it is over in a moment."""
         severity = found.severity or rule.severity
         sizes = [self.session.relation(name).bytes for name in {*modes, *cost.scans, *cost.rewrites, *cost.builds}]
-        if rule.category is Category.HAZARD and cost.works and sizes and max(map(known_size, sizes)) < SMALL:
+        brief = rule.category is Category.HAZARD and cost.works and not cost.error
+        if brief and sizes and max(map(known_size, sizes)) < SMALL:
             return Severity.WARNING if severity is Severity.ERROR else Severity.NOTICE
         return severity
 

@@ -57,6 +57,7 @@ class Given:
         timezone: of the sessions that run the script.
         lock_timeout: milliseconds that are set for them, 0 for none.
         in_transaction: whoever runs a script puts it in one transaction, unless said otherwise of the script.
+        dialect: the server, as `linters.dialects` names it.
     """
 
     version: int = 17
@@ -65,6 +66,7 @@ class Given:
     timezone: str | None = None
     lock_timeout: float = 0
     in_transaction: bool = False
+    dialect: str = "postgresql"
 
 
 class Session:

@@ -68,7 +68,7 @@ def suppressed(
             complaints.append(made)
         else:
             found.append(made)
-    left = [finding for finding in findings if not any([each.silences(finding) for each in found])]
+    left = [finding for finding in findings if not any(each.silences(finding) for each in found)]
     return left, complaints + [each for suppression in found for each in unused(suppression, on, known)]
 
 

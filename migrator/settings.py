@@ -194,6 +194,8 @@ READERS: dict[str, Callable[[object], Any]] = {
     "unprepared_applications": patterns,
     "free_disk": size,
 }
+SECTIONS = ("lint",)
+"""Tables below ours that have readers of their own."""
 
 
 def find_pyproject(start: Path) -> Path | None:
@@ -260,7 +262,7 @@ def line_of(text: str, key: str) -> int:
     inside = 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip().startswith("["):
-            inside = number if line.strip().startswith("[tool.migrator") else 0
+            inside = number if re.match(r"\s*\[\s*tool\.migrator\s*\]", line) else 0
         elif inside and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
             return number
     return inside
@@ -282,6 +284,7 @@ def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
     table = data.get("tool", {}).get("migrator", {}) if path.name == "pyproject.toml" else data
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.migrator] is not a table", file=str(path))
+    table = {key: value for key, value in table.items() if key not in SECTIONS}
     text = path.read_text()
     sources = {}
     for key, value in table.items():

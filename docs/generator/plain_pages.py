@@ -10,6 +10,8 @@ import click
 from migrator.cli.commands import COMMANDS
 from migrator.settings import Settings, setting_names
 
+from .rule_pages import rules_page
+
 ABOUT = {
     "database_url": "The database; in a committed file without a password.",
     "database_url_env": "Name of the environment variable that has the URL.",
@@ -39,7 +41,8 @@ def commands_page() -> str:
 
 
 def help_of(command: click.Command, path: str) -> str:
-    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+    names = ["-h", "--help"]  # as below `migrator`; whoever asks a command first decides what it says
+    context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100, help_option_names=names)
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 
@@ -64,4 +67,4 @@ def shown(name: str, default: object) -> str:
     return "" if default in (None, ()) else f"`{default}`"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page}
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "rules.md": rules_page}

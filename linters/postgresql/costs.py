@@ -122,7 +122,7 @@ def type_change_error(action: actions.ChangeType, session: Session) -> str:
     """Why the server refuses to change the type: something is defined by it."""
     table = session.relation(action.table)
     for view in session.relations.values.values():
-        if any(read == table.name and column in (action.column, "*") for read, column in view.reads):
+        if view.reads and any(r == table.name and column in (action.column, "*") for r, column in view.reads):
             return f"{view.kind} {view.name} reads {action.column}"
     for name, columns in table.policies:
         if action.column in columns:

@@ -17,4 +17,5 @@ from linters.rules import (  # noqa: F401
 )
 from linters.rules.base import RULES, At, Found, Rule
 
-__all__ = ["RULES", "At", "Found", "Rule"]
+DEFAULT_RULES = frozenset(rule.id for rule in RULES.values() if rule.default)
+__all__ = ["DEFAULT_RULES", "RULES", "At", "Found", "Rule"]

@@ -87,7 +87,7 @@ class Rule:
         given: the schema both start from.
         default: it is on unless switched off.
         harmless_in: phases of a revision in which it is no hazard.
-        dialect: the family of servers it is about, empty for all.
+        dialects: servers it holds for.
     """
 
     id: str
@@ -103,7 +103,7 @@ class Rule:
     severity: Severity = Severity.ERROR
     default: bool = True
     harmless_in: tuple[str, ...] = ()
-    dialect: str = "postgresql"
+    dialects: tuple[str, ...] = ("postgresql",)
 
 
 RULES: dict[str, Rule] = {}

@@ -6,6 +6,7 @@ COMMANDS = {
     "new": "Write a revision file.",
     "convert": "Write a revision of operations from a file of SQL.",
     "check": "Say whether the models ask for something that no revision does.",
+    "lint": "Say what in SQL scripts makes others wait, or breaks the version that is live.",
     "plan": "Show what would be done, in which steps, under which locks.",
     "apply": "Run what may run: expand and migrate; contract and purge when asked.",
     "retry": "Try the rows once more that a backfill has set aside.",

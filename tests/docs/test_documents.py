@@ -68,10 +68,13 @@ def test_the_two_commands_and_the_checks_are_targets_of_the_makefile():
         assert (ROOT / path).is_dir()
 
 
-@pytest.mark.parametrize("module", ["benchmarks.backfill", "benchmarks.key_type", "benchmarks.startup"])
+@pytest.mark.parametrize(
+    "module", ["benchmarks.backfill", "benchmarks.key_type", "benchmarks.startup", "benchmarks.lint_speed"]
+)
 def test_every_benchmark_of_the_readme_runs(module):
     assert f"python -m {module}" in README
-    options = [] if module == "benchmarks.startup" else ["--rows", "3000", "--quiet-seconds", "0.3"]
+    small = {"benchmarks.startup": [], "benchmarks.lint_speed": ["--statements", "1000"]}
+    options = small.get(module, ["--rows", "3000", "--quiet-seconds", "0.3"])
     done = subprocess.run(
         [sys.executable, "-m", module, "--format", "json", *options],
         cwd=ROOT,

@@ -1,0 +1,62 @@
+"""The report of one run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from linters.findings import Category, Finding, Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that could not be judged at all, and why."""
+
+    file: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found in the scripts of one run.
+
+    Args:
+        files: names of the scripts that were judged.
+        statements: how many there are in them.
+        problems: scripts that could not be judged.
+        assumptions: what was not known and had to be assumed.
+        skipped: scripts that undo others, which nobody runs on the way forward.
+        accepted: findings that the baseline has.
+        version: of the linter.
+        texts: the scripts by name, for code frames.
+        colour: whether text is coloured.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    files: tuple[str, ...] = ()
+    statements: int = 0
+    problems: tuple[Problem, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    accepted: int = 0
+    version: str = ""
+    texts: Mapping[str, bytes] = field(default_factory=dict)
+    colour: bool = False
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the run."""
+        severities = Counter(finding.severity for finding in self.findings)
+        categories = Counter(finding.category for finding in self.findings)
+        return {
+            "findings": len(self.findings),
+            **{f"{severity.value}s": severities[severity] for severity in Severity},
+            **{category.value: categories[category] for category in Category},
+            "files": len(self.files),
+            "statements": self.statements,
+            "skipped": list(self.skipped),
+            "baseline": self.accepted,
+            "assumptions": list(self.assumptions),
+            "problems": [{"file": problem.file, "message": problem.message} for problem in self.problems],
+        }

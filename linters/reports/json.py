@@ -1,0 +1,24 @@
+"""JSON: every fact of every finding, and the figures of the run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from linters.findings import Finding
+from linters.reports.base import Report
+
+FIELDS = (
+    "rule category severity message effect safer file line column statement lock tables rewrites scans operation"
+    " assumed fingerprint"
+).split()
+
+
+def data(finding: Finding) -> dict[str, Any]:
+    values = {name: getattr(finding, name) for name in FIELDS}
+    return values | {"category": finding.category.value, "severity": finding.severity.value}
+
+
+def write(report: Report) -> str:
+    found = {"findings": [data(finding) for finding in report.findings], "summary": report.summary()}
+    return json.dumps(found, indent=2, ensure_ascii=False)

@@ -1,0 +1,89 @@
+"""The scripts that a run is about."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrator.errors import UsageError
+from migrator.linting import conventions
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script as its tool runs it.
+
+    Args:
+        name: as findings name it: relative to the current folder where it is below that.
+        data: its text, the way back blanked out.
+        tool: the migration tool it belongs to, empty for none.
+        in_transaction: its tool puts it in one transaction.
+    """
+
+    name: str
+    data: bytes
+    tool: str = ""
+    in_transaction: bool = False
+    path: Path | None = None
+
+
+def named(path: Path) -> str:
+    """A path relative to the current folder where it is below that, with forward slashes."""
+    absolute, here = path.absolute(), Path.cwd()
+    return Path(os.path.relpath(absolute, here)).as_posix() if absolute.is_relative_to(here) else path.as_posix()
+
+
+def find(given: Sequence[str], exclude: Iterable[str] = ()) -> tuple[list[Path | None], list[str]]:
+    """The scripts of files and folders in order, None for standard input; and those that only undo others.
+
+    Raises:
+        UsageError: a path is not there, or is a file that is no SQL.
+    """
+    found: list[Path | None] = []
+    files: list[Path] = []
+    for word in given:
+        path = Path(word)
+        if word == STANDARD_INPUT:
+            found.append(None)
+        elif path.is_dir():
+            found += conventions.found_in(path)
+        elif not path.exists():
+            raise UsageError(f"{word} is not there", next_step="migrator lint FILE.sql, or a folder, or - for stdin")
+        elif path.suffix.lower() != ".sql":
+            raise UsageError(
+                f"{word} is no .sql file", next_step="give .sql files or folders, or text by: migrator lint - < FILE"
+            )
+        else:
+            files.append(path)
+    once = {path and path.resolve(): path for path in (*conventions.ordered(files), *found)}
+    wanted = [path for path in once.values() if path is None or not excluded(path, exclude)]
+    back = [path for path in wanted if path is not None and conventions.goes_back(path)]
+    return [path for path in wanted if path not in back], [named(path) for path in back]
+
+
+def excluded(path: Path, patterns: Iterable[str]) -> bool:
+    """Whether a pattern has it: one with a slash is about the whole path, another about the name."""
+    return any(fnmatch.fnmatch(str(path.absolute()) if "/" in each else path.name, each) for each in patterns)
+
+
+def read(path: Path | None) -> Script:
+    """Read a script.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path is None:
+        data = sys.stdin.buffer.read()
+        tool = conventions.tool_in(data)
+        name = STANDARD_INPUT
+    else:
+        data, name = path.read_bytes(), named(path)
+        tool = conventions.tool_of(path) or conventions.tool_in(data)
+    alone = conventions.in_transaction(path or Path(name), data, tool)
+    return Script(name, conventions.forward_part(data, tool), tool, alone, path)

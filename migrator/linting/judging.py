@@ -1,0 +1,262 @@
+"""Judge the scripts of a run, one after another, in one state."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from linters.actions import OutsideTransaction
+from linters.dialects import NAMES, dialect
+from linters.engine import Choice, Engine, distinct
+from linters.findings import Finding, Severity
+from linters.reports import Problem, Report
+from linters.session import Given, Session
+from linters.source import Source
+from migrator import __version__
+from migrator.errors import MigratorError, UsageError
+from migrator.linting import baselines, files
+from migrator.linting.changes import Changes
+from migrator.linting.options import Options
+from migrator.settings import mask
+
+if TYPE_CHECKING:
+    from migrator.linting.facts import Facts
+
+VERSIONS = {"postgresql": (12, 18)}
+"""Oldest and newest major version that is known of each server."""
+RANKS = {severity: rank for rank, severity in enumerate((Severity.NOTICE, Severity.WARNING, Severity.ERROR))}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one run is asked for.
+
+    Args:
+        diff: report statements that came since this commit only.
+        database_url: read the schema from there; empty to open no connection.
+        accept: leave out what the baseline has.
+    """
+
+    options: Options
+    diff: str = ""
+    database_url: str = ""
+    accept: bool = True
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Leave the garbage collector out: what a run makes stays until it ends, and the collector takes a quarter."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+def run(request: Request) -> Report:
+    """Judge everything a request is about.
+
+    Raises:
+        UsageError: an option makes no sense, or a path, schema or baseline cannot be read.
+    """
+    options = request.options
+    paths, skipped = files.find(options.paths, options.exclude)
+    baseline = baselines.read(Path(options.baseline)) if options.baseline and request.accept else frozenset()
+    changes = Changes(request.diff, Path.cwd()) if request.diff else None
+    bench = Bench(options, facts_of(request))
+    with without_collector():
+        for path in paths:
+            bench.judge(path, changes)
+    found = distinct(bench.findings)
+    left = [finding for finding in found if finding.fingerprint not in baseline]
+    return Report(
+        findings=tuple(without_passwords(finding) for finding in left),
+        files=tuple(bench.texts),
+        statements=bench.statements,
+        problems=tuple(bench.problems),
+        assumptions=tuple(bench.assumptions()),
+        skipped=tuple(skipped),
+        accepted=len(found) - len(left),
+        version=__version__,
+        texts={name: masked(text) for name, text in bench.texts.items()},
+    )
+
+
+def facts_of(request: Request) -> Facts | None:
+    """What the database says, where one is given: the only case in which a connection is opened."""
+    if not request.database_url:
+        return None
+    from migrator.linting.facts import read
+
+    return read(request.database_url)
+
+
+def fails(report: Report, level: Severity) -> bool:
+    """Whether anything is at or above a level."""
+    return any(RANKS[finding.severity] >= RANKS[level] for finding in report.findings)
+
+
+def chosen_dialect(name: str) -> str:
+    """The name of a dialect, or the usual one.
+
+    Raises:
+        UsageError: it is not one of those the linter knows.
+    """
+    if name and name not in NAMES:
+        raise UsageError(f"the linter does not know {name}", next_step=f"known are: {', '.join(NAMES)}")
+    return name or NAMES[0]
+
+
+def release(version: str, name: str) -> int | None:
+    """The version of a server; None where none is given.
+
+    Raises:
+        UsageError: the linter does not know it.
+    """
+    if not version:
+        return None
+    found, (oldest, newest) = int(version.partition(".")[0]), VERSIONS[name]
+    if not oldest <= found <= newest:
+        raise UsageError(
+            f"{name} {version} is not known to the linter", next_step=f"--server-version {oldest} to {newest}"
+        )
+    return found
+
+
+class Bench:
+    """The state of one run: the engine, and what it has found so far."""
+
+    def __init__(self, options: Options, facts: Facts | None) -> None:
+        self.options, self.facts = options, facts
+        self.name = chosen_dialect(options.dialect)
+        self.dialect = dialect(self.name)
+        self.version = release(options.server_version, self.name) or (facts.version if facts else None)
+        choice = Choice(options.rules(), dict(options.severities), options.phase)
+        self.engine = Engine(Session(self.given()), choice)
+        self.findings: list[Finding] = []
+        self.problems: list[Problem] = []
+        self.texts: dict[str, bytes] = {}
+        self.statements = 0
+        self.tools: set[str] = set()
+        self.unread = self.seed()
+
+    def seed(self) -> int:
+        """Put the schema into the state. Returns how many statements of it cannot be read.
+
+        Raises:
+            UsageError: it cannot be read at all.
+        """
+        try:
+            unread = self.facts.seed(self.engine) if self.facts is not None else 0
+            if self.options.schema:
+                unread += len(self.engine.seed(schema(Path(self.options.schema))))
+        except MigratorError:
+            raise
+        except Exception as problem:  # a crash is no verdict, and must not look like one
+            what = self.options.schema or "the database"
+            raise UsageError(
+                f"the schema of {what} cannot be judged: {type(problem).__name__}: {problem}",
+                next_step="this is a bug; lint without it meanwhile",
+            ) from problem
+        return unread
+
+    def given(self) -> Given:
+        facts, options = self.facts, self.options
+        given = Given(complete=bool(options.schema or facts), timezone=options.timezone, dialect=self.name)
+        if facts is not None:
+            given = replace(given, schema=facts.schema, lock_timeout=facts.lock_timeout)
+            given = replace(given, timezone=options.timezone or facts.timezone)
+        return replace(given, version=self.version) if self.version else given
+
+    def judge(self, path: Path | None, changes: Changes | None) -> None:
+        """Judge one script; one that cannot be judged hides no other."""
+        name = files.named(path) if path else files.STANDARD_INPUT
+        try:
+            script = files.read(path)
+            source = Source(script.name, script.data)
+            found = list(self.engine.judge(source, self.in_transaction(script, source)))
+        except OSError as problem:
+            self.problems.append(Problem(name, problem.strerror or str(problem)))
+        except UnicodeDecodeError as problem:
+            self.problems.append(Problem(name, f"it is not UTF-8 (byte {problem.start})"))
+        except ValueError as problem:
+            self.problems.append(Problem(name, str(problem)))
+        except Exception as problem:  # whatever the parser or a rule dies of is no verdict
+            self.problems.append(Problem(name, f"the linter failed: {type(problem).__name__}: {problem}"))
+        else:
+            self.texts[script.name] = script.data
+            self.statements += len(self.engine.pieces)
+            self.tools.add(script.tool)
+            new = changes.lines_of(path) if changes is not None and path is not None else None
+            self.findings += found if new is None else [finding for finding in found if among(finding, new)]
+
+    def in_transaction(self, script: files.Script, source: Source) -> bool:
+        """Whether the script runs in one transaction: Flyway looks at what is in it, Prisma sends it in one piece."""
+        if self.options.assume_transaction is not None:
+            return self.options.assume_transaction
+        if script.tool == "flyway" and script.in_transaction:
+            return not self.all_alone(source)
+        if script.tool == "prisma":
+            return sum(1 for _ in self.dialect.split(source, self.engine.session)) > 1
+        return script.in_transaction
+
+    def all_alone(self, source: Source) -> bool:
+        """Whether every statement is one that no transaction may hold."""
+        if not any(word in source.data.upper() for word in (b"CONCURRENTLY", b"VACUUM", b"DATABASE", b"SYSTEM")):
+            return False
+        nodes = [piece.node for piece in self.dialect.split(source, self.engine.session)]
+        actions = [action for node in nodes if node is not None for action in self.dialect.read(node)]
+        alone = [isinstance(a, OutsideTransaction) or getattr(a, "concurrently", False) for a in actions]
+        return bool(alone) and all(alone) and None not in nodes
+
+    def assumptions(self) -> Iterable[str]:
+        """What was not said and had to be assumed."""
+        if not self.options.dialect and self.facts is None:
+            yield f"the server is {self.name}: --dialect says otherwise"
+        if self.version is None:
+            yield f"version {self.engine.session.version} of it: --server-version says otherwise"
+        if not self.engine.session.given.complete:
+            yield "what no script created is in use and has rows: --schema FILE or --database-url URL tells more"
+        if self.unread:
+            yield f"{self.unread} statements of the schema cannot be read, and what they make is taken for not there"
+        for tool in sorted(filter(None, self.tools)):
+            yield f"scripts are run by {tool}, in its order and its transactions"
+
+
+def schema(path: Path) -> Source:
+    """A dump of the schema.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    make = "pg_dump --schema-only --no-owner > schema.sql"
+    try:
+        return Source(str(path), path.read_bytes())
+    except OSError as problem:
+        raise UsageError(f"the schema {path} cannot be read: {problem.strerror}", next_step=make) from None
+    except ValueError as problem:
+        raise UsageError(f"the schema {path} cannot be read: {problem}", next_step=make) from None
+
+
+def among(finding: Finding, lines: Sequence[tuple[int, int]]) -> bool:
+    last = max(finding.last_line, finding.line)
+    return any(first <= last and finding.line <= end for first, end in lines)
+
+
+def without_passwords(finding: Finding) -> Finding:
+    said = {name: getattr(finding, name) for name in ("message", "safer", "statement", "operation")}
+    hidden: dict[str, Any] = {name: mask(text) for name, text in said.items()}
+    return finding if hidden == said else replace(finding, **hidden)
+
+
+def masked(text: bytes) -> bytes:
+    """A script as it may be shown: the same lines without passwords."""
+    if b"://" not in text and b"=" not in text:
+        return text
+    return mask(text.decode(errors="replace")).encode()
