@@ -13,6 +13,7 @@ from migrator.errors import UsageError
 from migrator.linting import conventions
 
 STANDARD_INPUT = "-"
+OTHERS_FOLDERS = frozenset({".venv", "venv", "node_modules", "site-packages", ".git", ".tox"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,10 @@ def named(path: Path) -> str:
 def find(given: Sequence[str], exclude: Iterable[str] = ()) -> tuple[list[Path | None], list[str]]:
     """The scripts of files and folders in order, None for standard input; and those that only undo others.
 
+    A script location of Alembic is one path, whose revisions have an order of their own.
+
     Raises:
-        UsageError: a path is not there, or is a file that is no SQL.
+        UsageError: a path is not there, or is a file that is neither SQL nor Python.
     """
     found: list[Path | None] = []
     files: list[Path] = []
@@ -52,12 +55,15 @@ def find(given: Sequence[str], exclude: Iterable[str] = ()) -> tuple[list[Path |
         if word == STANDARD_INPUT:
             found.append(None)
         elif path.is_dir():
-            found += conventions.found_in(path)
+            found += (*conventions.found_in(path), *script_locations(path))
         elif not path.exists():
             raise UsageError(f"{word} is not there", next_step="migrator lint FILE.sql, or a folder, or - for stdin")
+        elif path.suffix.lower() == ".py":
+            found.append(path)
         elif path.suffix.lower() != ".sql":
             raise UsageError(
-                f"{word} is no .sql file", next_step="give .sql files or folders, or text by: migrator lint - < FILE"
+                f"{word} is neither .sql nor a revision",
+                next_step="give .sql files, Alembic revisions or folders, or text by: migrator lint - < FILE",
             )
         else:
             files.append(path)
@@ -65,6 +71,19 @@ def find(given: Sequence[str], exclude: Iterable[str] = ()) -> tuple[list[Path |
     wanted = [path for path in once.values() if path is None or not excluded(path, exclude)]
     back = [path for path in wanted if path is not None and conventions.goes_back(path)]
     return [path for path in wanted if path not in back], [named(path) for path in back]
+
+
+def of_alembic(path: Path) -> bool:
+    """Whether a path of a run stands for revisions of Alembic."""
+    return path.suffix.lower() == ".py" or path.is_dir()
+
+
+def script_locations(folder: Path) -> list[Path]:
+    """Folders that `alembic init` made: this one, those below it, or the one whose versions this is."""
+    if folder.name == "versions" and (folder.parent / "env.py").is_file():
+        return [folder]
+    found = [env.parent for env in sorted(folder.rglob("env.py")) if (env.parent / "versions").is_dir()]
+    return [path for path in found if not set(path.relative_to(folder).parts) & OTHERS_FOLDERS]
 
 
 def excluded(path: Path, patterns: Iterable[str]) -> bool:

@@ -79,7 +79,7 @@ def usual(config: Path | None) -> tuple[str, ...]:
 def warn(report: Report, options: Options) -> Iterator[str]:
     """What to know beside the findings."""
     if not report.files and not report.problems:
-        yield f"no .sql file in {', '.join(options.paths)}"
+        yield f"no .sql file and no revision in {', '.join(options.paths)}"
     if report.skipped:
         yield f"not judged, because they only undo others: {', '.join(report.skipped)}"
     for problem in report.problems:

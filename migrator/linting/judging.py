@@ -175,7 +175,10 @@ class Bench:
         return replace(given, version=self.version) if self.version else given
 
     def judge(self, path: Path | None, changes: Changes | None) -> None:
-        """Judge one script; one that cannot be judged hides no other."""
+        """Judge one script, or the revisions of a path; what cannot be judged hides nothing else."""
+        if path is not None and files.of_alembic(path):
+            self.judge_revisions(path, changes)
+            return
         name = files.named(path) if path else files.STANDARD_INPUT
         try:
             script = files.read(path)
@@ -193,8 +196,34 @@ class Bench:
             self.texts[script.name] = script.data
             self.statements += len(self.engine.pieces)
             self.tools.add(script.tool)
-            new = changes.lines_of(path) if changes is not None and path is not None else None
-            self.findings += found if new is None else [finding for finding in found if among(finding, new)]
+            self.report(found, path, changes)
+
+    def report(self, found: Iterable[Finding], path: Path | None, changes: Changes | None) -> None:
+        new = changes.lines_of(path) if changes is not None and path is not None else None
+        self.findings += found if new is None else [finding for finding in found if among(finding, new)]
+
+    def judge_revisions(self, path: Path, changes: Changes | None) -> None:
+        """Judge revisions in the order of their graph; those a file builds on are taken as done."""
+        from migrator.revision_sources import is_revision, revision_sources
+
+        name = files.named(path)
+        if path.is_file() and not is_revision(path):
+            self.problems.append(Problem(name, "it is no revision of Alembic: it has no revision and down_revision"))
+            return
+        session, choice = self.engine.session, self.engine.choice
+        try:
+            for script in revision_sources(Path(name), self.name, (session.version,), session):
+                engine = Engine(session, replace(choice, phase=choice.phase or script.phase))
+                if not script.asked:
+                    engine.seed(script.source)
+                    continue
+                found = engine.judge(script.source, script.in_transaction)
+                self.report([f for f in found if not script.accepts(f)], script.file, changes)
+                self.texts[str(script.file)] = script.file.read_bytes()
+                self.statements += len(engine.pieces)
+        except Exception as problem:  # a crash is no verdict, and must not look like one
+            self.problems.append(Problem(name, f"the linter failed: {type(problem).__name__}: {problem}"))
+        self.tools.add("alembic")
 
     def in_transaction(self, script: files.Script, source: Source) -> bool:
         """Whether the script runs in one transaction: Flyway looks at what is in it, Prisma sends it in one piece."""
