@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from linters import actions
-from linters.applying import apply
 from linters.costs import Cost
+from linters.dialects import dialect
 from linters.findings import Category, Finding, Severity
-from linters.postgresql.costs import cost_of
-from linters.postgresql.reading import read
-from linters.rules import RULES, At, Found, Rule
+from linters.rules import DEFAULT_RULES, At, Found, Rule
 from linters.session import Session
 from linters.source import Piece, Source
 from linters.values import Mode
@@ -35,7 +33,7 @@ class Choice:
         phase: `expand`, `migrate` or `contract` for a part of a revision, else empty.
     """
 
-    rules: frozenset[str] = frozenset(rule.id for rule in RULES.values() if rule.default)
+    rules: frozenset[str] = DEFAULT_RULES
     severities: dict[str, Severity] = field(default_factory=dict)
     phase: str = ""
 
@@ -52,9 +50,10 @@ class Engine:
 
     def __init__(self, session: Session, choice: Choice = DEFAULT) -> None:
         self.session, self.choice = session, choice
+        self.dialect = dialect(session.given.dialect)
         self.general: list[Rule] = []
         self.by_action: dict[type, list[Rule]] = {}
-        for rule in RULES.values():
+        for rule in self.dialect.rules.values():
             if rule.id in choice.rules and choice.phase not in rule.harmless_in:
                 for kind in rule.on:
                     self.by_action.setdefault(kind, []).append(rule)
@@ -63,33 +62,34 @@ class Engine:
 
     def seed(self, source: Source) -> None:
         """Take a script as done: a dump of the schema, or a revision of long ago."""
-        for piece in source.statements():
+        for piece in self.dialect.split(source, self.session):
             if piece.node is not None:
-                for action in read(piece.node):
-                    apply(action, self.session)
+                for action in self.dialect.read(piece.node):
+                    self.dialect.apply(action, self.session)
         self.session.start_script()
 
     def judge(self, source: Source) -> Iterator[Finding]:
         """Findings of a script, in the order of its statements."""
         self.session.start_script()
         borders = [found.start() for found in UPGRADE.finditer(source.data)]
-        for piece in source.statements():
+        for piece in self.dialect.split(source, self.session):
             while borders and piece.start > borders[0]:
                 borders.pop(0)
                 self.session.era += 1
             yield from self.statement(source, piece)
-        if self.session.explicit and "unclosed-transaction" in self.choice.rules:
+        unclosed = self.dialect.rules.get("unclosed-transaction")
+        if unclosed and self.session.explicit and unclosed.id in self.choice.rules:
             end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
             found = Found("the script ends inside a transaction, whose work is undone")
-            yield self.finding(RULES["unclosed-transaction"], found, source, end, Cost(), None)
+            yield self.finding(unclosed, found, source, end, Cost(), None)
         self.session.end()
 
     def statement(self, source: Source, piece: Piece) -> Iterator[Finding]:
-        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(read(piece.node))
+        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(self.dialect.read(piece.node))
         locks = self.own_locks(found) if len(found) > 1 else {}
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
-            cost = cost_of(action, self.session)
+            cost = self.dialect.cost_of(action, self.session)
             at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase)
             for rule in (*self.by_action.get(type(action), ()), *self.general):
                 for each in rule.check(at):
@@ -103,7 +103,7 @@ class Engine:
         locks: dict[Any, Mode] = {}
         for action in found:
             if isinstance(action, actions.OfTable):
-                for name, mode in cost_of(action, self.session).locks.items():
+                for name, mode in self.dialect.cost_of(action, self.session).locks.items():
                     locks[name] = max(mode, locks.get(name, Mode.NONE))
         return locks
 
@@ -112,7 +112,7 @@ class Engine:
             line = source.place(piece.start)[0]
             for name, mode in cost.locks.items():
                 self.session.hold(name, mode, line)
-        apply(action, self.session)
+        self.dialect.apply(action, self.session)
 
     def finding(self, rule: Rule, found: Found, source: Source, piece: Piece, cost: Cost, at: At | None) -> Finding:
         line, column = source.place(piece.start)
@@ -131,7 +131,7 @@ class Engine:
             line=line,
             column=column,
             statement=statement[:SHOWN] + ("…" if len(statement) > SHOWN else ""),
-            lock=str(strongest) if strongest else "",
+            lock=cost.level or (str(strongest) if strongest else ""),
             tables=tuple(str(name) for name in tables),
             rewrites=tuple(str(name) for name in dict.fromkeys(cost.rewrites)),
             scans=tuple(str(name) for name in dict.fromkeys((*cost.scans, *cost.builds))),

@@ -87,7 +87,8 @@ class Rule:
         given: the schema both start from.
         default: it is on unless switched off.
         phases: phases of a revision in which it is no hazard.
-        versions: first and last major version it holds for.
+        dialects: servers it holds for.
+        version: release of the server that its scripts are written for, where it is not every one.
     """
 
     id: str
@@ -103,19 +104,22 @@ class Rule:
     severity: Severity = Severity.ERROR
     default: bool = True
     harmless_in: tuple[str, ...] = ()
-    dialect: str = "postgresql"
+    dialects: tuple[str, ...] = ("postgresql",)
+    version: tuple[int, ...] = ()
 
 
 RULES: dict[str, Rule] = {}
 
 
-def rule(id: str, category: Category, *on: type, **facts: Any) -> Callable[[Check], Check]:
-    """Make a rule of a check."""
+def rule(
+    id: str, category: Category, *on: type, among: dict[str, Rule] = RULES, **facts: Any
+) -> Callable[[Check], Check]:
+    """Make a rule of a check, `among` those of its servers."""
 
     def register(check: Check) -> Check:
-        if id in RULES:
+        if id in among:
             raise ValueError(f"two rules are called {id}")
-        RULES[id] = Rule(id, category, on, check=check, **facts)
+        among[id] = Rule(id, category, on, check=check, **facts)
         return check
 
     return register
