@@ -155,10 +155,8 @@ def charset_change(old: Column, new: Column, table: Relation, session: Session) 
             return copied(f"{before} and {after} are stored otherwise", table, session)
         if indexed(old.name, table, session) and not is_mariadb(session):
             return copied(f"an index of {old.name} is sorted otherwise", table, session)
-        if indexed(old.name, table, session):
-            return Way(COPY, SHARED, COPY, True, f"an index of {old.name} is sorted otherwise") if (
-                old.type.modifiers and indexed_prefix(old, table, session)
-            ) else metadata("the same bytes in another character set", session)
+        if indexed_prefix(old, table, session):
+            return copied(f"an index has the beginning of {old.name}, which is as long in other bytes", table, session)
         return metadata("the same bytes in another character set", session)
     if collation_of(old, table) == collation_of(new, table):
         return INSTANT
@@ -185,9 +183,24 @@ def moved(column: str, position: str, table: Relation, session: Session) -> Way:
         return INSTANT
     if not is_mariadb(session):
         return rebuilt(f"{column} gets another place in every row", table, session)
-    if virtual(table):
-        return copied(f"{column} gets another place, and a table with VIRTUAL columns is copied for that", table, session)
+    if crosses_virtual(column, position, table):
+        return copied(f"{column} gets another place, across a VIRTUAL column", table, session)
     return instant_column(f"{column} gets another place", table, session)
+
+
+def crosses_virtual(column: str, position: str, table: Relation) -> bool:
+    """Whether a VIRTUAL column stands between the place that a column has and the one that it gets."""
+    names = [c.name for c in table.columns]
+    if column not in names:
+        return bool(virtual(table))
+    old, new = names.index(column), -1 if position == "FIRST" else names.index(position) if position in names else 0
+    between = names[min(old, new + 1) : max(old, new) + 1]
+    return bool(set(between) & set(virtual(table)))
+
+
+def before_virtual(position: int, table: Relation) -> bool:
+    """Whether a VIRTUAL column stands at a place or after it."""
+    return any(column.generated == "VIRTUAL" for column in table.columns[position:])
 
 
 def stands(column: str, position: str, names: list[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from linters import actions
 from linters.costs import Cost
-from linters.mysql.columns import charset_change, charset_of, change, instant_column, moved, nullability, width
+from linters.mysql.columns import before_virtual, charset_change, charset_of, change, instant_column, moved, nullability, width
 from linters.mysql.elements import TEXT
 from linters.mysql.ways import (
     COPY, INSTANT, SHARED, AlterCost, Algorithm, Lock, Way, copied, indexes, is_mariadb, metadata, rebuilt, since,
@@ -95,7 +95,12 @@ def beside(part: actions.Action, way: Way, parts: tuple[Any, ...], table: Relati
     """What changes for a part because of another one in the same statement."""
     new = {p.column.name: p.column for p in parts if isinstance(p, actions.AddColumn)}
     if isinstance(part, actions.DropConstraint) and part.name == "PRIMARY":
-        if any(isinstance(p, actions.AddConstraint) and p.constraint.kind is Kind.PRIMARY for p in parts):
+        others = [p for p in parts if isinstance(p, actions.AddConstraint) and p.constraint.kind is Kind.PRIMARY]
+        if others and not is_mariadb(session) and since(session, 8, 4):
+            wanted = [c.referenced_columns for _, c in session.referencing(table.name)]
+            if wanted and others[0].constraint.columns not in wanted:
+                return Way(COPY, SHARED, error="a foreign key of another table needs the primary key as it is")
+        if others:
             return rebuilt("rows are stored in the order of the primary key", table, session)
     elif isinstance(part, actions.CreateIndex):
         own = [new[name] for name in part.index.columns if name in new]
@@ -106,6 +111,12 @@ def beside(part: actions.Action, way: Way, parts: tuple[Any, ...], table: Relati
     elif isinstance(part, actions.AddColumn) and part.column.generated == "VIRTUAL" and is_mariadb(session):
         if any(c.generated != "VIRTUAL" for c in new.values()) or any(isinstance(p, actions.DropColumn) for p in parts):
             return copied("a VIRTUAL column comes together with others", table, session)
+    elif isinstance(part, actions.DropColumn) and is_mariadb(session):
+        names = [c.name for c in table.columns]
+        kinds = actions.AddColumn | actions.CreateIndex | actions.AddConstraint
+        if part.column in names and before_virtual(names.index(part.column) + 1, table):
+            if any(isinstance(p, kinds) for p in parts):
+                return copied(f"{part.column} goes from before a VIRTUAL column, together with others", table, session)
     elif isinstance(part, actions.AddConstraint) and part.constraint.kind is Kind.CHECK and is_mariadb(session):
         if new and set(part.constraint.columns) <= set(new):
             return INSTANT
@@ -132,8 +143,10 @@ def placed(action: actions.AddColumn, table: Relation, session: Session) -> Way:
     last = not action.position or (bool(table.columns) and action.position == table.columns[-1].name)
     why = f"{action.column.name} comes"
     if is_mariadb(session):
-        if not last and virtual(table):
-            return copied(f"{why} between others, and a table with VIRTUAL columns is copied for that", table, session)
+        names = [c.name for c in table.columns]
+        at = 0 if action.position == "FIRST" else names.index(action.position) + 1 if action.position in names else 0
+        if not last and before_virtual(at, table):
+            return copied(f"{why} before a VIRTUAL column", table, session)
     elif not since(session, 8, 0, 12) or (not last and not since(session, 8, 0, 29)):
         return rebuilt(f"{why} between others, which is INSTANT from MySQL 8.0.29 on", table, session)
     return budgeted(instant_column(why, table, session), table, session)
@@ -355,7 +368,9 @@ def rewrite(action: actions.Rewrite, table: Relation, session: Session) -> Way:
 def partitions(action: actions.AlterPartitions, table: Relation, session: Session) -> Way:
     if action.what in ("BY", "REMOVE"):
         return copied("every row goes to another partition", table, session)
-    if action.what in ("DROP", "TRUNCATE", "EXCHANGE", "DISCARD", "IMPORT", "CONVERT"):
+    if action.what in ("TRUNCATE", "EXCHANGE"):
+        return INSTANT
+    if action.what in ("DROP", "DISCARD", "IMPORT", "CONVERT"):
         return Way(Algorithm.NOCOPY, why="partitions come and go as a whole")
     if action.what == "ADD" and action.with_values:
         return Way(Algorithm.NOCOPY, why="an empty partition comes")
