@@ -48,7 +48,7 @@ def dialect(name: str) -> Dialect:
         from linters.postgresql.reading import read
         from linters.rules import RULES
 
-        return Dialect(lambda source, session: source.statements(), read, cost_of, apply, RULES)
+        return Dialect(lambda source, _: source.statements(), read, cost_of, apply, RULES)
     if name not in NAMES:
         raise ValueError(f"{name} is no dialect: {', '.join(NAMES)}")
     from linters.mysql import applying, costs, reading

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from linters import actions, applying
-from linters.mysql.ways import AlterCost, Algorithm, since
+from linters.mysql.ways import Algorithm, AlterCost, since
 from linters.session import Session
 from linters.values import Column, Constraint, Index, Kind, Name, Relation
 

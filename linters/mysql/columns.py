@@ -10,7 +10,7 @@ from linters.session import Session
 from linters.values import UNKNOWN_TYPE, Column, Relation
 
 WIDTHS = {"utf8mb4": 4, "utf8mb3": 3, "utf8": 3, "utf16": 4, "utf16le": 4, "utf32": 4, "ucs2": 2, "gb18030": 4}
-WIDTHS |= {name: 2 for name in ("big5", "gbk", "gb2312", "sjis", "cp932", "euckr")} | {"ujis": 3, "eucjpms": 3}
+WIDTHS |= dict.fromkeys(("big5", "gbk", "gb2312", "sjis", "cp932", "euckr"), 2) | {"ujis": 3, "eucjpms": 3}
 """The most bytes that a character takes; one in character sets that are not named here."""
 SHORT, MARIADB_SHORT = 255, 127
 """Up to so many bytes a length is stored in one byte; MariaDB bears the crossing from shorter columns on."""
@@ -50,6 +50,8 @@ def change(old: Column, new: Column, table: Relation, session: Session) -> Way:
         return generated(old, new, table, session)
     if new.sequence and not old.sequence:
         return copied("AUTO_INCREMENT gives numbers to rows", table, session, always_locks=True)
+    if old.sequence and not new.sequence and not is_mariadb(session):
+        return copied("AUTO_INCREMENT goes", table, session)
     return type_change(old, new, table, session).worst(nullability(old, new, table, session))
 
 
@@ -85,8 +87,6 @@ def strict(session: Session) -> bool:
 
 def type_change(old: Column, new: Column, table: Relation, session: Session) -> Way:
     if old.type.name != new.type.name:
-        if {old.type.name, new.type.name} == {"json", "longtext"} and is_mariadb(session):
-            return INSTANT
         return copied(f"{old.type} and {new.type} are stored otherwise", table, session)
     name = old.type.name
     if name in ("varchar", "varbinary"):

@@ -8,11 +8,31 @@ from typing import Any
 
 from linters import actions
 from linters.costs import Cost
-from linters.mysql.columns import before_virtual, charset_change, charset_of, change, instant_column, moved, nullability, width
-from linters.mysql.elements import TEXT
+from linters.mysql.columns import (
+    before_virtual,
+    change,
+    instant_column,
+    moved,
+    nullability,
+)
+from linters.mysql.table_costs import convert, enforce, options, partitions, rewrite
+from linters.mysql.together import before, beside
 from linters.mysql.ways import (
-    COPY, INSTANT, SHARED, AlterCost, Algorithm, Lock, Way, copied, indexes, is_mariadb, metadata, rebuilt, since,
-    together, virtual,
+    COPY,
+    INSTANT,
+    SHARED,
+    Algorithm,
+    AlterCost,
+    Lock,
+    Way,
+    copied,
+    indexes,
+    is_mariadb,
+    metadata,
+    rebuilt,
+    since,
+    together,
+    virtual,
 )  # fmt: skip
 from linters.session import Session
 from linters.values import Column, Constraint, Kind, Mode, Relation
@@ -26,6 +46,9 @@ UNSAFE = frozenset(
 """Functions that MySQL lets no ALTER with a default call."""
 FOR_EACH_ROW = frozenset("uuid uuid_short sys_guid sysdate utc_timestamp utc_date utc_time nextval".split())
 """Functions in a default that MariaDB calls for each row, so that it copies the table."""
+
+
+NAMING = actions.RenameColumn | actions.DropColumn | actions.SetDefault | actions.DropDefault | actions.ModifyColumn
 
 
 def cost_of(action: actions.Action, session: Session) -> Cost:
@@ -45,8 +68,11 @@ def cost_of(action: actions.Action, session: Session) -> Cost:
 def alter(action: actions.AlterTable, session: Session) -> AlterCost:
     table = session.relation(action.table)
     cost = AlterCost()
-    cost.parts = [(part, way_of(part, table, session)) for part in action.parts]
-    cost.parts = [(part, beside(part, way, action.parts, table, session)) for part, way in cost.parts]
+    left = before(action.parts, table, session)
+    for part in action.parts:
+        needing = isinstance(part, actions.DropIndex | actions.DropColumn | actions.ModifyColumn)
+        way = way_of(part, left if needing else table, session)
+        cost.parts.append((part, beside(part, way, action.parts, table, session)))
     cost.way = forced(action, together((way for _, way in cost.parts), session), cost, session)
     way = cost.way
     cost.why, cost.assumed = way.why, way.assumed
@@ -61,6 +87,9 @@ def alter(action: actions.AlterTable, session: Session) -> AlterCost:
 
 
 def way_of(part: actions.Action, table: Relation, session: Session) -> Way:
+    column = part.column if isinstance(part, NAMING) else ""
+    if column and table.complete and table.column(column) is None:
+        return Way(COPY, SHARED, error=f"{table.name} has no column {column}")
     known = WAYS.get(type(part))
     return known(part, table, session) if known is not None else INSTANT
 
@@ -89,38 +118,6 @@ def refusal(action: actions.AlterTable, way: Way, session: Session) -> str:
     if action.lock in ("NONE", "SHARED") and way.lock > Lock[action.lock]:
         return f"LOCK={action.lock} is not possible: {way.why}"
     return ""
-
-
-def beside(part: actions.Action, way: Way, parts: tuple[Any, ...], table: Relation, session: Session) -> Way:
-    """What changes for a part because of another one in the same statement."""
-    new = {p.column.name: p.column for p in parts if isinstance(p, actions.AddColumn)}
-    if isinstance(part, actions.DropConstraint) and part.name == "PRIMARY":
-        others = [p for p in parts if isinstance(p, actions.AddConstraint) and p.constraint.kind is Kind.PRIMARY]
-        if others and not is_mariadb(session) and since(session, 8, 4):
-            wanted = [c.referenced_columns for _, c in session.referencing(table.name)]
-            if wanted and others[0].constraint.columns not in wanted:
-                return Way(COPY, SHARED, error="a foreign key of another table needs the primary key as it is")
-        if others:
-            return rebuilt("rows are stored in the order of the primary key", table, session)
-    elif isinstance(part, actions.CreateIndex):
-        own = [new[name] for name in part.index.columns if name in new]
-        if any(column.generated == "VIRTUAL" for column in own):
-            return replace(way, lock=SHARED, why="a VIRTUAL column is indexed in the statement that adds it")
-        if any(column.sequence for column in own):
-            return replace(way, lock=SHARED)
-    elif isinstance(part, actions.AddColumn) and part.column.generated == "VIRTUAL" and is_mariadb(session):
-        if any(c.generated != "VIRTUAL" for c in new.values()) or any(isinstance(p, actions.DropColumn) for p in parts):
-            return copied("a VIRTUAL column comes together with others", table, session)
-    elif isinstance(part, actions.DropColumn) and is_mariadb(session):
-        names = [c.name for c in table.columns]
-        kinds = actions.AddColumn | actions.CreateIndex | actions.AddConstraint
-        if part.column in names and before_virtual(names.index(part.column) + 1, table):
-            if any(isinstance(p, kinds) for p in parts):
-                return copied(f"{part.column} goes from before a VIRTUAL column, together with others", table, session)
-    elif isinstance(part, actions.AddConstraint) and part.constraint.kind is Kind.CHECK and is_mariadb(session):
-        if new and set(part.constraint.columns) <= set(new):
-            return INSTANT
-    return way
 
 
 def add_column(action: actions.AddColumn, table: Relation, session: Session) -> Way:
@@ -231,13 +228,12 @@ def indexed_column(name: str, own: list[Any], table: Relation, session: Session)
 def modify(action: actions.ModifyColumn, table: Relation, session: Session) -> Way:
     old = session.column(table.name, action.column)
     to = action.to
-    if table.complete and table.column(action.column) is None:
-        return Way(COPY, SHARED, error=f"there is no column {action.column}")
     keyed = any(action.column in i.columns for i in session.indexes_of(table.name) if i.name.name == "PRIMARY")
     to = replace(to, not_null=True) if keyed else to
     own = next((c for c in table.constraints if c.kind is Kind.FOREIGN and action.column in c.columns), None)
     referenced = any(action.column in c.referenced_columns for _, c in session.referencing(table.name))
-    if (own is not None or referenced) and old.type.name != "?" and old.type != to.type:
+    ends = referenced and bool(old.sequence) and not to.sequence and not is_mariadb(session)
+    if ends or ((own is not None or referenced) and old.type.name != "?" and old.type != to.type):
         return Way(COPY, SHARED, COPY, error=f"{action.column} is used in a foreign key, whose columns keep their type")
     way = change(old, to, table, session).worst(moved(action.column, action.position, table, session))
     for constraint in to.constraints:
@@ -310,76 +306,6 @@ def drop_constraint(action: actions.DropConstraint, table: Relation, session: Se
         return copied("rows are stored in the order of the primary key", table, session)
     known = table.constraint(action.name)
     return INSTANT if known is not None and known.kind is Kind.CHECK else metadata("a constraint is forgotten", session)
-
-
-def convert(action: actions.ConvertCharset, table: Relation, session: Session) -> Way:
-    if not table.complete:
-        return copied(
-            "every text is written in the other character set", table, session,
-            assumed=f"the columns of {table.name} are not known",
-        )  # fmt: skip
-    way = metadata("the default character set of columns to come", session)
-    for column in table.columns:
-        if column.type.name in TEXT:
-            way = way.worst(converted(column, action, table, session))
-    return way
-
-
-def converted(column: Column, action: actions.ConvertCharset, table: Relation, session: Session) -> Way:
-    from linters.mysql.columns import type_change
-
-    to = replace(column, charset=action.charset, collation=action.collation)
-    before, after = charset_of(column, table), charset_of(to, table)
-    if column.type.name in ("tinytext", "text", "mediumtext") and width(after) > width(before):
-        return copied(f"{column.name} becomes a longer type of text, so that all its values fit", table, session)
-    same = before == after and not action.collation
-    if not same and column.type.name in ("enum", "set") and is_mariadb(session):
-        return copied(f"the values of {column.name} are written in the other character set", table, session)
-    found = charset_change(column, to, table, session) if same else type_change(column, to, table, session)
-    fixed = column.type.name in ("char", "tinytext", "text", "mediumtext", "longtext")
-    if not same and fixed and not is_mariadb(session) and found.algorithm < COPY:
-        return rebuilt(f"{column.name} is written in the other character set", table, session, SHARED)
-    return found
-
-
-def options(action: actions.TableOptions, table: Relation, session: Session) -> Way:
-    given = dict(action.options)
-    engine = given.get("ENGINE", "").lower()
-    if engine and engine != (table.option("ENGINE").lower() or "innodb"):
-        return copied(f"the table moves to {given['ENGINE']}", table, session, always_locks=False)
-    if "SYSTEM VERSIONING" in given:
-        return copied("every row gets a history", table, session)
-    if not is_mariadb(session) and given.get("ENCRYPTION", table.option("ENCRYPTION") or "N") != (
-        table.option("ENCRYPTION") or "N"
-    ):
-        return copied("every page is encrypted or decrypted", table, session)
-    written = [n for n in ("ENGINE", "ROW_FORMAT", "KEY_BLOCK_SIZE", "PAGE_COMPRESSED", "ENCRYPTED") if n in given]
-    if written:
-        return rebuilt(f"{written[0]} writes the table again", table, session)
-    return metadata("options of the table", session)
-
-
-def rewrite(action: actions.Rewrite, table: Relation, session: Session) -> Way:
-    if action.by in ("FORCE", "OPTIMIZE TABLE"):
-        return rebuilt(f"{action.by} writes the table again", table, session)
-    return copied(f"{action.by} copies the table", table, session, action.by == "ALTER IGNORE TABLE")
-
-
-def partitions(action: actions.AlterPartitions, table: Relation, session: Session) -> Way:
-    if action.what in ("BY", "REMOVE"):
-        return copied("every row goes to another partition", table, session)
-    if action.what in ("TRUNCATE", "EXCHANGE"):
-        return INSTANT
-    if action.what in ("DROP", "DISCARD", "IMPORT", "CONVERT"):
-        return Way(Algorithm.NOCOPY, why="partitions come and go as a whole")
-    if action.what == "ADD" and action.with_values:
-        return Way(Algorithm.NOCOPY, why="an empty partition comes")
-    least = COPY if is_mariadb(session) else Algorithm.INPLACE
-    return Way(least, SHARED, least, True, "rows move between partitions while writers wait")
-
-
-def enforce(action: actions.EnforceCheck, table: Relation, session: Session) -> Way:
-    return copied("the CHECK is tried for every row", table, session) if action.enforced else INSTANT
 
 
 WAYS: dict[type, Callable[[Any, Relation, Session], Way]] = {

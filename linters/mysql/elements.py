@@ -10,15 +10,16 @@ from linters.mysql.tokens import Token
 from linters.values import Column, Constraint, Expression, Index, Kind, Name, Type
 
 SAME = {
-    "integer": "int", "int4": "int", "int1": "tinyint", "int2": "smallint", "int3": "mediumint", "middleint": "mediumint",
-    "int8": "bigint", "bool": "tinyint", "boolean": "tinyint", "dec": "decimal", "numeric": "decimal",
+    "integer": "int", "int4": "int", "int1": "tinyint", "int2": "smallint", "int3": "mediumint",
+    "middleint": "mediumint", "int8": "bigint", "bool": "tinyint", "boolean": "tinyint", "dec": "decimal",
+    "numeric": "decimal",
     "fixed": "decimal", "double precision": "double", "real": "double", "float8": "double", "float4": "float",
     "character": "char", "character varying": "varchar", "char varying": "varchar", "nvarchar": "varchar",
     "nchar": "char", "varcharacter": "varchar", "long": "mediumtext", "long varchar": "mediumtext",
     "long varbinary": "mediumblob", "geomcollection": "geometrycollection", "clob": "longtext",
 }  # fmt: skip
 WHOLE = ("tinyint", "smallint", "mediumint", "int", "bigint", "year")
-"""Types of which the number in parentheses is a width to show, and nothing else."""
+"""Types of which the number in parentheses is a width to show, and nothing else; so it is of FLOAT and DOUBLE."""
 TEXT = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set")
 ENDS = frozenset(
     "NOT NULL DEFAULT AUTO_INCREMENT UNIQUE PRIMARY KEY COMMENT COLLATE CHARACTER CHARSET GENERATED AS VIRTUAL STORED"
@@ -69,7 +70,9 @@ def type_of(cursor: Cursor) -> tuple[Type, tuple[str, ...]]:
             labels = tuple(plain(item[0]) for item in items if item)
         else:
             modifiers = tuple(int(item[0].text) for item in items if item and item[0].text.isdigit())
-    if name in WHOLE:
+    if name == "float" and len(modifiers) == 1 and modifiers[0] > 24:
+        name = "double"
+    if name in (*WHOLE, "float", "double"):
         modifiers = ()
     elif name in ("decimal", "char", "binary", "bit") and not modifiers:
         modifiers = {"decimal": (10, 0)}.get(name, (1,))
@@ -103,7 +106,8 @@ def column_of(cursor: Cursor, table: Name, name: str = "") -> Definition:
             raise Unknown(f"{cursor.rest()} after column {name} is not known")
     found.column = Column(
         name, type_, bool(facts["not_null"]), facts.get("default"), str(facts.get("generated", "")),  # type: ignore[arg-type]
-        str(facts["sequence"]), str(facts.get("collation", "")), tuple(constraints), str(facts.get("charset", "")), labels,
+        str(facts["sequence"]), str(facts.get("collation", "")), tuple(constraints), str(facts.get("charset", "")),
+        labels,
     )  # fmt: skip
     return found
 
@@ -173,6 +177,8 @@ def default_of(cursor: Cursor) -> Expression:
     made = [cursor.next()]
     if made[0].text in ("-", "+") or made[0].text.lower() in ("b", "x", "_utf8mb4", "date", "timestamp", "n"):
         made.append(cursor.next())
+    if len(made) > 1 and made[1].kind == "string":
+        return Expression(lambda: written(made), ())
     if made[0].upper in FIXED:
         if cursor.looking_at("("):
             cursor.group()

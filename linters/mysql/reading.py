@@ -109,7 +109,7 @@ def create_view(cursor: Cursor, replace: bool) -> Iterator[Action]:
     if cursor.looking_at("("):
         cursor.group()
     cursor.expect("AS")
-    rest = [token for token in cursor.tokens[cursor.at :]]
+    rest = list(cursor.tokens[cursor.at :])
     tail = [i for i, t in enumerate(rest) if t.upper == "WITH" and rest[-1].upper == "OPTION"]
     yield view(name, written(rest[: tail[-1]] if tail else rest), replace)
 

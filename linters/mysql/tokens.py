@@ -6,7 +6,7 @@ Text is read as Latin-1, so that a character is a byte; names and strings are de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from linters.source import Piece, Source
@@ -144,7 +144,8 @@ class Splitter:
                 return
             at = moved
 
-    def from_here(self, start: int) -> Iterator[Piece]:  # a generator that returns where to go on
+    def from_here(self, start: int) -> Generator[Piece, None, int | None]:
+        """Statements up to where the tokens have to be read anew: that place, None at the end."""
         for token in tokens(self.text, self.dialect, self.release, start):
             if not self.found and (moved := (yield from self.command(token))) is not None:
                 return moved
@@ -157,7 +158,7 @@ class Splitter:
             self.found.append(token)
         return None
 
-    def command(self, token: Token) -> Iterator[Piece]:
+    def command(self, token: Token) -> Generator[Piece, None, int | None]:
         """DELIMITER and SOURCE, which are commands of the client."""
         if token.upper == "DELIMITER" and (line := DELIMITER.match(self.text, token.start)):
             self.delimiter = line[1]

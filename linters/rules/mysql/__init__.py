@@ -4,4 +4,4 @@ from linters.rules.mysql.base import RULES
 
 __all__ = ["RULES"]
 
-from linters.rules.mysql import cautions, columns, compatibility, data, sessions, tables  # noqa: F401, E402
+from linters.rules.mysql import cautions, columns, compatibility, data, sessions, tables  # noqa: F401

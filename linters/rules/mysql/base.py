@@ -7,7 +7,7 @@ from typing import Any
 
 from linters.actions import Action, AlterTable
 from linters.findings import Category, Severity
-from linters.mysql.ways import AlterCost, Algorithm, Lock, Way, is_mariadb
+from linters.mysql.ways import Algorithm, AlterCost, Lock, Way, is_mariadb
 from linters.rules.base import At, Check, Found, Rule
 from linters.rules.base import rule as register
 from linters.values import Name
@@ -28,7 +28,7 @@ def rule(id: str, category: Category, *on: type, **facts: Any) -> Callable[[Chec
 
 
 def parts(at: At, *kinds: type) -> Iterator[tuple[Any, Way]]:
-    """Parts of an ALTER of a table in use that the server accepts, each with its own way; those that cost nothing too."""
+    """Parts of an ALTER that the server accepts, of a table in use, each with its own way."""
     cost = at.cost
     if isinstance(cost, AlterCost) and at.in_use(at.action.table) and not cost.error:
         for part, way in cost.parts:

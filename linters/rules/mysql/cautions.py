@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from linters import actions
 from linters.findings import Severity
-from linters.mysql.ways import AlterCost, Algorithm
+from linters.mysql.ways import Algorithm, AlterCost
 from linters.rules.base import COMPATIBILITY, HAZARD, At, Found
 from linters.rules.compatibility import CONTRACT, own
 from linters.rules.mysql.base import AlterTable, T, asserted, is_costly, rule, table_of
@@ -49,9 +49,9 @@ def asserting(at: At) -> Iterator[Found]:
 )
 def build(at: At) -> Iterator[Found]:
     cost = at.cost
-    if isinstance(cost, AlterCost) and cost.builds and cost.way.algorithm is Algorithm.NOCOPY:
-        if at.in_use(at.action.table) and not is_costly(cost.way):
-            yield Found(f"replicas wait while the index of {table_of(at)} is built")
+    online = isinstance(cost, AlterCost) and cost.way.algorithm is Algorithm.NOCOPY and not is_costly(cost.way)
+    if online and cost.builds and at.in_use(at.action.table):
+        yield Found(f"replicas wait while the index of {table_of(at)} is built")
 
 
 @rule(

@@ -25,7 +25,7 @@ def is_position_only(part: actions.ModifyColumn, at: At) -> bool:
     "change-type-copies",
     HAZARD,
     AlterTable,
-    condition="MODIFY or CHANGE gives a column a type whose values are stored otherwise, or a VARCHAR crosses 255 bytes",
+    condition="MODIFY or CHANGE to a type whose values are stored otherwise, or to a VARCHAR that crosses 255 bytes",
     effect="the table is copied; writers wait until the copy is done, and a replica falls behind by as long",
     safer=f"a second column, kept in step by triggers and backfilled, that takes the name; or {SHADOW}",
     given=T,

@@ -219,5 +219,3 @@ def drop_unique(at: At) -> Iterator[Found]:
 )
 def revoke(at: At) -> Iterator[Found]:
     yield Found(f"statements of {at.action.role} that need {at.action.what} fail")
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linters import actions
-from linters.mysql.ways import AlterCost, Algorithm, is_mariadb
+from linters.mysql.ways import Algorithm, AlterCost, is_mariadb
 from linters.rules.base import HAZARD, At, Found
 from linters.rules.mysql.base import SHADOW, AlterTable, T, costly, found, is_costly, rule, table_of
 from linters.values import Kind
@@ -34,7 +34,7 @@ def index(at: At) -> Iterator[Found]:
     AlterTable,
     condition="a foreign key is added while foreign_key_checks is on",
     effect="the table is copied while writers wait",
-    safer="SET foreign_key_checks = 0 for this statement, ALGORITHM=INPLACE, LOCK=NONE, and look for orphans afterwards",
+    safer="SET foreign_key_checks = 0 for this statement, ALGORITHM=INPLACE, LOCK=NONE; look for orphans afterwards",
     given=T,
     bad="ALTER TABLE t ADD CONSTRAINT t_r FOREIGN KEY (a) REFERENCES r (id)",
     good="SET foreign_key_checks = 0; ALTER TABLE t ADD CONSTRAINT t_r FOREIGN KEY (a) REFERENCES r (id),"
@@ -239,5 +239,3 @@ def asked(at: At) -> Iterator[Found]:
 def refused(at: At) -> Iterator[Found]:
     if at.cost.error and at.in_use(at.action.table):
         yield Found(f"the server refuses this: {at.cost.error}")
-
-

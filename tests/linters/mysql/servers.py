@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -63,11 +64,11 @@ def started(path, name):
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="mg", dir=shared if shared.is_dir() else None) as place:
         data = Path(place, "data")
-        own = ["--user=mysql"] if os.geteuid() == 0 else []
+        own = [f"--user={account()}"] if os.geteuid() == 0 else []
         Path(place).chmod(0o755)
         data.mkdir()
         if own:
-            shutil.chown(data, "mysql")
+            shutil.chown(data, account())
         subprocess.run(prepare(path, name, data, own), check=True, capture_output=True)
         address = Path(data, "s")
         arguments = [f"--datadir={data}", f"--socket={address}", "--skip-networking", "--skip-log-bin"]
@@ -81,6 +82,14 @@ def started(path, name):
         finally:
             process.terminate()
             process.wait(SECONDS)
+
+
+def account():
+    """Whom a server runs as where the tests are run by root."""
+    try:
+        return pwd.getpwnam("mysql").pw_name
+    except KeyError:
+        return "root"
 
 
 def prepare(path, name, data, own):

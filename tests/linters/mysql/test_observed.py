@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from tests.linters.mysql.corpus import cases, label
-from tests.linters.mysql.observing import observe
-from tests.linters.mysql.servers import connection_to
 
 from linters.actions import AlterTable
 from linters.dialects import dialect
 from linters.engine import Engine
 from linters.session import Given, Session
 from linters.source import Source
+from tests.linters.mysql.corpus import cases, label
+from tests.linters.mysql.observing import observe
+from tests.linters.mysql.servers import connection_to
 
 NAMES = ("mysql", "mariadb")
 
