@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from linters import actions, applying
+from linters.mysql import alterations
 from linters.mysql.ways import Algorithm, AlterCost, since
 from linters.session import Session
 from linters.values import Column, Constraint, Index, Kind, Name, Relation
@@ -24,7 +25,7 @@ def apply(action: actions.Action, session: Session) -> None:
         applying.apply(action, session)
 
 
-def alter(action: actions.AlterTable, session: Session) -> None:
+def alter(action: alterations.AlterTable, session: Session) -> None:
     """Count what is done INSTANTly; the parts themselves follow as actions of their own."""
     from linters.mysql.costs import cost_of
 
@@ -100,7 +101,7 @@ def placed(table: Relation, column: Column, position: str) -> tuple[Column, ...]
     return (*others[:at], column, *others[at:])
 
 
-def modify(action: actions.ModifyColumn, session: Session) -> None:
+def modify(action: alterations.ModifyColumn, session: Session) -> None:
     table = session.relation(action.table)
     keyed = [i for i in session.indexes_of(table.name) if i.name.name == "PRIMARY" and action.column in i.columns]
     made = replace(action.to, name=action.column, constraints=(), not_null=action.to.not_null or bool(keyed))
@@ -161,7 +162,7 @@ def rename_other(action: actions.RenameOther, session: Session) -> None:
         put_index(replace(found, name=Name("", action.to)), table, session)
 
 
-def convert(action: actions.ConvertCharset, session: Session) -> None:
+def convert(action: alterations.ConvertCharset, session: Session) -> None:
     table = session.relation(action.table)
     columns = tuple(replace(c, charset="", collation="") for c in table.columns)
     session.change(table.name, columns=columns, options=with_options(
@@ -169,7 +170,7 @@ def convert(action: actions.ConvertCharset, session: Session) -> None:
     ))  # fmt: skip
 
 
-def options(action: actions.TableOptions, session: Session) -> None:
+def options(action: alterations.TableOptions, session: Session) -> None:
     table = session.relation(action.table)
     session.change(table.name, options=with_options(table, action.options))
 
@@ -178,7 +179,7 @@ def with_options(table: Relation, found: tuple[tuple[str, str], ...]) -> tuple[t
     return tuple({**dict(table.options), **dict(found)}.items())
 
 
-def enforce(action: actions.EnforceCheck, session: Session) -> None:
+def enforce(action: alterations.EnforceCheck, session: Session) -> None:
     table = session.relation(action.table)
     changed = tuple(replace(c, enforced=action.enforced) if c.name == action.name else c for c in table.constraints)
     session.change(table.name, constraints=changed)
@@ -188,31 +189,31 @@ def drop_index(action: actions.DropIndex, session: Session) -> None:
     session.indexes.remove(action.index)
 
 
-def partitions(action: actions.AlterPartitions, session: Session) -> None:
+def partitions(action: alterations.AlterPartitions, session: Session) -> None:
     if action.what in ("BY", "REMOVE"):
         session.change(action.table, kind="partitioned" if action.what == "BY" else "table")
 
 
-def implicit_commit(action: actions.ImplicitCommit, session: Session) -> None:
+def implicit_commit(action: alterations.ImplicitCommit, session: Session) -> None:
     session.end()
     session.settings.put("migrator ddl", action.what)
 
 
 APPLIED: dict[type, Callable[[Any, Session], None]] = {
-    actions.AlterTable: alter,
+    alterations.AlterTable: alter,
     actions.CreateTable: create_table,
     actions.CreateIndex: create_index,
     actions.AddColumn: add_column,
-    actions.ModifyColumn: modify,
+    alterations.ModifyColumn: modify,
     actions.AddConstraint: add_constraint,
     actions.DropConstraint: drop_constraint,
     actions.DropColumn: drop_column,
     actions.DropIndex: drop_index,
     actions.RenameTable: rename_table,
     actions.RenameOther: rename_other,
-    actions.ConvertCharset: convert,
-    actions.TableOptions: options,
-    actions.EnforceCheck: enforce,
-    actions.AlterPartitions: partitions,
-    actions.ImplicitCommit: implicit_commit,
+    alterations.ConvertCharset: convert,
+    alterations.TableOptions: options,
+    alterations.EnforceCheck: enforce,
+    alterations.AlterPartitions: partitions,
+    alterations.ImplicitCommit: implicit_commit,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from linters import actions
 from linters.costs import Cost
+from linters.mysql import alterations
 from linters.mysql.columns import (
     before_virtual,
     change,
@@ -48,12 +49,12 @@ FOR_EACH_ROW = frozenset("uuid uuid_short sys_guid sysdate utc_timestamp utc_dat
 """Functions in a default that MariaDB calls for each row, so that it copies the table."""
 
 
-NAMING = actions.RenameColumn | actions.DropColumn | actions.SetDefault | actions.DropDefault | actions.ModifyColumn
+NAMING = actions.RenameColumn | actions.DropColumn | actions.SetDefault | actions.DropDefault | alterations.ModifyColumn
 
 
 def cost_of(action: actions.Action, session: Session) -> Cost:
     """The cost of one action in the state before it."""
-    if isinstance(action, actions.AlterTable):
+    if isinstance(action, alterations.AlterTable):
         return alter(action, session)
     cost = Cost()
     if isinstance(action, actions.RenameTable | actions.DropTable | actions.Truncate):
@@ -65,12 +66,12 @@ def cost_of(action: actions.Action, session: Session) -> Cost:
     return cost
 
 
-def alter(action: actions.AlterTable, session: Session) -> AlterCost:
+def alter(action: alterations.AlterTable, session: Session) -> AlterCost:
     table = session.relation(action.table)
     cost = AlterCost()
     left = before(action.parts, table, session)
     for part in action.parts:
-        needing = isinstance(part, actions.DropIndex | actions.DropColumn | actions.ModifyColumn)
+        needing = isinstance(part, actions.DropIndex | actions.DropColumn | alterations.ModifyColumn)
         way = way_of(part, left if needing else table, session)
         cost.parts.append((part, beside(part, way, action.parts, table, session)))
     cost.way = forced(action, together((way for _, way in cost.parts), session), cost, session)
@@ -94,7 +95,7 @@ def way_of(part: actions.Action, table: Relation, session: Session) -> Way:
     return known(part, table, session) if known is not None else INSTANT
 
 
-def forced(action: actions.AlterTable, way: Way, cost: AlterCost, session: Session) -> Way:
+def forced(action: alterations.AlterTable, way: Way, cost: AlterCost, session: Session) -> Way:
     """What the statement asks for, where that is dearer than what the server would choose."""
     if action.algorithm == "COPY" and way.algorithm < COPY:
         way = replace(way, algorithm=COPY, lock=SHARED, why="ALGORITHM=COPY asks for it")
@@ -106,7 +107,7 @@ def forced(action: actions.AlterTable, way: Way, cost: AlterCost, session: Sessi
     return way
 
 
-def refusal(action: actions.AlterTable, way: Way, session: Session) -> str:
+def refusal(action: alterations.AlterTable, way: Way, session: Session) -> str:
     """Why the server does not accept the clauses, empty where it does."""
     if not is_mariadb(session) and action.algorithm == "INSTANT" and action.lock not in ("", "DEFAULT"):
         return f"ALGORITHM=INSTANT goes with no LOCK={action.lock} on MySQL"
@@ -225,7 +226,7 @@ def indexed_column(name: str, own: list[Any], table: Relation, session: Session)
     return rebuilt(f"{name} goes, which an index has", table, session)
 
 
-def modify(action: actions.ModifyColumn, table: Relation, session: Session) -> Way:
+def modify(action: alterations.ModifyColumn, table: Relation, session: Session) -> Way:
     old = session.column(table.name, action.column)
     to = action.to
     keyed = any(action.column in i.columns for i in session.indexes_of(table.name) if i.name.name == "PRIMARY")
@@ -311,17 +312,17 @@ def drop_constraint(action: actions.DropConstraint, table: Relation, session: Se
 WAYS: dict[type, Callable[[Any, Relation, Session], Way]] = {
     actions.AddColumn: add_column,
     actions.DropColumn: drop_column,
-    actions.ModifyColumn: modify,
+    alterations.ModifyColumn: modify,
     actions.RenameColumn: rename_column,
     actions.CreateIndex: create_index,
     actions.DropIndex: drop_index,
     actions.AddConstraint: add_constraint,
     actions.DropConstraint: drop_constraint,
-    actions.ConvertCharset: convert,
-    actions.TableOptions: options,
+    alterations.ConvertCharset: convert,
+    alterations.TableOptions: options,
     actions.Rewrite: rewrite,
-    actions.AlterPartitions: partitions,
-    actions.EnforceCheck: enforce,
+    alterations.AlterPartitions: partitions,
+    alterations.EnforceCheck: enforce,
     actions.RenameOther: lambda action, table, session: metadata("a name changes", session),
     actions.Tune: lambda action, table, session: (
         INSTANT if not action.what.startswith("INDEX") else metadata("an index is hidden, or not", session)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from linters import actions
-from linters.actions import Action, Begin, Commit, Harmless, ImplicitCommit, Opaque, Rollback, Savepoint
-from linters.mysql import tables
+from linters.actions import Action, Begin, Commit, Harmless, Opaque, Rollback, Savepoint
+from linters.mysql import alterations, tables
+from linters.mysql.alterations import ImplicitCommit
 from linters.mysql.cursor import Cursor, Unknown, plain, written
 from linters.mysql.tokens import Statement, Token
 from linters.values import Mode, Name, Routine
@@ -210,7 +211,7 @@ def optimize(cursor: Cursor) -> Iterator[Action]:
     cursor.one_of("TABLE", "TABLES")
     for name in tables.names(cursor):
         made = actions.Rewrite(name, "OPTIMIZE TABLE")
-        yield actions.AlterTable(name, (made,))
+        yield alterations.AlterTable(name, (made,))
 
 
 def lock(cursor: Cursor) -> Iterator[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from linters import actions
+from linters.mysql import alterations
 from linters.mysql.columns import charset_change, charset_of, type_change, width
 from linters.mysql.elements import TEXT
 from linters.mysql.ways import COPY, INSTANT, SHARED, Algorithm, Way, copied, is_mariadb, metadata, rebuilt
@@ -12,7 +13,7 @@ from linters.session import Session
 from linters.values import Column, Relation
 
 
-def convert(action: actions.ConvertCharset, table: Relation, session: Session) -> Way:
+def convert(action: alterations.ConvertCharset, table: Relation, session: Session) -> Way:
     if not table.complete:
         return copied(
             "every text is written in the other character set", table, session,
@@ -25,7 +26,7 @@ def convert(action: actions.ConvertCharset, table: Relation, session: Session) -
     return way
 
 
-def converted(column: Column, action: actions.ConvertCharset, table: Relation, session: Session) -> Way:
+def converted(column: Column, action: alterations.ConvertCharset, table: Relation, session: Session) -> Way:
     to = replace(column, charset=action.charset, collation=action.collation)
     before, after = charset_of(column, table), charset_of(to, table)
     if column.type.name in ("tinytext", "text", "mediumtext") and width(after) > width(before):
@@ -40,7 +41,7 @@ def converted(column: Column, action: actions.ConvertCharset, table: Relation, s
     return found
 
 
-def options(action: actions.TableOptions, table: Relation, session: Session) -> Way:
+def options(action: alterations.TableOptions, table: Relation, session: Session) -> Way:
     given = dict(action.options)
     engine = given.get("ENGINE", "").lower()
     if engine and engine != (table.option("ENGINE").lower() or "innodb"):
@@ -63,7 +64,7 @@ def rewrite(action: actions.Rewrite, table: Relation, session: Session) -> Way:
     return copied(f"{action.by} copies the table", table, session, action.by == "ALTER IGNORE TABLE")
 
 
-def partitions(action: actions.AlterPartitions, table: Relation, session: Session) -> Way:
+def partitions(action: alterations.AlterPartitions, table: Relation, session: Session) -> Way:
     if action.what in ("BY", "REMOVE"):
         return copied("every row goes to another partition", table, session)
     if action.what in ("TRUNCATE", "EXCHANGE"):
@@ -76,5 +77,5 @@ def partitions(action: actions.AlterPartitions, table: Relation, session: Sessio
     return Way(least, SHARED, least, True, "rows move between partitions while writers wait")
 
 
-def enforce(action: actions.EnforceCheck, table: Relation, session: Session) -> Way:
+def enforce(action: alterations.EnforceCheck, table: Relation, session: Session) -> Way:
     return copied("the CHECK is tried for every row", table, session) if action.enforced else INSTANT

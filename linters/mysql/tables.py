@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from linters import actions
 from linters.actions import Action
+from linters.mysql import alterations
 from linters.mysql.cursor import Cursor, Unknown, plain, written
 from linters.mysql.elements import Definition, column_of, default_of, definitions, index_of, key_of
 from linters.mysql.tokens import Token
@@ -124,7 +125,7 @@ class Alter:
             if cursor.accept(","):
                 continue
             self.parts += self.clause() or self.part()
-        yield actions.AlterTable(self.table, tuple(self.parts), self.algorithm, self.lock, self.wait)
+        yield alterations.AlterTable(self.table, tuple(self.parts), self.algorithm, self.lock, self.wait)
         yield from self.parts
 
     def clause(self) -> list[Action]:
@@ -150,7 +151,7 @@ class Alter:
             found = [option]
             while (option := option_of(cursor)) is not None:
                 found.append(option)
-            return [actions.TableOptions(self.table, tuple(found))]
+            return [alterations.TableOptions(self.table, tuple(found))]
         raise Unknown(f"ALTER TABLE … {cursor.rest()} is not known to this linter")
 
     def add(self) -> list[Action]:
@@ -159,7 +160,7 @@ class Alter:
             cursor.one_of("IF NOT EXISTS")
             rest = {token.upper for token in cursor.tokens[cursor.at :]}
             cursor.at = len(cursor.tokens)
-            return [actions.AlterPartitions(table, "ADD", "VALUES" in rest)]
+            return [alterations.AlterPartitions(table, "ADD", "VALUES" in rest)]
         if cursor.one_of("SYSTEM VERSIONING", "PERIOD FOR"):
             cursor.until()
             return [actions.Rewrite(table, "ADD SYSTEM VERSIONING")]
@@ -212,7 +213,7 @@ class Alter:
 
     def changed(self, column: str, to: str) -> list[Action]:
         line = column_of(self.cursor, self.table, to or column)
-        made: list[Action] = [actions.ModifyColumn(self.table, column, line.column, line.position)]
+        made: list[Action] = [alterations.ModifyColumn(self.table, column, line.column, line.position)]
         return made + [added(self.table, index) for index in line.indexes]
 
     def rename(self) -> list[Action]:
@@ -239,7 +240,7 @@ class Alter:
             name = cursor.identifier()
             enforced = not cursor.accept("NOT")
             cursor.expect("ENFORCED")
-            return [actions.EnforceCheck(table, name, enforced)]
+            return [alterations.EnforceCheck(table, name, enforced)]
         cursor.accept("COLUMN")
         cursor.accept("IF", "EXISTS")
         column = cursor.identifier()
@@ -254,7 +255,7 @@ class Alter:
     def convert(self) -> list[Action]:
         charset = self.cursor.value().lower()
         collation = self.cursor.value().lower() if self.cursor.accept("COLLATE") else ""
-        return [actions.ConvertCharset(self.table, charset, collation)]
+        return [alterations.ConvertCharset(self.table, charset, collation)]
 
     def order(self) -> list[Action]:
         self.cursor.at = len(self.cursor.tokens)
@@ -262,7 +263,7 @@ class Alter:
 
     def partition_by(self) -> list[Action]:
         self.cursor.at = len(self.cursor.tokens)
-        return [actions.AlterPartitions(self.table, "BY")]
+        return [alterations.AlterPartitions(self.table, "BY")]
 
     def partitions(self, what: str) -> list[Action]:
         cursor = self.cursor
@@ -270,7 +271,7 @@ class Alter:
         cursor.at = len(cursor.tokens)
         if what in QUIET_PARTITION_WORDS:
             return [actions.Harmless(f"{what} PARTITION")]
-        return [actions.AlterPartitions(self.table, what, "VALUES" in rest, "WITHOUT" not in rest)]
+        return [alterations.AlterPartitions(self.table, what, "VALUES" in rest, "WITHOUT" not in rest)]
 
     def quiet(self) -> list[Action]:
         return [actions.Tune(self.table, "KEYS", Mode.NONE)]
@@ -289,7 +290,7 @@ PARTS: tuple[tuple[str, Callable[[Alter], list[Action]]], ...] = (
     ("ORDER BY", Alter.order),
     ("FORCE", lambda alter: [actions.Rewrite(alter.table, "FORCE")]),
     ("PARTITION BY", Alter.partition_by),
-    ("REMOVE PARTITIONING", lambda alter: [actions.AlterPartitions(alter.table, "REMOVE")]),
+    ("REMOVE PARTITIONING", lambda alter: [alterations.AlterPartitions(alter.table, "REMOVE")]),
     ("DISABLE KEYS", Alter.quiet),
     ("ENABLE KEYS", Alter.quiet),
 )
@@ -326,7 +327,7 @@ def create_index(cursor: Cursor, kind: str) -> Iterator[Action]:
     index = index_of(cursor, table, name, kind)
     algorithm, lock = clauses(cursor)
     made = actions.CreateIndex(table, index, if_not_exists=missing)
-    yield actions.AlterTable(table, (made,), algorithm, lock, wait)
+    yield alterations.AlterTable(table, (made,), algorithm, lock, wait)
     yield made
 
 
@@ -339,7 +340,7 @@ def drop_index(cursor: Cursor) -> Iterator[Action]:
     algorithm, lock = clauses(cursor)
     primary = name.upper() == "PRIMARY"
     made = actions.DropConstraint(table, "PRIMARY") if primary else actions.DropIndex(Name(table.name, name))
-    yield actions.AlterTable(table, (made,), algorithm, lock, wait)
+    yield alterations.AlterTable(table, (made,), algorithm, lock, wait)
     yield made
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from linters.actions import Action, AlterTable
+from linters.actions import Action
 from linters.findings import Category, Severity
+from linters.mysql.alterations import AlterTable
 from linters.mysql.ways import Algorithm, AlterCost, Lock, Way, is_mariadb
 from linters.rules.base import At, Check, Found, Rule
 from linters.rules.base import rule as register

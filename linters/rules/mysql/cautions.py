@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from linters import actions
 from linters.findings import Severity
+from linters.mysql import alterations
 from linters.mysql.ways import Algorithm, AlterCost
 from linters.rules.base import COMPATIBILITY, HAZARD, At, Found
 from linters.rules.compatibility import CONTRACT, own
@@ -76,7 +77,7 @@ def untried(at: At) -> Iterator[Found]:
 @rule(
     "several-ddl",
     HAZARD,
-    actions.ImplicitCommit,
+    alterations.ImplicitCommit,
     condition="a script has more than one statement of DDL",
     effect="each commits by itself: if one fails, those before it stay",
     safer="one statement of DDL for each step",

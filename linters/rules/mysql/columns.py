@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linters import actions
+from linters.mysql import alterations
 from linters.mysql.columns import stands
 from linters.mysql.ways import COPY, Algorithm
 from linters.rules.base import HAZARD, At, Found
@@ -13,7 +14,7 @@ from linters.rules.mysql.base import SHADOW, AlterTable, T, column_of, costly, f
 E = "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a', 'b') NOT NULL, v VARCHAR(20));"
 
 
-def is_position_only(part: actions.ModifyColumn, at: At) -> bool:
+def is_position_only(part: alterations.ModifyColumn, at: At) -> bool:
     """Whether a MODIFY says nothing but another place."""
     names = [c.name for c in at.session.relation(at.action.table).columns]
     old = at.session.column(at.action.table, part.column)
@@ -33,13 +34,13 @@ def is_position_only(part: actions.ModifyColumn, at: At) -> bool:
     good="ALTER TABLE t MODIFY v VARCHAR(40)",
 )
 def change_type(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.ModifyColumn):
+    for part, way in costly(at, alterations.ModifyColumn):
         old = at.session.column(at.action.table, part.column)
         if way.algorithm is COPY and not (part.to.labels and old.labels) and not is_position_only(part, at):
             yield found(at, f"{part.column} {part.to.type}", way, steps(at, part))
 
 
-def steps(at: At, part: actions.ModifyColumn) -> str:
+def steps(at: At, part: alterations.ModifyColumn) -> str:
     table, second = table_of(at), f"{part.column}_2"
     return (
         f"ALTER TABLE {table} ADD COLUMN {second} {part.to.type}, ALGORITHM=INSTANT;\n"
@@ -62,7 +63,7 @@ def steps(at: At, part: actions.ModifyColumn) -> str:
     good="ALTER TABLE t MODIFY e ENUM('a', 'b', 'c') NOT NULL",
 )
 def enum_values(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.ModifyColumn):
+    for part, way in costly(at, alterations.ModifyColumn):
         old = at.session.column(at.action.table, part.column)
         if way.algorithm is COPY and part.to.labels and old.labels:
             yield found(at, f"{part.column} {part.to.type.name.upper()}", way)
@@ -80,7 +81,7 @@ def enum_values(at: At) -> Iterator[Found]:
     good="ALTER TABLE t MODIFY a INT DEFAULT 0",
 )
 def nullability(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.ModifyColumn):
+    for part, way in costly(at, alterations.ModifyColumn):
         old = at.session.column(at.action.table, part.column)
         if way.algorithm is Algorithm.INPLACE and old.not_null != part.to.not_null:
             what = "NOT NULL" if part.to.not_null else "NULL"
@@ -100,7 +101,7 @@ def nullability(at: At) -> Iterator[Found]:
     good="ALTER TABLE t ADD COLUMN c INT",
 )
 def position(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.ModifyColumn):
+    for part, way in costly(at, alterations.ModifyColumn):
         old = at.session.column(at.action.table, part.column)
         rebuilds = way.algorithm is Algorithm.INPLACE and old.not_null == part.to.not_null
         if rebuilds or is_position_only(part, at):

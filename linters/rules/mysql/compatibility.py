@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linters import actions
+from linters.mysql import alterations
 from linters.rules.base import COMPATIBILITY, At, Found
 from linters.rules.compatibility import CONTRACT, own
 from linters.rules.mysql.base import T, rule
@@ -55,7 +56,7 @@ def drop_table(at: At) -> Iterator[Found]:
     "rename-column",
     COMPATIBILITY,
     actions.RenameColumn,
-    actions.ModifyColumn,
+    alterations.ModifyColumn,
     condition="a column of a table in use is renamed, by RENAME COLUMN or CHANGE",
     effect="statements of the live version that use the old name fail; no release can be atomic",
     safer="a second column, kept in step by triggers, backfilled, and the first one dropped once nobody uses it",
@@ -126,7 +127,7 @@ def required_column(at: At) -> Iterator[Found]:
     "drop-default",
     COMPATIBILITY,
     actions.DropDefault,
-    actions.ModifyColumn,
+    alterations.ModifyColumn,
     condition="the default of a column is dropped, or left out of a MODIFY, where a value is needed",
     effect="INSERT of the live version that leaves the column out fails",
     safer="keep the default until every writer gives a value; MODIFY says everything about a column again",
@@ -140,7 +141,7 @@ def drop_default(at: At) -> Iterator[Found]:
     column = at.session.relation(action.table).column(action.column)
     if not at.in_use(table) or (column is not None and column.default is None):
         return
-    if isinstance(action, actions.ModifyColumn) and (
+    if isinstance(action, alterations.ModifyColumn) and (
         column is None or not column.not_null or not action.to.not_null or action.to.default is not None
     ):
         return
@@ -150,7 +151,7 @@ def drop_default(at: At) -> Iterator[Found]:
 @rule(
     "enum-value-removed",
     COMPATIBILITY,
-    actions.ModifyColumn,
+    alterations.ModifyColumn,
     condition="a value of an ENUM or SET goes, or gets another name",
     effect="the live version writes and compares a value that is gone; rows that have it make the statement fail",
     safer="leave it, and add the others at the end",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from linters import actions
 from linters.findings import Severity
+from linters.mysql import alterations
 from linters.rules.base import HAZARD, At, Found
 from linters.rules.mysql.base import AlterTable, T, rule
 
@@ -16,7 +17,7 @@ SET = "SET lock_wait_timeout = 2; "
 
 def waits(at: At) -> float | None:
     """Seconds that a statement waits for its lock, None where nothing is set."""
-    if isinstance(at.action, actions.AlterTable) and at.action.wait is not None:
+    if isinstance(at.action, alterations.AlterTable) and at.action.wait is not None:
         return at.action.wait
     value = at.session.setting("lock_wait_timeout")
     try:
@@ -28,7 +29,7 @@ def waits(at: At) -> float | None:
 @rule(
     "implicit-commit",
     HAZARD,
-    actions.ImplicitCommit,
+    alterations.ImplicitCommit,
     condition="DDL stands in a transaction",
     effect="it commits what the transaction has done so far; ROLLBACK takes nothing of it back",
     safer="DDL outside transactions, one statement in a step of its own",

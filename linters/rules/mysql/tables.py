@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from linters import actions
+from linters.mysql import alterations
 from linters.mysql.ways import Algorithm, AlterCost, is_mariadb
 from linters.rules.base import HAZARD, At, Found
 from linters.rules.mysql.base import SHADOW, AlterTable, T, costly, found, is_costly, rule, table_of
@@ -69,8 +70,8 @@ def foreign_key(at: At) -> Iterator[Found]:
     good="ALTER TABLE t ADD COLUMN c INT, ALGORITHM=INSTANT",
 )
 def check(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.AddConstraint, actions.EnforceCheck):
-        if isinstance(part, actions.EnforceCheck) or part.constraint.kind is Kind.CHECK:
+    for part, way in costly(at, actions.AddConstraint, alterations.EnforceCheck):
+        if isinstance(part, alterations.EnforceCheck) or part.constraint.kind is Kind.CHECK:
             yield found(at, "the CHECK", way)
 
 
@@ -107,7 +108,7 @@ def primary_key(at: At) -> Iterator[Found]:
     good="ALTER TABLE t DEFAULT CHARACTER SET utf8mb4",
 )
 def charset(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.ConvertCharset):
+    for part, way in costly(at, alterations.ConvertCharset):
         yield found(at, f"CONVERT TO {part.charset}", way)
 
 
@@ -123,7 +124,7 @@ def charset(at: At) -> Iterator[Found]:
     good="ALTER TABLE t COMMENT='x'",
 )
 def rebuilds(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.TableOptions, actions.Rewrite):
+    for part, way in costly(at, alterations.TableOptions, actions.Rewrite):
         what = part.by if isinstance(part, actions.Rewrite) else part.options[0][0]
         yield found(at, what, way)
 
@@ -140,7 +141,7 @@ def rebuilds(at: At) -> Iterator[Found]:
     good="ALTER TABLE p ADD PARTITION (PARTITION p1 VALUES LESS THAN (20))",
 )
 def partitions(at: At) -> Iterator[Found]:
-    for part, way in costly(at, actions.AlterPartitions):
+    for part, way in costly(at, alterations.AlterPartitions):
         yield found(at, f"{part.what} PARTITION", way)
 
 
@@ -158,7 +159,7 @@ def partitions(at: At) -> Iterator[Found]:
 )
 def exchange(at: At) -> Iterator[Found]:
     for part in at.action.parts:
-        if isinstance(part, actions.AlterPartitions) and part.what == "EXCHANGE" and part.checked:
+        if isinstance(part, alterations.AlterPartitions) and part.what == "EXCHANGE" and part.checked:
             yield Found(f"every row that comes into {table_of(at)} is looked at while everybody waits")
 
 
@@ -177,7 +178,7 @@ def exchange(at: At) -> Iterator[Found]:
 )
 def drop_partition(at: At) -> Iterator[Found]:
     for part in at.action.parts:
-        if isinstance(part, actions.AlterPartitions) and part.what in ("DROP", "TRUNCATE", "DISCARD"):
+        if isinstance(part, alterations.AlterPartitions) and part.what in ("DROP", "TRUNCATE", "DISCARD"):
             yield Found(f"the rows of that partition of {table_of(at)} are gone")
 
 

@@ -6,9 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from linters.actions import AlterTable
 from linters.dialects import dialect
 from linters.engine import Engine
+from linters.mysql.alterations import AlterTable
 from linters.mysql.ways import Algorithm
 from linters.session import Given, Session
 from linters.source import Source

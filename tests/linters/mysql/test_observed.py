@@ -6,9 +6,9 @@ import contextlib
 
 import pytest
 
-from linters.actions import AlterTable
 from linters.dialects import dialect
 from linters.engine import Engine
+from linters.mysql.alterations import AlterTable
 from linters.session import Given, Session
 from linters.source import Source
 from tests.linters.mysql.corpus import cases, label
