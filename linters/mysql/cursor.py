@@ -47,7 +47,14 @@ class Cursor:
         return found
 
     def looking_at(self, *words: str) -> bool:
-        return all(self.peek(i).upper == word and self.peek(i).kind != "quoted" for i, word in enumerate(words))
+        tokens, at = self.tokens, self.at
+        if at + len(words) > len(tokens):
+            return False
+        for word in words:
+            if tokens[at].upper != word:  # a name in quotes has them here
+                return False
+            at += 1
+        return True
 
     def accept(self, *words: str) -> bool:
         """Go past these words, if they are next."""
@@ -58,8 +65,9 @@ class Cursor:
 
     def one_of(self, *words: str) -> str:
         """Go past one of these words; empty where none is next."""
+        first = self.peek().upper
         for word in words:
-            if self.accept(*word.split()):
+            if word.startswith(first) and first and self.accept(*word.split()):
                 return word
         return ""
 

@@ -90,8 +90,10 @@ def rename_column(at: At) -> Iterator[Found]:
 )
 def rename_table(at: At) -> Iterator[Found]:
     old = own(at)
-    taken = [name_after(a, at) for a in at.siblings if isinstance(a, actions.RenameTable)]
-    if at.in_use(old) and old not in taken:
+    renamed = [a for a in at.siblings if isinstance(a, actions.RenameTable)]
+    taken = [name_after(a, at) for a in renamed]
+    comes_in = name_after(at.action, at) in [at.session.resolve(a.table) for a in renamed]
+    if at.in_use(old) and old not in taken and not comes_in:
         yield Found(
             f"statements that name {old} fail",
             f"CREATE VIEW {at.action.to} AS SELECT * FROM {old};  -- until nobody names {old}",
