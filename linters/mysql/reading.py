@@ -262,7 +262,10 @@ def setting(cursor: Cursor) -> Iterator[Action]:
 
 
 def begin(cursor: Cursor) -> Iterator[Action]:
-    yield Begin()
+    if cursor.accept("NOT", "ATOMIC"):  # a block of statements, which MariaDB runs at once
+        yield from inside(cursor.tokens[cursor.at :])
+    else:
+        yield Begin()
 
 
 def start(cursor: Cursor) -> Iterator[Action]:

@@ -180,7 +180,9 @@ class Splitter:
         if token.kind != "word" or self.delimiter != ";":
             return
         before = self.found[-1].upper if self.found else ""
-        if token.upper in ("BEGIN", "CASE") and before != "END" and self.is_compound():
+        if token.upper == "ATOMIC" and before == "NOT" and self.found[0].upper == "BEGIN":
+            self.depth = 1
+        elif token.upper in ("BEGIN", "CASE") and before != "END" and self.is_compound():
             self.depth += 1
         elif token.upper == "END" and self.depth:
             self.depth -= 1

@@ -57,6 +57,11 @@ def test_comments_of_the_other_server_are_no_statements():
     assert rules(script, "mariadb", (10, 11)) == ["change-type-copies"]
 
 
+def test_a_block_is_what_stands_in_it():
+    script = "BEGIN NOT ATOMIC IF 1 THEN ALTER TABLE t MODIFY a BIGINT; END IF; END; SELECT 1"
+    assert rules(script, "mariadb", (10, 11)) == ["change-type-copies"]
+
+
 def test_what_is_not_known_of_a_column_is_taken_for_the_worse():
     (finding,) = lint("ALTER TABLE t MODIFY v VARCHAR(40)", Session(Given(version=(8, 4), dialect="mysql")))
     assert finding.lock == "SHARED"
