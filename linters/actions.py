@@ -31,6 +31,7 @@ class CreateTable(OfTable):
 class AddColumn(OfTable):
     column: Column
     if_not_exists: bool = False
+    position: str = ""  # FIRST, or the column that it comes after
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Cost:
         error: why the server would refuse the statement.
         why: why a rewrite or a scan is needed, or is not.
         assumed: what was not known and was taken for the worse.
+        level: the lock in the words of a server that has no modes: NONE, SHARED or EXCLUSIVE.
     """
 
     locks: dict[Name, Mode] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class Cost:
     error: str = ""
     why: str = ""
     assumed: str = ""
+    level: str = ""
 
     def lock(self, name: Name, mode: Mode) -> None:
         if self.locks.get(name, Mode.NONE) < mode:

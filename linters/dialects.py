@@ -13,7 +13,7 @@ from linters.rules.base import Rule
 from linters.session import Session
 from linters.source import Piece, Source
 
-NAMES = ("postgresql",)
+NAMES = ("postgresql", "mysql", "mariadb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,40 @@ def dialect(name: str) -> Dialect:
     """
     if name not in NAMES:
         raise ValueError(f"{name} is no dialect: {', '.join(NAMES)}")
+    return postgresql() if name == "postgresql" else mysql(name)
+
+
+def postgresql() -> Dialect:
     from linters.applying import apply
     from linters.postgresql.costs import cost_of
     from linters.postgresql.reading import read
 
-    return Dialect(lambda source, _: source.statements(), read, cost_of, apply, rules_of(name))
+    return Dialect(lambda source, _: source.statements(), read, cost_of, apply, rules_of("postgresql"))
+
+
+def mysql(name: str) -> Dialect:
+    from linters.collected import Collected
+    from linters.mysql import applying, costs, reading
+    from linters.mysql.tokens import Splitter
+
+    def split(source: Source, session: Session) -> Iterator[Piece]:
+        def cut(part: Source) -> Iterator[Piece]:
+            return Splitter(part, name, session.given.release).pieces()
+
+        return source.pieces(cut) if isinstance(source, Collected) else cut(source)
+
+    return Dialect(split, reading.read, costs.cost_of, applying.apply, rules_of(name))
 
 
 def rules_of(name: str) -> dict[str, Rule]:
     """The rules that hold for a server, by id."""
     from linters.rules import RULES
+    from linters.rules.mysql import RULES as MYSQL_RULES
 
-    return {rule.id: rule for rule in RULES.values() if name in rule.dialects}
+    return {rule.id: rule for among in (RULES, MYSQL_RULES) for rule in among.values() if name in rule.dialects}
 
 
 @cache
 def all_rules() -> Mapping[str, Rule]:
     """The rules of all servers, by id."""
-    return {id: rule for name in NAMES for id, rule in dialect(name).rules.items()}
+    return {id: rule for name in reversed(NAMES) for id, rule in rules_of(name).items()}

@@ -51,22 +51,26 @@ class Given:
     """What is known of the server before the first statement.
 
     Args:
-        version: major version of the server.
+        version: major version of the server; of MySQL and MariaDB more of it, `(8, 0, 36)`.
         schema: where unqualified names live.
         complete: the schema is known in full, so what is not in it does not exist.
         timezone: of the sessions that run the script.
         lock_timeout: milliseconds that are set for them, 0 for none.
         in_transaction: whoever runs a script puts it in one transaction, unless said otherwise of the script.
-        dialect: the server, as `linters.dialects` names it.
+        dialect: `postgresql`, `mysql` or `mariadb`.
     """
 
-    version: int = 17
+    version: int | tuple[int, ...] = 17
     schema: str = "public"
     complete: bool = False
     timezone: str | None = None
     lock_timeout: float = 0
     in_transaction: bool = False
     dialect: str = "postgresql"
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        return self.version if isinstance(self.version, tuple) else (self.version,)
 
 
 class Session:
@@ -95,7 +99,7 @@ class Session:
 
     @property
     def version(self) -> int:
-        return self.given.version
+        return self.given.release[0]
 
     @property
     def in_transaction(self) -> bool:

@@ -100,6 +100,7 @@ class Constraint:
         columns: columns it is on; those a CHECK reads.
         using_index: index that it takes over.
         actions: what a foreign key does ON DELETE and ON UPDATE, empty for nothing.
+        inline: a reference that is written beside its column.
     """
 
     kind: Kind
@@ -113,11 +114,19 @@ class Constraint:
     using_index: str = ""
     nulls_not_distinct: bool = False
     actions: tuple[str, str] = ("", "")
+    inline: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `generated`: STORED, VIRTUAL or empty. `sequence`: it is serial or an identity."""
+    """A column.
+
+    Args:
+        generated: STORED, VIRTUAL or empty.
+        sequence: it is serial, an identity, or AUTO_INCREMENT.
+        charset: its character set, on MySQL and MariaDB; empty for that of the table.
+        labels: the values of an ENUM or SET written with the column.
+    """
 
     name: str
     type: Type
@@ -127,11 +136,13 @@ class Column:
     sequence: str = ""
     collation: str = ""
     constraints: tuple[Constraint, ...] = ()
+    charset: str = ""
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index. `expressions`: columns its expressions and its condition read."""
+    """An index. `expressions`: columns its expressions and its condition read. `method`: FULLTEXT, SPATIAL or empty."""
 
     name: Name
     table: Name
@@ -142,6 +153,7 @@ class Index:
     valid: bool = True
     plain: bool = True
     constraint: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +168,8 @@ class Relation:
         parents: tables it inherits from or is a partition of.
         reads: for a view, what it reads: tables, and columns of them.
         bytes: its size with indexes, where it is known.
+        options: on MySQL and MariaDB, ENGINE, CHARSET and so on.
+        row_versions: columns that came or went INSTANTly since it was written last.
     """
 
     name: Name
@@ -176,6 +190,11 @@ class Relation:
     row_security: bool = False
     published: bool = False
     bytes: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    row_versions: int = 0
+
+    def option(self, name: str) -> str:
+        return dict(self.options).get(name, "")
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

@@ -8,6 +8,7 @@ from linters.rules import (  # noqa: F401
     data,
     indexes,
     locks,
+    mysql,
     partitions,
     rewrites,
     style,
@@ -17,5 +18,7 @@ from linters.rules import (  # noqa: F401
 )
 from linters.rules.base import RULES, At, Found, Rule
 
-DEFAULT_RULES = frozenset(rule.id for rule in RULES.values() if rule.default)
+DEFAULT_RULES = frozenset(
+    rule.id for among in (RULES, mysql.RULES) for rule in among.values() if rule.default
+)  # fmt: skip
 __all__ = ["DEFAULT_RULES", "RULES", "At", "Found", "Rule"]

@@ -88,6 +88,7 @@ class Rule:
         default: it is on unless switched off.
         harmless_in: phases of a revision in which it is no hazard.
         dialects: servers it holds for.
+        version: release of the server that its scripts are written for, where it is not every one.
     """
 
     id: str
@@ -104,18 +105,21 @@ class Rule:
     default: bool = True
     harmless_in: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ("postgresql",)
+    version: tuple[int, ...] = ()
 
 
 RULES: dict[str, Rule] = {}
 
 
-def rule(id: str, category: Category, *on: type, **facts: Any) -> Callable[[Check], Check]:
-    """Make a rule of a check."""
+def rule(
+    id: str, category: Category, *on: type, among: dict[str, Rule] = RULES, **facts: Any
+) -> Callable[[Check], Check]:
+    """Make a rule of a check, `among` those of its servers."""
 
     def register(check: Check) -> Check:
-        if id in RULES:
+        if id in among:
             raise ValueError(f"two rules are called {id}")
-        RULES[id] = Rule(id, category, on, check=check, **facts)
+        among[id] = Rule(id, category, on, check=check, **facts)
         return check
 
     return register

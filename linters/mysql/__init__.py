@@ -1,0 +1,1 @@
+"""What statements of MySQL and MariaDB do: by which algorithm, and who waits meanwhile."""
