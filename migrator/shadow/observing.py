@@ -1,0 +1,369 @@
+"""What a server does with the statements of a script, one by one: locks, rewrites, scans, index builds, errors.
+
+Truth has four sources: the locks that the backend holds, the files of tables and
+indexes before and after, the counters of rows read in this transaction, and the
+server's own debug messages. A statement that no transaction may hold runs beside
+a second session with an open snapshot, for which it has to wait: while it waits,
+its locks can be read.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from linters.source import Source
+from linters.values import Mode
+from migrator.errors import ConnectionFailed, DatabaseError
+from migrator.shadow.sampling import fill
+
+if TYPE_CHECKING:
+    import psycopg
+
+OPTIONS = "-c timezone=UTC -c client_min_messages=debug1"
+TELLING = re.compile(r"^(rewriting|verifying|building index|existing constraints|validating|.* is implied by)")
+NOT_HERE = ("createdb_stmt", "dropdb_stmt", "alter_system_stmt", "create_table_space_stmt", "drop_table_space_stmt",
+            "create_subscription_stmt", "drop_subscription_stmt", "alter_subscription_stmt")  # fmt: skip
+"""Statements that reach beyond one database; they are not run."""
+AS_IT_IS = ("transaction_stmt", "lock_stmt", "declare_cursor_stmt", "variable_set_stmt")
+"""Statements that mean another thing inside a transaction than outside."""
+OUTSIDE = ("25001", "2D000", "0A000")
+"""Errors of statements that no transaction may hold."""
+STATE = """
+SELECT c.oid::int8, coalesce(i.indrelid, c.oid)::int8, s.nspname, c.relname, c.relkind::text, c.relfilenode::int8,
+    CASE WHEN c.relkind IN ('r', 'm', 'i') THEN pg_relation_size(c.oid) ELSE 0 END,
+    coalesce(x.seq_tup_read, 0)
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
+LEFT JOIN pg_stat_xact_all_tables x ON x.relid = c.oid
+WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'v') AND c.relpersistence <> 't'
+  AND s.nspname !~ '^(pg_|information_schema)'"""
+LOCKS = "SELECT relation::int8, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND relation IS NOT NULL"
+READABLE = """
+SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND s.nspname !~ '^(pg_|information_schema)'"""
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted)"
+POLL_SECONDS = 0.002
+GATE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one statement did.
+
+    Args:
+        line: where it begins, from 1.
+        locks: the strongest mode held on each table that others can use, when it was done.
+        taken: those of them that it took itself.
+        rewrites, scans, builds: tables that were written again, read from end to end, or got an index.
+        views: materialized views among these names: nobody but a refresh writes to them.
+        rows: rows that it wrote, 0 for what writes none.
+        error: what the server said, with its SQLSTATE in `code`.
+        messages: what the server said it was doing.
+        lock_timeout, statement_timeout: milliseconds in force, 0 for none.
+        in_transaction: whether the script had a transaction open.
+    """
+
+    line: int
+    statement: str
+    locks: dict[str, Mode] = field(default_factory=dict)
+    taken: dict[str, Mode] = field(default_factory=dict)
+    rewrites: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
+    rows: int = 0
+    error: str = ""
+    code: str = ""
+    messages: tuple[str, ...] = ()
+    lock_timeout: int = 0
+    statement_timeout: int = 0
+    in_transaction: bool = False
+
+    def blocked(self, table: str) -> bool:
+        """Whether somebody has to wait for this statement to let go of the table."""
+        mode = self.locks.get(table, Mode.NONE)
+        return mode.blocks_reads if table in self.views else mode.blocks_writes
+
+    @property
+    def work(self) -> tuple[str, ...]:
+        """Tables on which it worked, rows and all, while others had to wait."""
+        worked = dict.fromkeys((*self.rewrites, *self.scans, *self.builds))
+        return tuple(table for table in worked if self.blocked(table))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A relation at one moment. `table`: the one it belongs to."""
+
+    oid: int
+    table: int
+    name: str
+    kind: str
+    file: int
+    size: int
+    read: int
+
+
+class Scratch:
+    """A database of its own, dropped in the end.
+
+    Args:
+        url: of a server on which a database may be created.
+
+    Raises:
+        ConnectionFailed: the server is not there, or lets nobody create a database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.admin = re.sub(r"^postgresql\+\w+:", "postgresql:", url)
+        self.name = f"migrator_shadow_{uuid.uuid4().hex[:12]}"
+        self.messages: list[str] = []
+
+    def __enter__(self) -> Scratch:
+        import psycopg
+
+        try:
+            with psycopg.connect(self.admin, autocommit=True) as connection:
+                connection.execute(f'CREATE DATABASE "{self.name}" TEMPLATE template0'.encode())
+        except psycopg.Error as problem:
+            raise ConnectionFailed(f"no scratch database can be made: {first_line(problem)}") from problem
+        self.own, self.gate, self.monitor = (self._connect() for _ in range(3))
+        self.own.add_notice_handler(self._hear)
+        self.version = self.own.info.server_version // 10000
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
+        import psycopg
+
+        for connection in (self.own, self.gate, self.monitor):
+            connection.close()
+        with psycopg.connect(self.admin, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE IF EXISTS "{self.name}"'.encode())
+
+    def _connect(self) -> psycopg.Connection:
+        import psycopg
+
+        return psycopg.connect(self.admin, dbname=self.name, autocommit=True, options=OPTIONS, prepare_threshold=None)
+
+    def _hear(self, diagnostic: Any) -> None:
+        text = diagnostic.message_primary or ""
+        if TELLING.match(text):
+            self.messages.append(text)
+
+    def prepare(self, schema: str) -> list[str]:
+        """Create a schema, and put a few rows into each of its tables; returns those that stay empty.
+
+        Raises:
+            DatabaseError: the schema cannot be created.
+        """
+        import psycopg
+
+        try:
+            self.own.execute(schema.encode())
+            return fill(self.own)
+        except psycopg.Error as problem:
+            raise DatabaseError(f"the schema cannot be created: {first_line(problem)}") from problem
+
+    def clean(self) -> None:
+        """Leave an empty database behind, as it was in the beginning."""
+        self.reset()
+        found = self.own.execute(
+            "SELECT format('DROP SCHEMA %I CASCADE', nspname) FROM pg_namespace"
+            " WHERE nspname !~ '^(pg_|information_schema)'"
+            " UNION ALL SELECT format('DROP PUBLICATION %I', pubname) FROM pg_publication"
+        ).fetchall()
+        drops = "; ".join(drop for (drop,) in found)
+        self.own.execute(f"SET client_min_messages = warning; {drops}; CREATE SCHEMA public".encode())
+        self.own.execute("DISCARD ALL")
+
+    def reset(self) -> None:
+        self.own.rollback()
+        self.own.execute("DISCARD ALL")
+
+    def works(self, statement: str) -> str:
+        """Why a statement of an application fails, in a session of its own; empty where it does not. It is undone."""
+        import psycopg
+
+        self.reset()
+        try:
+            self.own.execute(f"BEGIN; {statement}".encode())
+        except psycopg.Error as problem:
+            return first_line(problem)
+        finally:
+            self.own.rollback()
+        return ""
+
+    def run(self, source: Source) -> Iterator[Observation]:
+        """Run a script up to its first error, statement by statement."""
+        self.reset()
+        self.known = self.tables()
+        self.held: dict[int, Mode] = {}
+        for piece in source.statements():
+            line, text = source.place(piece.start)[0], source.text(piece)
+            kind = piece.node.WhichOneof("node") if piece.node is not None else ""
+            if kind in NOT_HERE:
+                continue
+            seen = self.statement(line, text, kind)
+            yield seen
+            if seen.error:
+                break
+
+    def tables(self) -> dict[int, Table]:
+        return {row[0]: Table(row[0], row[1], shown(row[2], row[3]), *row[4:]) for row in self.own.execute(STATE)}
+
+    def statement(self, line: int, text: str, kind: str) -> Observation:
+        """Run one statement, in a transaction of its own where the script has none open."""
+        import psycopg
+
+        inside = self.inside()
+        if not inside:
+            self.known, self.held = self.tables(), {}
+        before = self.tables() if inside else self.known
+        timeouts = self.timeouts()
+        self.messages.clear()
+        locks: dict[int, Mode] = {}
+        rows, problem = 0, None
+        after = before
+        try:
+            if inside or kind in AS_IT_IS:
+                rows = self.own.execute(text.encode()).rowcount
+                after, locks = (self.tables(), self.locks()) if self.inside() else (before, {})
+            else:
+                with self.own.transaction():
+                    # The counters start anew whenever the session is idle, so both looks are in one transaction.
+                    before = self.tables()
+                    rows = self.own.execute(text.encode()).rowcount
+                    after, locks = self.tables(), self.locks()
+        except psycopg.Error as found:
+            problem = found
+            if not inside and found.sqlstate in OUTSIDE:
+                after, locks, problem = self.gated(text)
+        taken = {oid: mode for oid, mode in locks.items() if mode > self.held.get(oid, Mode.NONE)}
+        self.held = locks if inside else {}
+        return Observation(
+            line, text, self.named(locks), self.named(taken), *self.work(before, after),
+            views=tuple(t.name for t in self.known.values() if t.kind == "m"),
+            rows=max(rows, 0) if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "copy_stmt") else 0,
+            error=first_line(problem) if problem else "", code=(problem.sqlstate or "") if problem else "",
+            messages=tuple(self.messages), lock_timeout=timeouts[0], statement_timeout=timeouts[1],
+            in_transaction=inside,
+        )  # fmt: skip
+
+    def inside(self) -> bool:
+        return self.own.info.transaction_status.name != "IDLE"
+
+    def timeouts(self) -> tuple[int, int]:
+        if self.own.info.transaction_status.name == "INERROR":
+            return 0, 0
+        rows = self.own.execute(
+            "SELECT setting::int FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout') ORDER BY name"
+        ).fetchall()
+        return rows[0][0], rows[1][0]
+
+    def locks(self) -> dict[int, Mode]:
+        return strongest(self.own.execute(LOCKS, [self.own.info.backend_pid]).fetchall())
+
+    def named(self, locks: dict[int, Mode]) -> dict[str, Mode]:
+        """Locks of tables that were there before the transaction, which alone others can use."""
+        tables = {oid: table for oid, table in self.known.items() if table.kind in "rpm"}
+        return {tables[oid].name: mode for oid, mode in locks.items() if oid in tables}
+
+    def work(self, before: dict[int, Table], after: dict[int, Table]) -> tuple[tuple[str, ...], ...]:
+        """Tables that were written again, read, and of which an index was built."""
+        own = [t for t in self.known.values() if t.kind in "rm" and t.oid in after and t.oid in before]
+        rewritten = {t.oid for t in own if after[t.oid].file != before[t.oid].file}
+        emptied = {oid for oid in rewritten if not after[oid].size}
+        read = [t for t in own if after[t.oid].read > before[t.oid].read]
+        files = {t.file for t in before.values()}
+        built = {t.table for t in after.values() if t.kind == "i" and t.file not in files} - emptied
+        return (
+            tuple(t.name for t in own if t.oid in rewritten - emptied),
+            tuple(t.name for t in read),
+            tuple(t.name for t in own if t.oid in built),
+        )
+
+    def gated(self, text: str) -> tuple[dict[int, Table], dict[int, Mode], Any]:
+        """Run a statement outside any transaction, beside a session it has to wait for; tables, locks and its error."""
+        import psycopg
+
+        failed: list[psycopg.Error] = []
+
+        def run() -> None:
+            try:
+                self.own.execute(text.encode())
+            except psycopg.Error as problem:
+                failed.append(problem)
+
+        locks: dict[int, Mode] = {}
+        pid = self.own.info.backend_pid
+        worker = threading.Thread(target=run)
+        with self.closed_gate():
+            worker.start()
+            until = time.monotonic() + GATE_SECONDS
+            while worker.is_alive() and time.monotonic() < until:
+                merge(locks, self.monitor.execute(LOCKS, [pid]).fetchall())
+                if self.monitor.execute(WAITING, [pid]).fetchone()[0]:  # type: ignore[index]
+                    merge(locks, self.monitor.execute(LOCKS, [pid]).fetchall())
+                    break
+                time.sleep(POLL_SECONDS)
+        while worker.is_alive():
+            merge(locks, self.monitor.execute(LOCKS, [pid]).fetchall())
+            time.sleep(POLL_SECONDS)
+        worker.join()
+        return self.tables(), locks, failed[0] if failed else None
+
+    @contextmanager
+    def closed_gate(self) -> Iterator[None]:
+        """A second session that reads: whatever waits for readers or for old snapshots waits for it."""
+        self.gate.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        try:
+            names = self.gate.execute(READABLE).fetchone()[0]  # type: ignore[index]
+            self.gate.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE".encode() if names else b"SELECT 1")
+            yield
+        finally:
+            self.gate.rollback()
+
+
+def merge(locks: dict[int, Mode], rows: list[Any]) -> None:
+    for oid, mode in strongest(rows).items():
+        locks[oid] = max(mode, locks.get(oid, Mode.NONE))
+
+
+def strongest(rows: Iterable[Any]) -> dict[int, Mode]:
+    found: dict[int, Mode] = {}
+    for oid, mode in rows:
+        named = Mode[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", mode.removesuffix("Lock")).upper()]
+        found[oid] = max(named, found.get(oid, Mode.NONE))
+    return found
+
+
+def shown(schema: str, name: str) -> str:
+    return name if schema == "public" else f"{schema}.{name}"
+
+
+def first_line(problem: BaseException) -> str:
+    return (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+
+
+def observe(source: Source, schema: str, server: str) -> list[Observation]:
+    """Run a script on a scratch copy of a schema.
+
+    Args:
+        source: the script.
+        schema: SQL that creates what the script finds: a dump, or nothing.
+        server: URL of a server on which a database may be created; it is dropped in the end.
+
+    Raises:
+        ConnectionFailed: the server is not there.
+        DatabaseError: the schema cannot be created.
+    """
+    with Scratch(server) as scratch:
+        scratch.prepare(schema)
+        return list(scratch.run(source))
