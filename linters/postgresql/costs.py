@@ -80,7 +80,8 @@ def inline_constraint(table: Name, column: Column, constraint: Constraint, sessi
         scan(table, session, cost, "the CHECK is tried for every row, default or not")
     elif constraint.kind is Kind.FOREIGN and constraint.references is not None:
         cost.lock(session.resolve(constraint.references), SRX)
-        if column.default is not None and not column.default.is_null and constraint.validated:
+        # Any DEFAULT clause counts, that of NULL too.
+        if column.default is not None and constraint.validated:
             scan(table, session, cost, "with a default every row is looked up in the other table")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from linters import actions
 from linters.actions import Action, Begin, Commit, Harmless, Opaque, OutsideTransaction, Read, Rollback, Savepoint, Set
-from linters.parsing import nodes, parse, parse_procedure
+from linters.parsing import names_of, nodes, parse, parse_procedure
 from linters.postgresql import objects, tables
 from linters.postgresql.elements import constant, gather, relation
 
@@ -42,17 +42,44 @@ def write(node: Any) -> Iterator[Action]:
 
 
 def names_rows(node: Any) -> bool:
-    """Whether a condition demands that a column be equal to constants: `id = 1`, `id IN (1, 2)`, `AND` of those."""
+    """Whether a condition bounds the rows: `id = 1`, `id IN (1, 2)`, a range with two ends, a query with LIMIT."""
     if node.HasField("bool_expr") and constant(node.bool_expr, "boolop") == "AND_EXPR":
-        return any(names_rows(arm) for arm in node.bool_expr.args)
-    if not node.HasField("a_expr"):
+        arms = node.bool_expr.args
+        return any(names_rows(arm) for arm in arms) or two_ends(arms)
+    if node.HasField("sub_link"):
+        return has_limit(node.sub_link)
+    if not node.HasField("a_expr") or not node.a_expr.lexpr.HasField("column_ref"):
         return False
     comparison = node.a_expr
-    if comparison.name[0].string.sval != "=" or not comparison.lexpr.HasField("column_ref"):
-        return False
-    right = comparison.rexpr
+    right, kind = comparison.rexpr, constant(comparison, "kind")
+    if kind == "AEXPR_OP_ANY":
+        return right.HasField("sub_link") and has_limit(right.sub_link)
     values = right.list.items if right.HasField("list") else [right]
-    return all(value.HasField("a_const") or value.HasField("param_ref") for value in values)
+    if comparison.name[0].string.sval != "=" and kind != "AEXPR_BETWEEN":
+        return False
+    return all(is_given(value) for value in values)
+
+
+def is_given(node: Any) -> bool:
+    """A constant, a parameter, or a variable of a procedure, cast or not."""
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    return bool(node.HasField("a_const") or node.HasField("param_ref"))
+
+
+def has_limit(link: Any) -> bool:
+    return bool(link.subselect.select_stmt.HasField("limit_count"))
+
+
+def two_ends(arms: Any) -> bool:
+    """Whether one column has a lower end and an upper one: `id >= 1 AND id < 1000`."""
+    ends: dict[str, set[str]] = {}
+    for arm in arms:
+        compared = arm.a_expr if arm.HasField("a_expr") else None
+        if compared is not None and compared.lexpr.HasField("column_ref") and is_given(compared.rexpr):
+            sign = compared.name[0].string.sval[:1]
+            ends.setdefault(".".join(names_of(compared.lexpr.column_ref)[-1:]), set()).add(sign)
+    return any({"<", ">"} <= signs for signs in ends.values())
 
 
 def text_constants(node: Any) -> Iterator[str]:

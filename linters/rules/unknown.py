@@ -25,6 +25,22 @@ def opaque(at: At) -> Iterator[Found]:
 
 
 @rule(
+    "unknown-type-change",
+    UNANALYSED,
+    actions.ChangeType,
+    condition="a column whose type is not known gets a type that it may have for free, or not",
+    effect="reads and writes wait while the table is written again, unless the old type is one of the same bytes",
+    safer="give the schema with --schema or --database-url",
+    severity=Severity.WARNING,
+    bad="ALTER TABLE t ALTER v TYPE varchar(40)",
+    good="CREATE TABLE t (v varchar(20)); ALTER TABLE t ALTER v TYPE varchar(40)",
+)
+def type_change(at: At) -> Iterator[Found]:
+    if at.cost.assumed and not at.cost.rewrites and at.in_use(at.action.table):
+        yield Found(f"{at.action.column} TYPE {at.action.type}: {at.cost.assumed}")
+
+
+@rule(
     "unknown-routine",
     UNANALYSED,
     actions.CallRoutine,

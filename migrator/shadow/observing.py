@@ -49,6 +49,10 @@ READABLE = """
 SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND s.nspname !~ '^(pg_|information_schema)'"""
 WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted)"
+WRITING = ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "copy_stmt", "create_table_as_stmt")
+TIMEOUTS = """
+SELECT (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::int,
+    (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int"""
 POLL_SECONDS = 0.002
 GATE_SECONDS = 30.0
 
@@ -125,6 +129,7 @@ class Scratch:
         self.admin = re.sub(r"^postgresql\+\w+:", "postgresql:", url)
         self.name = f"migrator_shadow_{uuid.uuid4().hex[:12]}"
         self.messages: list[str] = []
+        self.samples: dict[str, bytes] = {}
 
     def __enter__(self) -> Scratch:
         import psycopg
@@ -166,8 +171,14 @@ class Scratch:
         import psycopg
 
         try:
+            if schema in self.samples:
+                self.own.execute(self.samples[schema])
+                return []
             self.own.execute(schema.encode())
-            return fill(self.own)
+            empty, done = fill(self.own)
+            if not empty:
+                self.samples[schema] = "\n;".join((schema, *done)).encode()
+            return empty
         except psycopg.Error as problem:
             raise DatabaseError(f"the schema cannot be created: {first_line(problem)}") from problem
 
@@ -203,7 +214,7 @@ class Scratch:
     def run(self, source: Source) -> Iterator[Observation]:
         """Run a script up to its first error, statement by statement."""
         self.reset()
-        self.known = self.tables()
+        self.known: dict[int, Table] = {}
         self.held: dict[int, Mode] = {}
         for piece in source.statements():
             line, text = source.place(piece.start)[0], source.text(piece)
@@ -224,8 +235,9 @@ class Scratch:
 
         inside = self.inside()
         if not inside:
-            self.known, self.held = self.tables(), {}
-        before = self.tables() if inside else self.known
+            self.known, self.held = {}, {}
+        before = self.tables() if inside or kind in AS_IT_IS else {}
+        self.known = self.known or before
         timeouts = self.timeouts()
         self.messages.clear()
         locks: dict[int, Mode] = {}
@@ -238,7 +250,7 @@ class Scratch:
             else:
                 with self.own.transaction():
                     # The counters start anew whenever the session is idle, so both looks are in one transaction.
-                    before = self.tables()
+                    before = self.known = self.tables()
                     rows = self.own.execute(text.encode()).rowcount
                     after, locks = self.tables(), self.locks()
         except psycopg.Error as found:
@@ -250,7 +262,7 @@ class Scratch:
         return Observation(
             line, text, self.named(locks), self.named(taken), *self.work(before, after),
             views=tuple(t.name for t in self.known.values() if t.kind == "m"),
-            rows=max(rows, 0) if kind in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "copy_stmt") else 0,
+            rows=max(rows, 0) if kind in WRITING else 0,
             error=first_line(problem) if problem else "", code=(problem.sqlstate or "") if problem else "",
             messages=tuple(self.messages), lock_timeout=timeouts[0], statement_timeout=timeouts[1],
             in_transaction=inside,
@@ -262,10 +274,8 @@ class Scratch:
     def timeouts(self) -> tuple[int, int]:
         if self.own.info.transaction_status.name == "INERROR":
             return 0, 0
-        rows = self.own.execute(
-            "SELECT setting::int FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout') ORDER BY name"
-        ).fetchall()
-        return rows[0][0], rows[1][0]
+        found = self.own.execute(TIMEOUTS).fetchone()
+        return found  # type: ignore[return-value]
 
     def locks(self) -> dict[int, Mode]:
         return strongest(self.own.execute(LOCKS, [self.own.info.backend_pid]).fetchall())

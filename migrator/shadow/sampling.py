@@ -35,21 +35,22 @@ WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated
 ORDER BY a.attnum"""
 
 
-def fill(connection: psycopg.Connection) -> list[str]:
+def fill(connection: psycopg.Connection) -> tuple[list[str], list[str]]:
     """Put rows into every table that has none; foreign keys hold, as a number stands for the same everywhere.
 
     Returns:
-        tables that stay empty: none of the rows tried passes their constraints.
+        tables that stay empty, as none of the rows tried passes their constraints; and the statements that
+        filled the others.
     """
-    empty = []
+    empty, done = [], ["SET session_replication_role = replica"]
     connection.execute("SET session_replication_role = replica")
     for oid, table in connection.execute(TABLES).fetchall():
         if not connection.execute(f"SELECT EXISTS (SELECT FROM {table})".encode()).fetchone()[0]:  # type: ignore[index]
             columns = connection.execute(COLUMNS, [oid]).fetchall()
-            if not any(attempt(connection, table, chosen) for chosen in choices(columns)):
-                empty.append(table)
+            made = next(filter(None, (attempt(connection, table, chosen) for chosen in choices(columns))), "")
+            (done if made else empty).append(made or table)
     connection.execute("RESET session_replication_role")
-    return empty
+    return empty, [*done, "RESET session_replication_role"]
 
 
 def choices(columns: list[tuple]) -> list[list[tuple[str, str]]]:  # type: ignore[type-arg]
@@ -69,16 +70,15 @@ def value(modifier: int, base: str, name: str, kind: str, written: str, label: s
     return VALUES.get(name, f"left('x' || n, {modifier - 4})" if modifier > 4 else "'x' || n")
 
 
-def attempt(connection: psycopg.Connection, table: str, chosen: list[tuple[str, str]]) -> bool:
+def attempt(connection: psycopg.Connection, table: str, chosen: list[tuple[str, str]]) -> str:
     from psycopg import Error
 
     names, values = ", ".join(name for name, _ in chosen), ", ".join(value for _, value in chosen)
     into = f"{table} ({names}) OVERRIDING SYSTEM VALUE" if chosen else table
+    statement = f"INSERT INTO {into} SELECT {values} FROM generate_series(1, {ROWS}) AS given (n)"
     try:
         with connection.transaction():
-            connection.execute(
-                f"INSERT INTO {into} SELECT {values} FROM generate_series(1, {ROWS}) AS given (n)".encode()
-            )
+            connection.execute(statement.encode())
     except Error:
-        return False
-    return True
+        return ""
+    return statement
