@@ -108,6 +108,17 @@ def score(answers: dict[str, Said], cases: Iterable[Case], axis: str = "") -> Sc
     return Score(caught, missed, wrong)
 
 
+def decidable(cases: list[Case]) -> list[Case]:
+    """Cases that a script alone decides.
+
+    Where a script is unsafe under one schema and safe under another, a linter that has no schema has to call it
+    unsafe, and is not asked about the other; but where the server does no more than refuse it, it may be silent.
+    """
+    safe = {case.words for case in cases if not case.unsafe}
+    harmful = {case.words for case in cases if case.unsafe and not (case.truth == ("error",) and case.words in safe)}
+    return [case for case in cases if case.unsafe == (case.words in harmful)]
+
+
 def record_all(dialect: str, only: str | None, servers: str | None) -> None:
     """Run cases on every server here that they are for, and write their truth.
 
@@ -154,14 +165,15 @@ def main() -> None:
     if given.record:
         record_all(given.dialect, given.only, given.servers)
         return
-    cases = load(given.dialect)
+    everything = load(given.dialect)
     linters = {"ours with schema": ours(True), "ours without": ours(False)}
     program = shutil.which("squawk")
     if program and given.dialect == "postgresql":
         linters["squawk"] = squawk(program)
-    figures: dict[str, object] = {"cases": len(cases), "unsafe": sum(case.unsafe for case in cases)}
+    figures: dict[str, object] = {"cases": len(everything), "unsafe": sum(case.unsafe for case in everything)}
     lines: list[str] = []
     for name, ask in linters.items():
+        cases = everything if name == "ours with schema" else decidable(everything)
         answers = {case.id: ask(case) for case in cases}
         for axis in ("", HAZARD, BREAKS):
             found = score(answers, cases, axis)

@@ -19,7 +19,8 @@ LONGEST_TIMEOUT = 10_000
 SAMPLE = 3
 
 QUEUES = re.compile(
-    r"\bTRIGGER\b|\bPOLICY\b|ROW LEVEL SECURITY|^LOCK\b|^TRUNCATE\b|^DROP INDEX|DETACH PARTITION|PARTITION OF\b",
+    r"^(CREATE|DROP) .*\bTRIGGER\b|(EN|DIS)ABLE .*TRIGGER|\bPOLICY\b|ROW LEVEL SECURITY|^ALTER TYPE .*\bCASCADE"
+    r"|^LOCK\b|^TRUNCATE\b|^DROP INDEX|DETACH PARTITION|PARTITION OF\b",
     re.I,
 )
 """Statements that are judged by their lock alone."""
@@ -62,6 +63,11 @@ class Case:
     @property
     def breaks(self) -> bool:
         return BROKEN in self.truth
+
+    @property
+    def words(self) -> str:
+        """The script, however it is laid out."""
+        return " ".join(self.script.lower().split())
 
     def is_for(self, version: int) -> bool:
         return self.versions[0] <= version <= self.versions[1]
@@ -171,6 +177,7 @@ def hazards(seen: Sequence[Observation], script: str) -> list[str]:
         words += ["timeout"] if BUILDS.search(text) and one.statement_timeout else []
         words += ["several"] if before and taken - {*before} else []
         words += ["rows"] if one.rows >= SAMPLE and not LISTED.search(text) else []
+        words += ["unclosed"] if one.in_transaction and text.upper().startswith(("BEGIN", "START TRANSACTION")) else []
         words += ["again"] if AGAIN.search(text) and not one.error else []
         words += ["bloat"] if VACUUM_OFF.search(text) and not one.error else []
         before = blocking if one.in_transaction else set()

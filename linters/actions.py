@@ -272,6 +272,7 @@ class Rewrite(OfTable):
     """The table is written again: `by` in the words of SQL (`VACUUM FULL`, `CLUSTER`, `SET LOGGED`)."""
 
     by: str
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,11 +335,12 @@ class Write(OfTable):
 
 @dataclass(frozen=True, slots=True)
 class Read(Action):
-    """SELECT, or whatever else only reads."""
+    """SELECT, or whatever else only reads. `bounded`: it stops early, or names its rows one by one."""
 
     tables: tuple[Name, ...] = ()
     labels: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +392,13 @@ class Harmless(Action):
     """Nobody waits for it, and nobody's statement fails of it."""
 
     what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Action):
+    """The server refuses it wherever it stands."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

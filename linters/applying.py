@@ -81,7 +81,7 @@ def add_column(action: actions.AddColumn, session: Session) -> None:
         return
     made = tuple(settled(c, table.name, session) for c in action.column.constraints)
     session.change(
-        table.name, columns=(*table.columns, replace(action.column, constraints=())),
+        table.name, columns=(*table.columns, replace(action.column, constraints=(), born=session.script)),
         constraints=(*table.constraints, *made),
     )  # fmt: skip
     for constraint in made:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from linters import actions
@@ -13,12 +14,15 @@ from linters.applying import apply
 from linters.costs import Cost
 from linters.findings import Category, Finding, Severity
 from linters.postgresql.costs import cost_of
-from linters.postgresql.reading import read
+from linters.postgresql.reading import procedure, read
 from linters.rules import RULES, At, Found, Rule
 from linters.session import Session
 from linters.source import Piece, Source
 from linters.values import Mode
 
+Script = list[tuple[Piece, tuple[actions.Action, ...]]]
+DEEPEST = 10
+"""Calls within calls that are followed."""
 SHOWN = 200
 """Characters of a statement in a finding."""
 UPGRADE = re.compile(rb"^-- Running (?:upgrade|downgrade) ", re.M)
@@ -73,24 +77,48 @@ class Engine:
         """Findings of a script, in the order of its statements."""
         self.session.start_script()
         borders = [found.start() for found in UPGRADE.finditer(source.data)]
-        for piece in source.statements():
+        script = [(piece, self.actions_of(piece)) for piece in source.statements()]
+        for number, (piece, found) in enumerate(script):
             while borders and piece.start > borders[0]:
                 borders.pop(0)
                 self.session.era += 1
-            yield from self.statement(source, piece)
+            yield from self.statement(source, piece, found, partial(self.ahead, script, number))
         if self.session.explicit and "unclosed-transaction" in self.choice.rules:
             end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
             found = Found("the script ends inside a transaction, whose work is undone")
             yield self.finding(RULES["unclosed-transaction"], found, source, end, Cost(), None)
         self.session.end()
 
-    def statement(self, source: Source, piece: Piece) -> Iterator[Finding]:
-        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(read(piece.node))
+    def actions_of(self, piece: Piece) -> tuple[actions.Action, ...]:
+        return (actions.Opaque(piece.problem),) if piece.node is None else tuple(read(piece.node))
+
+    def ahead(self, script: Script, number: int) -> Iterator[actions.Action]:
+        """What follows a statement in its transaction."""
+        for _, found in script[number + 1 :] if self.session.in_transaction else ():
+            for action in found:
+                if isinstance(action, actions.Commit | actions.Rollback):
+                    return
+                yield action
+
+    def called(self, found: Iterable[actions.Action], depth: int = 0) -> Iterator[actions.Action]:
+        """The actions of a statement, and those of the procedures it calls whose bodies are known."""
+        for action in found:
+            yield action
+            names = [action.name] if isinstance(action, actions.CallRoutine) else getattr(action, "calls", ())
+            for name in names if self.session.routines.values and depth < DEEPEST else ():
+                routine = self.session.routines.get(name.rpartition(".")[2])
+                if routine is not None and routine.body:
+                    yield from self.called(procedure(routine.body), depth + 1)
+
+    def statement(
+        self, source: Source, piece: Piece, found: tuple[actions.Action, ...], ahead: Callable[[], Any]
+    ) -> Iterator[Finding]:
+        found = tuple(self.called(found))
         locks = self.own_locks(found) if len(found) > 1 else {}
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
             cost = cost_of(action, self.session)
-            at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase)
+            at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead)
             for rule in (*self.by_action.get(type(action), ()), *self.general):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)

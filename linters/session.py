@@ -87,6 +87,7 @@ class Session:
         self.held: dict[Name, Held] = {}
         self.explicit = False
         self.era = 1
+        self.script = 0
         self.marks: list[tuple[str, int, dict[Name, Held]]] = []
         self.new_values: set[str] = set()
 
@@ -102,6 +103,7 @@ class Session:
         """Another script begins: what earlier ones created is there, and no transaction is open."""
         self.end()
         self.era += 1
+        self.script += 1
         self.settings.values.clear()
 
     def resolve(self, name: Name) -> Name:

@@ -117,7 +117,10 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `generated`: STORED, VIRTUAL or empty. `sequence`: it is serial or an identity."""
+    """A column. `generated`: STORED, VIRTUAL or empty. `sequence`: it is serial or an identity.
+
+    `born`: the number of the script that adds it to a table that was there, 0 for what was there before.
+    """
 
     name: str
     type: Type
@@ -127,6 +130,7 @@ class Column:
     sequence: str = ""
     collation: str = ""
     constraints: tuple[Constraint, ...] = ()
+    born: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,7 @@ class Relation:
         temporary: no other session sees it.
         born: the number of the transaction that creates it, 0 for what was there before.
         parents: tables it inherits from or is a partition of.
+        of_type: composite type whose attributes are its columns.
         reads: for a view, what it reads: tables, and columns of them.
         bytes: its size with indexes, where it is known.
     """
@@ -174,6 +179,7 @@ class Relation:
     policies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     reads: tuple[tuple[Name, str], ...] = ()
     row_security: bool = False
+    of_type: str = ""
     published: bool = False
     bytes: int | None = None
 

@@ -36,7 +36,7 @@ from linters.actions import (
     RowSecurity,
     Truncate,
 )
-from linters.parsing import nodes
+from linters.parsing import names_of, nodes
 from linters.postgresql.elements import (
     constant,
     constraint_of,
@@ -155,7 +155,18 @@ def view_of(name: Name, kind: str, query: Any, temporary: bool) -> Relation:
     star = any(found == "a_star" for found, _ in nodes(query))
     read = [(table, column) for table in tables for column in dict.fromkeys(columns)]
     read += [(table, "*") for table in tables if star]
-    return Relation(name, kind, temporary=temporary, reads=tuple(read) or tuple((table, "") for table in tables))
+    reads = tuple(read) or tuple((table, "") for table in tables)
+    return Relation(name, kind, output_of(query.select_stmt), temporary=temporary, reads=reads)
+
+
+def output_of(select: Any) -> tuple[Column, ...]:
+    """The columns of a query by name; none where a name is not to be seen."""
+    names = []
+    for item in select.target_list:
+        target = item.res_target
+        plain = names_of(target.val.column_ref) if target.val.HasField("column_ref") else []
+        names.append(target.name or ".".join(plain[-1:]))
+    return tuple(Column(name, UNKNOWN_TYPE) for name in names) if all(names) else ()
 
 
 def create_as(node: Any) -> Iterator[Action]:
@@ -194,6 +205,8 @@ def alter_domain(node: Any) -> Iterator[Action]:
         from linters.values import Constraint, Kind
 
         yield AlterDomain(name, Constraint(Kind.NOT_NULL), validates=True)
+    elif node.subtype == "V":
+        yield AlterDomain(name, validates=True)
     else:
         yield AlterDomain(name)
 

@@ -99,7 +99,13 @@ def select(node: Any) -> Iterator[Action]:
     writing = [child for name, child in nodes(node) if name in ("insert_stmt", "update_stmt", "delete_stmt")]
     for child in writing:
         yield from write(child)
-    yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls))
+    yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls), stops(node, calls))
+
+
+def stops(node: Any, calls: Iterable[str]) -> bool:
+    """Whether a query reads few rows: LIMIT, rows named one by one, or the first or last of an index."""
+    named = node.HasField("where_clause") and names_rows(node.where_clause)
+    return bool(node.HasField("limit_count") or named or {"min", "max"} & set(calls))
 
 
 def copy(node: Any) -> Iterator[Action]:
@@ -160,7 +166,7 @@ def procedure(body: str) -> Iterator[Action]:
             yield Opaque(f"in a block of PL/pgSQL: {' '.join(text.split())[:60]}")
             continue
         for item in found:
-            yield from read(item.stmt)
+            yield from in_block(item.stmt)
     for text in dynamic:
         constant_text = constant_string(text)
         if constant_text is None:
@@ -176,7 +182,17 @@ def procedure_text(sql: str) -> Iterator[Action]:
         yield Opaque(f"EXECUTE of text that cannot be read: {problem}")
         return
     for item in found:
-        yield from read(item.stmt)
+        yield from in_block(item.stmt)
+
+
+def in_block(statement: Any) -> Iterator[Action]:
+    """The actions of a statement in a block, which is one statement itself and cannot hold what needs to stand alone."""
+    for action in read(statement):
+        if isinstance(action, OutsideTransaction) or getattr(action, "concurrently", False):
+            if not isinstance(action, actions.RefreshView):
+                yield actions.Refused("it cannot be run from a block of PL/pgSQL")
+                continue
+        yield action
 
 
 def constant_string(expression: str) -> str | None:

@@ -34,7 +34,10 @@ class Found:
 
 @dataclass(slots=True)
 class At:
-    """One action where it stands: its cost, the state before it, and its statement."""
+    """One action where it stands: its cost, the state before it, and its statement.
+
+    `ahead` gives the actions that follow in the same transaction.
+    """
 
     action: Any
     cost: Cost
@@ -44,7 +47,7 @@ class At:
     siblings: tuple[Action, ...] = ()
     own_locks: dict[Name, Mode] = field(default_factory=dict)
     phase: str = ""
-    several: bool = False
+    ahead: Callable[[], Iterable[Action]] = tuple
 
     def in_use(self, name: Name) -> bool:
         """Whether anybody else can have the table in use."""

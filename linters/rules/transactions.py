@@ -108,9 +108,15 @@ def takes_long(at: At) -> bool:
             and at.in_use(action.table)
             and at.held(action.table) is None
         )
-    if isinstance(action, actions.CreateTable):
-        return action.is_copy
-    return False
+    if isinstance(action, actions.Read):
+        return not action.bounded and any(is_table(at, name) for name in action.tables)
+    return isinstance(action, actions.CreateTable) and action.is_copy
+
+
+def is_table(at: At, name: Name) -> bool:
+    """Whether rows are read from it that are in use: not those of the server's own catalog."""
+    own = name.schema in ("pg_catalog", "information_schema") or name.name.startswith("pg_")
+    return not own and at.in_use(name)
 
 
 @rule(

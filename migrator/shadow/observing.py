@@ -39,7 +39,7 @@ OUTSIDE = ("25001", "2D000", "0A000")
 STATE = """
 SELECT c.oid::int8, coalesce(i.indrelid, c.oid)::int8, s.nspname, c.relname, c.relkind::text, c.relfilenode::int8,
     CASE WHEN c.relkind IN ('r', 'm', 'i') THEN pg_relation_size(c.oid) ELSE 0 END,
-    coalesce(x.seq_tup_read, 0)
+    coalesce(x.seq_tup_read, 0), coalesce(x.n_tup_ins + x.n_tup_upd + x.n_tup_del, 0)
 FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
 LEFT JOIN pg_stat_xact_all_tables x ON x.relid = c.oid
 WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'v') AND c.relpersistence <> 't'
@@ -49,7 +49,6 @@ READABLE = """
 SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND s.nspname !~ '^(pg_|information_schema)'"""
 WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted)"
-WRITING = ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt", "copy_stmt", "create_table_as_stmt")
 TIMEOUTS = """
 SELECT (extract(epoch FROM current_setting('lock_timeout')::interval) * 1000)::int,
     (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::int"""
@@ -67,7 +66,7 @@ class Observation:
         taken: those of them that it took itself.
         rewrites, scans, builds: tables that were written again, read from end to end, or got an index.
         views: materialized views among these names: nobody but a refresh writes to them.
-        rows: rows that it wrote, 0 for what writes none.
+        rows: rows of tables in use that it wrote, or copied into a table it made.
         error: what the server said, with its SQLSTATE in `code`.
         messages: what the server said it was doing.
         lock_timeout, statement_timeout: milliseconds in force, 0 for none.
@@ -113,6 +112,7 @@ class Table:
     file: int
     size: int
     read: int
+    written: int
 
 
 class Scratch:
@@ -216,6 +216,7 @@ class Scratch:
         self.reset()
         self.known: dict[int, Table] = {}
         self.held: dict[int, Mode] = {}
+        self.public = set(self.tables())
         for piece in source.statements():
             line, text = source.place(piece.start)[0], source.text(piece)
             kind = piece.node.WhichOneof("node") if piece.node is not None else ""
@@ -225,6 +226,8 @@ class Scratch:
             yield seen
             if seen.error:
                 break
+            if seen.in_transaction and not self.inside():
+                self.public = set(self.tables())
 
     def tables(self) -> dict[int, Table]:
         return {row[0]: Table(row[0], row[1], shown(row[2], row[3]), *row[4:]) for row in self.own.execute(STATE)}
@@ -262,7 +265,7 @@ class Scratch:
         return Observation(
             line, text, self.named(locks), self.named(taken), *self.work(before, after),
             views=tuple(t.name for t in self.known.values() if t.kind == "m"),
-            rows=max(rows, 0) if kind in WRITING else 0,
+            rows=rows if kind == "create_table_as_stmt" else self.written(before, after),
             error=first_line(problem) if problem else "", code=(problem.sqlstate or "") if problem else "",
             messages=tuple(self.messages), lock_timeout=timeouts[0], statement_timeout=timeouts[1],
             in_transaction=inside,
@@ -281,13 +284,14 @@ class Scratch:
         return strongest(self.own.execute(LOCKS, [self.own.info.backend_pid]).fetchall())
 
     def named(self, locks: dict[int, Mode]) -> dict[str, Mode]:
-        """Locks of tables that were there before the transaction, which alone others can use."""
-        tables = {oid: table for oid, table in self.known.items() if table.kind in "rpm"}
+        """Locks of tables that others can use: not of those that this script, or this transaction, has made."""
+        tables = {oid: table for oid, table in self.known.items() if table.kind in "rpm" and oid in self.public}
         return {tables[oid].name: mode for oid, mode in locks.items() if oid in tables}
 
     def work(self, before: dict[int, Table], after: dict[int, Table]) -> tuple[tuple[str, ...], ...]:
         """Tables that were written again, read, and of which an index was built."""
-        own = [t for t in self.known.values() if t.kind in "rm" and t.oid in after and t.oid in before]
+        own = [t for t in self.known.values() if t.oid in self.public and t.kind in "rm" and t.oid in after]
+        own = [t for t in own if t.oid in before]
         rewritten = {t.oid for t in own if after[t.oid].file != before[t.oid].file}
         emptied = {oid for oid in rewritten if not after[oid].size}
         read = [t for t in own if after[t.oid].read > before[t.oid].read]
@@ -298,6 +302,11 @@ class Scratch:
             tuple(t.name for t in read),
             tuple(t.name for t in own if t.oid in built),
         )
+
+    def written(self, before: dict[int, Table], after: dict[int, Table]) -> int:
+        """Rows of tables in use that were inserted, updated or deleted."""
+        both = (oid for oid in self.public if oid in before and oid in after)
+        return sum(max(after[oid].written - before[oid].written, 0) for oid in both)
 
     def gated(self, text: str) -> tuple[dict[int, Table], dict[int, Mode], Any]:
         """Run a statement outside any transaction, beside a session it has to wait for; tables, locks and its error."""
@@ -336,6 +345,8 @@ class Scratch:
         try:
             names = self.gate.execute(READABLE).fetchone()[0]  # type: ignore[index]
             self.gate.execute(f"LOCK TABLE {names} IN ACCESS SHARE MODE".encode() if names else b"SELECT 1")
+            for name in names.split(", ") if names else ():
+                self.gate.execute(f"EXPLAIN SELECT FROM {name}".encode())  # the planner locks indexes too
             yield
         finally:
             self.gate.rollback()

@@ -321,9 +321,6 @@ ALTER TABLE audit.log DROP CONSTRAINT log_pkey;
 -- truth: safe
 -- given: CREATE PUBLICATION changes;
 ALTER PUBLICATION changes ADD TABLE users;
--- case: drop-extension-not-there
--- truth: safe
-DROP EXTENSION IF EXISTS hstore;
 -- case: generated-always-breaks-writers
 -- truth: compatibility
 -- given: CREATE TABLE notes (id bigint NOT NULL, body text);

@@ -355,7 +355,7 @@ ALTER TABLE t ALTER COLUMN v TYPE varchar(40);
 ALTER TABLE t ADD CONSTRAINT t_v_given CHECK (v <> '') NOT VALID;
 ALTER TABLE t VALIDATE CONSTRAINT t_v_given;
 -- case: composite-attribute
--- truth: safe
+-- truth: queue
 -- given: CREATE TYPE pair AS (a int, b int); CREATE TABLE pairs OF pair;
 ALTER TYPE pair ADD ATTRIBUTE c int CASCADE;
 -- case: composite-attribute-unused
