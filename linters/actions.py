@@ -319,8 +319,9 @@ class Publish(Action):
 
 @dataclass(frozen=True, slots=True)
 class Write(OfTable):
-    """INSERT, UPDATE, DELETE, MERGE or COPY FROM. `bounded`: it names its rows one by one.
+    """INSERT, UPDATE, DELETE, MERGE or COPY FROM. `bounded`: it names its rows, or how many.
 
+    `keys`: columns that it demands to be equal to constants.
     `labels`: string constants it writes, among which may be values of an enum type.
     """
 
@@ -331,6 +332,7 @@ class Write(OfTable):
     reads: tuple[Name, ...] = ()
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

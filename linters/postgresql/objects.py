@@ -175,7 +175,8 @@ def create_as(node: Any) -> Iterator[Action]:
     if constant(node, "objtype") == "OBJECT_MATVIEW":
         yield CreateView(name, view_of(name, "materialized view", node.query, temporary))
     else:
-        yield CreateTable(name, Relation(name, temporary=temporary), node.if_not_exists, is_copy=True)
+        copies = not node.into.skip_data
+        yield CreateTable(name, Relation(name, temporary=temporary), node.if_not_exists, is_copy=copies)
 
 
 def create_trigger(node: Any) -> Iterator[Action]:

@@ -33,19 +33,23 @@ def write(node: Any) -> Iterator[Action]:
     others = tuple(name for name in objects.tables_in(node) if name != table)
     if what == "INSERT":
         select = node.select_stmt.select_stmt
-        from_query = bool(select.from_clause) or select.HasField("larg")
+        from_query = (bool(select.from_clause) and not stops(select, ())) or select.HasField("larg")
         yield actions.Write(table, what, True, not from_query, from_query, others, labels, columns)
         return
     where = node.HasField("where_clause") if what != "MERGE" else True
-    bounded = where and what != "MERGE" and names_rows(node.where_clause)
-    yield actions.Write(table, what, where, bounded, False, others, labels, columns)
+    keys: list[str] = []
+    bounded = where and what != "MERGE" and names_rows(node.where_clause, keys)
+    yield actions.Write(table, what, where, bounded, False, others, labels, columns, tuple(keys))
 
 
-def names_rows(node: Any) -> bool:
-    """Whether a condition bounds the rows: `id = 1`, `id IN (1, 2)`, a range with two ends, a query with LIMIT."""
+def names_rows(node: Any, keys: list[str]) -> bool:
+    """Whether a condition bounds the rows: a range with two ends, a query with LIMIT.
+
+    Columns that it demands to be equal to constants are put into `keys`: whether that bounds the rows depends on them.
+    """
     if node.HasField("bool_expr") and constant(node.bool_expr, "boolop") == "AND_EXPR":
         arms = node.bool_expr.args
-        return any(names_rows(arm) for arm in arms) or two_ends(arms)
+        return any([names_rows(arm, keys) for arm in arms]) or two_ends(arms)
     if node.HasField("sub_link"):
         return has_limit(node.sub_link)
     if not node.HasField("a_expr") or not node.a_expr.lexpr.HasField("column_ref"):
@@ -55,9 +59,11 @@ def names_rows(node: Any) -> bool:
     if kind == "AEXPR_OP_ANY":
         return right.HasField("sub_link") and has_limit(right.sub_link)
     values = right.list.items if right.HasField("list") else [right]
-    if comparison.name[0].string.sval != "=" and kind != "AEXPR_BETWEEN":
+    given = all(is_given(value) for value in values)
+    if given and comparison.name[0].string.sval == "=" and kind != "AEXPR_BETWEEN":
+        keys += names_of(comparison.lexpr.column_ref)[-1:]
         return False
-    return all(is_given(value) for value in values)
+    return given and kind == "AEXPR_BETWEEN"
 
 
 def is_given(node: Any) -> bool:
@@ -104,8 +110,9 @@ def select(node: Any) -> Iterator[Action]:
 
 def stops(node: Any, calls: Iterable[str]) -> bool:
     """Whether a query reads few rows: LIMIT, rows named one by one, or the first or last of an index."""
-    named = node.HasField("where_clause") and names_rows(node.where_clause)
-    return bool(node.HasField("limit_count") or named or {"min", "max"} & set(calls))
+    keys: list[str] = []
+    named = node.HasField("where_clause") and names_rows(node.where_clause, keys)
+    return bool(node.HasField("limit_count") or named or keys or {"min", "max"} & set(calls))
 
 
 def copy(node: Any) -> Iterator[Action]:

@@ -24,7 +24,7 @@ T = "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id bigint PR
 )
 def unbatched(at: At) -> Iterator[Found]:
     action = at.action
-    if action.what not in ("UPDATE", "DELETE", "MERGE") or action.bounded or not at.in_use(action.table):
+    if action.what not in ("UPDATE", "DELETE", "MERGE") or not at.in_use(action.table) or at.few_rows(action):
         return
     table = at.session.resolve(action.table)
     how_many = "every row" if not action.filtered else "every row that matches"
@@ -49,8 +49,8 @@ def unbatched(at: At) -> Iterator[Found]:
     safer="batches by key, a transaction each",
     severity=Severity.WARNING,
     given=T,
-    bad="INSERT INTO u SELECT * FROM t",
-    good="INSERT INTO u VALUES (1, 2)",
+    bad="INSERT INTO u SELECT id + 100, a FROM t",
+    good="INSERT INTO u VALUES (7, 2)",
 )
 def copies(at: At) -> Iterator[Found]:
     action = at.action

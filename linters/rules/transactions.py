@@ -98,7 +98,7 @@ def work_under_lock(at: At) -> Iterator[Found]:
 def takes_long(at: At) -> bool:
     action = at.action
     if isinstance(action, actions.Write):
-        size = not action.bounded
+        size = not at.few_rows(action)
         target = at.in_use(action.table)
         return size and (target or any(at.in_use(name) for name in action.reads))
     if isinstance(action, actions.CreateIndex):

@@ -53,7 +53,7 @@ def type_change(at: At) -> Iterator[Found]:
     safer="give the schema with --schema or --database-url",
     severity=Severity.NOTICE,
     bad="ALTER TABLE t ADD COLUMN points positive",
-    good="CREATE DOMAIN positive AS int; ALTER TABLE t ADD COLUMN points positive",
+    good="CREATE TABLE t (id int); CREATE DOMAIN positive AS int; ALTER TABLE t ADD COLUMN points positive",
 )
 def column_type(at: At) -> Iterator[Found]:
     name = at.action.column.type.name
@@ -72,7 +72,7 @@ def column_type(at: At) -> Iterator[Found]:
     safer="give the schema with --schema or --database-url",
     severity=Severity.NOTICE,
     bad="ALTER TABLE t ADD UNIQUE USING INDEX t_a",
-    good="CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a); ALTER TABLE t ADD UNIQUE USING INDEX t_a",
+    good="CREATE TABLE t (a int); CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a); ALTER TABLE t ADD UNIQUE USING INDEX t_a",
 )
 def index(at: At) -> Iterator[Found]:
     name = at.action.constraint.using_index

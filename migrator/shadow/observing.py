@@ -305,7 +305,7 @@ class Scratch:
 
     def written(self, before: dict[int, Table], after: dict[int, Table]) -> int:
         """Rows of tables in use that were inserted, updated or deleted."""
-        both = (oid for oid in self.public if oid in before and oid in after)
+        both = [oid for oid, t in before.items() if t.kind == "r" and oid in self.public and oid in after]
         return sum(max(after[oid].written - before[oid].written, 0) for oid in both)
 
     def gated(self, text: str) -> tuple[dict[int, Table], dict[int, Mode], Any]:

@@ -91,7 +91,7 @@ CREATE INDEX notes_body ON notes (body);
 CREATE TEMPORARY TABLE names AS SELECT name FROM users;
 CREATE INDEX names_name ON names (name);
 -- case: refresh-concurrently
--- truth: rows
+-- truth: safe
 REFRESH MATERIALIZED VIEW CONCURRENTLY totals;
 -- case: refresh-new-view
 -- truth: safe
@@ -256,10 +256,10 @@ REINDEX INDEX users_name;
 -- truth: build
 REINDEX SCHEMA public;
 -- case: refresh
--- truth: rewrite rows
+-- truth: rewrite
 REFRESH MATERIALIZED VIEW totals;
 -- case: refresh-with-timeout
--- truth: rewrite rows
+-- truth: rewrite
 SET lock_timeout = '2s';
 REFRESH MATERIALIZED VIEW totals;
 -- case: refresh-concurrently-without-unique-index

@@ -204,7 +204,7 @@ UPDATE items SET price = price + 1 WHERE price > 0;
 -- truth: rows
 UPDATE users SET name = orgs.name FROM orgs WHERE orgs.id = users.org_id;
 -- case: update-all-in-do
--- truth: safe
+-- truth: rows
 DO $$ BEGIN UPDATE items SET price = 1; END $$;
 -- case: delete-all
 -- truth: rows
@@ -326,7 +326,7 @@ ALTER TABLE items ADD COLUMN note text;
 BEGIN;
 ALTER TABLE items ADD COLUMN note text;
 -- case: nested-begin
--- truth: safe
+-- truth: unclosed
 BEGIN;
 BEGIN;
 ALTER TABLE items ADD COLUMN note text;
