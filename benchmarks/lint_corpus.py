@@ -19,7 +19,7 @@ LONGEST_TIMEOUT = 10_000
 SAMPLE = 3
 
 QUEUES = re.compile(
-    r"^(CREATE|DROP) .*\bTRIGGER\b|(EN|DIS)ABLE .*TRIGGER|\bPOLICY\b|ROW LEVEL SECURITY|^ALTER TYPE .*\bCASCADE"
+    r"^(CREATE|DROP) .*\bTRIGGER\b|(EN|DIS)ABLE .*TRIGGER|\bPOLICY\b|ROW LEVEL SECURITY|^CREATE RULE|^ALTER TYPE .*\bCASCADE"
     r"|^LOCK\b|^TRUNCATE\b|^DROP INDEX|DETACH PARTITION|PARTITION OF\b",
     re.I,
 )
@@ -161,7 +161,7 @@ def try_out(case: Case, scratch: Scratch) -> tuple[str, ...]:
 def hazards(seen: Sequence[Observation], script: str) -> list[str]:
     """Why a script is hazardous, from what was observed; one word for each reason, as the corpus README has them."""
     words: list[str] = []
-    useless = re.search(r"\bSET\b.*\block_timeout\b", script, re.I) is not None
+    useless = re.search(r"\bSET\b.*\block_timeout\b *(=|TO) *[^D\s]", script, re.I) is not None
     before: set[str] = set()
     for one in seen:
         text = " ".join(one.statement.split())

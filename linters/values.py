@@ -201,7 +201,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A function or procedure. `body`: SQL of statements it runs, None where they are not known."""
+    """A function or procedure. `body`: the block of PL/pgSQL that it runs, None where it is not known."""
 
     name: str
     volatile: bool = True

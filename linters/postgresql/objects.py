@@ -231,7 +231,9 @@ def create_routine(node: Any) -> Iterator[Action]:
     body = strings(given["as"].list.items)[0] if "as" in given and language in ("sql", "plpgsql") else None
     name = strings(node.funcname)[-1]
     constant_body = language == "sql" and body is not None and is_constant_query(body)
-    routine = Routine(name, volatility == "volatile", constant_body, body if language == "plpgsql" else None)
+    if language == "sql" and body is not None:
+        body = None if constant_body else f"BEGIN {body.strip().rstrip(';')}; END"
+    routine = Routine(name, volatility == "volatile", constant_body, body)
     yield CreateRoutine(routine, node.replace)
 
 

@@ -96,7 +96,7 @@ def rename_column(at: At) -> Iterator[Found]:
     "rename-table",
     COMPATIBILITY,
     actions.RenameTable,
-    condition="a table or view in use gets another name or schema",
+    condition="a table, view or sequence in use gets another name or schema",
     effect="statements of the live version that use the old name fail",
     safer="rename it and create a view under the old name, in one transaction",
     harmless_in=CONTRACT,
@@ -106,7 +106,7 @@ def rename_column(at: At) -> Iterator[Found]:
 )
 def rename_table(at: At) -> Iterator[Found]:
     old, new = own(at), at.action.to
-    if not at.in_use(old) or at.action.kind == "sequence":
+    if not at.in_use(old):
         return
     if made_again(at, old):
         return
