@@ -177,7 +177,8 @@ def main() -> None:
         answers = {case.id: ask(case) for case in cases}
         for axis in ("", HAZARD, BREAKS):
             found = score(answers, cases, axis)
-            figures[f"{name}{', ' if axis else ''}{axis}"] = f"recall {found.recall:.2f} precision {found.precision:.2f}"
+            said = f"recall {found.recall:.2f} precision {found.precision:.2f}"
+            figures[", ".join(filter(None, (name, axis)))] = said
             if not axis:
                 lines += [f"{name} misses {c.id}: {' '.join(c.truth)}" for c in found.missed]
                 lines += [f"{name} wrongly finds {c.id}: {', '.join(answers[c.id].rules)}" for c in found.wrong]

@@ -78,11 +78,11 @@ class Engine:
         self.session.start_script()
         borders = [found.start() for found in UPGRADE.finditer(source.data)]
         script = [(piece, self.actions_of(piece)) for piece in source.statements()]
-        for number, (piece, found) in enumerate(script):
+        for number, (piece, parts) in enumerate(script):
             while borders and piece.start > borders[0]:
                 borders.pop(0)
                 self.session.era += 1
-            yield from self.statement(source, piece, found, partial(self.ahead, script, number))
+            yield from self.statement(source, piece, parts, partial(self.ahead, script, number))
         if self.session.explicit and "unclosed-transaction" in self.choice.rules:
             end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
             found = Found("the script ends inside a transaction, whose work is undone")
@@ -118,7 +118,9 @@ class Engine:
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
             cost = cost_of(action, self.session)
-            at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead)
+            at = At(
+                action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead
+            )
             for rule in (*self.by_action.get(type(action), ()), *self.general):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)

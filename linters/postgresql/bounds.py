@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 
-CAST = re.compile(r"::\s*\w+(?: varying| precision| with(?:out)? time zone)?(?:\(\d+\))?|\b(?:date|timestamp|timestamptz)\s+(?=')", re.I)
+CAST = re.compile(
+    r"::\s*\w+(?: varying| precision| with(?:out)? time zone)?(?:\(\d+\))?|\b(?:date|timestamp|timestamptz)\s+(?=')",
+    re.I,
+)
 VALUE = r"\(?('[^']*'|-?[\d.]+)\)?"
 COMPARED = r"\b{key}\b\)?\s*(>=|<=|>|<|=)\s*" + VALUE
 BETWEEN = r"\b{key}\b\)?\s+BETWEEN\s+" + VALUE + r"\s+AND\s+" + VALUE

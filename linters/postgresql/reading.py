@@ -49,7 +49,8 @@ def names_rows(node: Any, keys: list[str]) -> bool:
     """
     if node.HasField("bool_expr") and constant(node.bool_expr, "boolop") == "AND_EXPR":
         arms = node.bool_expr.args
-        return any([names_rows(arm, keys) for arm in arms]) or two_ends(arms)
+        found = [names_rows(arm, keys) for arm in arms]  # all of them, for their keys
+        return any(found) or two_ends(arms)
     if node.HasField("sub_link"):
         return has_limit(node.sub_link)
     if not node.HasField("a_expr") or not node.a_expr.lexpr.HasField("column_ref"):
@@ -193,13 +194,13 @@ def procedure_text(sql: str) -> Iterator[Action]:
 
 
 def in_block(statement: Any) -> Iterator[Action]:
-    """The actions of a statement in a block, which is one statement itself and cannot hold what needs to stand alone."""
+    """The actions of a statement in a block, which cannot hold what has to stand alone."""
     for action in read(statement):
-        if isinstance(action, OutsideTransaction) or getattr(action, "concurrently", False):
-            if not isinstance(action, actions.RefreshView):
-                yield actions.Refused("it cannot be run from a block of PL/pgSQL")
-                continue
-        yield action
+        concurrently = getattr(action, "concurrently", False) and not isinstance(action, actions.RefreshView)
+        if concurrently or isinstance(action, OutsideTransaction):
+            yield actions.Refused("it cannot be run from a block of PL/pgSQL")
+        else:
+            yield action
 
 
 def constant_string(expression: str) -> str | None:

@@ -72,7 +72,8 @@ def column_type(at: At) -> Iterator[Found]:
     safer="give the schema with --schema or --database-url",
     severity=Severity.NOTICE,
     bad="ALTER TABLE t ADD UNIQUE USING INDEX t_a",
-    good="CREATE TABLE t (a int); CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a); ALTER TABLE t ADD UNIQUE USING INDEX t_a",
+    good="CREATE TABLE t (a int); CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a);"
+    " ALTER TABLE t ADD UNIQUE USING INDEX t_a",
 )
 def index(at: At) -> Iterator[Found]:
     name = at.action.constraint.using_index

@@ -9,9 +9,7 @@ from linters.findings import Category, Finding
 from migrator.shadow.observing import Observation
 
 CONFIRMED, MISMATCH, OBSERVED_ONLY, STATIC_ONLY = "confirmed", "mismatch", "observed-only", "static-only"
-REFUSALS = frozenset(
-    {"statement-fails", "concurrently-in-transaction", "enum-value-used-at-once", "required-column"}
-)
+REFUSALS = frozenset({"statement-fails", "concurrently-in-transaction", "enum-value-used-at-once", "required-column"})
 """Rules by which the server refuses the statement."""
 
 

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,6 +23,19 @@ from linters.source import Source
 from linters.values import Mode
 from migrator.errors import ConnectionFailed, DatabaseError
 from migrator.shadow.sampling import fill
+from migrator.shadow.state import (
+    LOCKS,
+    STATE,
+    Table,
+    both,
+    built,
+    merge,
+    named,
+    rewritten,
+    strongest,
+    tables_of,
+    written,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -36,15 +49,6 @@ AS_IT_IS = ("transaction_stmt", "lock_stmt", "declare_cursor_stmt", "variable_se
 """Statements that mean another thing inside a transaction than outside."""
 OUTSIDE = ("25001", "2D000", "0A000")
 """Errors of statements that no transaction may hold."""
-STATE = """
-SELECT c.oid::int8, coalesce(i.indrelid, c.oid)::int8, s.nspname, c.relname, c.relkind::text, c.relfilenode::int8,
-    CASE WHEN c.relkind IN ('r', 'm', 'i') THEN pg_relation_size(c.oid) ELSE 0 END,
-    coalesce(x.seq_tup_read, 0), coalesce(x.n_tup_ins + x.n_tup_upd + x.n_tup_del, 0)
-FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
-LEFT JOIN pg_stat_xact_all_tables x ON x.relid = c.oid
-WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I', 'v') AND c.relpersistence <> 't'
-  AND s.nspname !~ '^(pg_|information_schema)'"""
-LOCKS = "SELECT relation::int8, mode FROM pg_locks WHERE pid = %s AND locktype = 'relation' AND relation IS NOT NULL"
 READABLE = """
 SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND s.nspname !~ '^(pg_|information_schema)'"""
@@ -99,20 +103,6 @@ class Observation:
         """Tables on which it worked, rows and all, while others had to wait."""
         worked = dict.fromkeys((*self.rewrites, *self.scans, *self.builds))
         return tuple(table for table in worked if self.blocked(table))
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A relation at one moment. `table`: the one it belongs to."""
-
-    oid: int
-    table: int
-    name: str
-    kind: str
-    file: int
-    size: int
-    read: int
-    written: int
 
 
 class Scratch:
@@ -230,7 +220,7 @@ class Scratch:
                 self.public = set(self.tables())
 
     def tables(self) -> dict[int, Table]:
-        return {row[0]: Table(row[0], row[1], shown(row[2], row[3]), *row[4:]) for row in self.own.execute(STATE)}
+        return tables_of(self.own.execute(STATE))
 
     def statement(self, line: int, text: str, kind: str) -> Observation:
         """Run one statement, in a transaction of its own where the script has none open."""
@@ -262,14 +252,24 @@ class Scratch:
                 after, locks, problem = self.gated(text)
         taken = {oid: mode for oid, mode in locks.items() if mode > self.held.get(oid, Mode.NONE)}
         self.held = locks if inside else {}
+        shared = [t for t in self.known.values() if t.oid in self.public]
         return Observation(
-            line, text, self.named(locks), self.named(taken), *self.work(before, after),
-            views=tuple(t.name for t in self.known.values() if t.kind == "m"),
-            rows=rows if kind == "create_table_as_stmt" else self.written(before, after),
-            error=first_line(problem) if problem else "", code=(problem.sqlstate or "") if problem else "",
-            messages=tuple(self.messages), lock_timeout=timeouts[0], statement_timeout=timeouts[1],
+            line=line,
+            statement=text,
+            locks=named(locks, shared),
+            taken=named(taken, shared),
+            rewrites=rewritten(shared, before, after),
+            scans=tuple(t.name for t in both(shared, before, after) if after[t.oid].read > before[t.oid].read),
+            builds=built(shared, before, after),
+            views=tuple(t.name for t in shared if t.kind == "m"),
+            rows=rows if kind == "create_table_as_stmt" else written(shared, before, after),
+            error=first_line(problem) if problem else "",
+            code=(problem.sqlstate or "") if problem else "",
+            messages=tuple(self.messages),
+            lock_timeout=timeouts[0],
+            statement_timeout=timeouts[1],
             in_transaction=inside,
-        )  # fmt: skip
+        )
 
     def inside(self) -> bool:
         return self.own.info.transaction_status.name != "IDLE"
@@ -277,36 +277,10 @@ class Scratch:
     def timeouts(self) -> tuple[int, int]:
         if self.own.info.transaction_status.name == "INERROR":
             return 0, 0
-        found = self.own.execute(TIMEOUTS).fetchone()
-        return found  # type: ignore[return-value]
+        return self.own.execute(TIMEOUTS).fetchone()  # type: ignore[return-value]
 
     def locks(self) -> dict[int, Mode]:
         return strongest(self.own.execute(LOCKS, [self.own.info.backend_pid]).fetchall())
-
-    def named(self, locks: dict[int, Mode]) -> dict[str, Mode]:
-        """Locks of tables that others can use: not of those that this script, or this transaction, has made."""
-        tables = {oid: table for oid, table in self.known.items() if table.kind in "rpm" and oid in self.public}
-        return {tables[oid].name: mode for oid, mode in locks.items() if oid in tables}
-
-    def work(self, before: dict[int, Table], after: dict[int, Table]) -> tuple[tuple[str, ...], ...]:
-        """Tables that were written again, read, and of which an index was built."""
-        own = [t for t in self.known.values() if t.oid in self.public and t.kind in "rm" and t.oid in after]
-        own = [t for t in own if t.oid in before]
-        rewritten = {t.oid for t in own if after[t.oid].file != before[t.oid].file}
-        emptied = {oid for oid in rewritten if not after[oid].size}
-        read = [t for t in own if after[t.oid].read > before[t.oid].read]
-        files = {t.file for t in before.values()}
-        built = {t.table for t in after.values() if t.kind == "i" and t.file not in files} - emptied
-        return (
-            tuple(t.name for t in own if t.oid in rewritten - emptied),
-            tuple(t.name for t in read),
-            tuple(t.name for t in own if t.oid in built),
-        )
-
-    def written(self, before: dict[int, Table], after: dict[int, Table]) -> int:
-        """Rows of tables in use that were inserted, updated or deleted."""
-        both = [oid for oid, t in before.items() if t.kind == "r" and oid in self.public and oid in after]
-        return sum(max(after[oid].written - before[oid].written, 0) for oid in both)
 
     def gated(self, text: str) -> tuple[dict[int, Table], dict[int, Mode], Any]:
         """Run a statement outside any transaction, beside a session it has to wait for; tables, locks and its error."""
@@ -350,23 +324,6 @@ class Scratch:
             yield
         finally:
             self.gate.rollback()
-
-
-def merge(locks: dict[int, Mode], rows: list[Any]) -> None:
-    for oid, mode in strongest(rows).items():
-        locks[oid] = max(mode, locks.get(oid, Mode.NONE))
-
-
-def strongest(rows: Iterable[Any]) -> dict[int, Mode]:
-    found: dict[int, Mode] = {}
-    for oid, mode in rows:
-        named = Mode[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", mode.removesuffix("Lock")).upper()]
-        found[oid] = max(named, found.get(oid, Mode.NONE))
-    return found
-
-
-def shown(schema: str, name: str) -> str:
-    return name if schema == "public" else f"{schema}.{name}"
 
 
 def first_line(problem: BaseException) -> str:

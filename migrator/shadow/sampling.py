@@ -27,7 +27,7 @@ WHERE c.relkind IN ('r', 'p') AND s.nspname NOT IN ('pg_catalog', 'information_s
 ORDER BY c.relispartition, c.oid"""
 COLUMNS = """
 SELECT quote_ident(a.attname), a.attnotnull, a.atttypmod, coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text,
-    b.typname, b.typtype, format_type(a.atttypid, a.atttypmod),
+    b.typname, b.typtype,
     (SELECT quote_literal(e.enumlabel) FROM pg_enum e WHERE e.enumtypid = b.oid ORDER BY e.enumsortorder LIMIT 1)
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 JOIN pg_type b ON b.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
@@ -42,7 +42,8 @@ def fill(connection: psycopg.Connection) -> tuple[list[str], list[str]]:
         tables that stay empty, as none of the rows tried passes their constraints; and the statements that
         filled the others.
     """
-    empty, done = [], ["SET session_replication_role = replica"]
+    empty: list[str] = []
+    done = ["SET session_replication_role = replica"]
     connection.execute("SET session_replication_role = replica")
     for oid, table in connection.execute(TABLES).fetchall():
         if not connection.execute(f"SELECT EXISTS (SELECT FROM {table})".encode()).fetchone()[0]:  # type: ignore[index]
@@ -60,7 +61,7 @@ def choices(columns: list[tuple]) -> list[list[tuple[str, str]]]:  # type: ignor
     return [given, demanded]
 
 
-def value(modifier: int, base: str, name: str, kind: str, written: str, label: str | None) -> str:
+def value(modifier: int, base: str, name: str, kind: str, label: str | None) -> str:
     if kind == "e":
         return f"{label}::{base}" if label else "NULL"
     if name.startswith("_"):
