@@ -126,8 +126,6 @@ class RenameOther(Action):
 
 @dataclass(frozen=True, slots=True)
 class DropTable(OfTable):
-    """A relation goes."""
-
     kind: str = "table"
     cascade: bool = False
     if_exists: bool = False
@@ -193,8 +191,6 @@ class CreateTrigger(OfTable):
 
 @dataclass(frozen=True, slots=True)
 class SwitchTrigger(OfTable):
-    """ENABLE or DISABLE TRIGGER."""
-
     name: str
     enabled: bool
 
@@ -269,9 +265,7 @@ class AlterComposite(Action):
 
 @dataclass(frozen=True, slots=True)
 class Rewrite(OfTable):
-    """The table is written again: `by` in the words of SQL (`VACUUM FULL`, `CLUSTER`, `SET LOGGED`)."""
-
-    by: str
+    by: str  # in the words of SQL: VACUUM FULL, CLUSTER, SET LOGGED
     to: str = ""
 
 
@@ -311,8 +305,6 @@ class Tune(OfTable):
 
 @dataclass(frozen=True, slots=True)
 class Publish(Action):
-    """A publication is created, changed or dropped."""
-
     what: str
     tables: tuple[Name, ...] = ()
 
@@ -346,13 +338,11 @@ class Read(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Begin(Action):
-    pass
+class Begin(Action): ...
 
 
 @dataclass(frozen=True, slots=True)
-class Commit(Action):
-    pass
+class Commit(Action): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +395,4 @@ class Refused(Action):
 
 @dataclass(frozen=True, slots=True)
 class Opaque(Action):
-    """What it does cannot be read from its text."""
-
     reason: str
