@@ -50,7 +50,8 @@ def several_tables(at: At) -> Iterator[Found]:
         return
     before = {n for n, held in at.session.held.items() if held.mode.blocks_writes and at.in_use(n)}
     added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and at.in_use(n) and n not in before]
-    before = {n for n in before if at.session.relation(n).kind != "view"}
+    gone = {n for n in before if at.session.given.complete and not at.session.knows(n)}
+    before = {n for n in before - gone if at.session.relation(n).kind != "view"}
     if before and added and not related(before, added, at):
         first = min(before, key=lambda name: at.session.held[name].line)
         yield Found(

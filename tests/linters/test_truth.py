@@ -13,7 +13,7 @@ from benchmarks.lint_corpus import BROKEN, SAFE, Case, load, try_out
 from linters.findings import Category
 from linters.rules import RULES
 from linters.source import Source
-from migrator.shadow import Scratch, compare
+from migrator.shadow import Scratch, compare, observe
 from tests.plugins.servers import WANTED, Fleet, missing, versions
 
 CASES = {case.id: case for case in load()}
@@ -109,3 +109,13 @@ def test_a_finding_is_set_against_what_was_seen(scratches, name, labels):
     if labels == {"confirmed"}:
         assert compare([], seen)[0].label == "observed-only"
     assert all(found.label == "static-only" for found in compare(findings(case, True), seen) if found.seen == "")
+
+
+def test_a_scratch_copy_is_gone_afterwards(database):
+    case = CASES["int-to-bigint"]
+    databases = "SELECT datname FROM pg_database ORDER BY 1"
+    before = database.rows(databases)
+    seen = observe(Source(case.id, case.script.encode()), case.given, database.url)
+    assert seen[0].rewrites == ("t",)
+    assert database.rows(databases) == before
+    assert database.rows("SELECT count(*) FROM pg_class WHERE relname = 't'") == [(0,)]
