@@ -180,6 +180,9 @@ def main() -> None:
             said = f"recall {found.recall:.2f} precision {found.precision:.2f}"
             figures[", ".join(filter(None, (name, axis)))] = said
             if not axis:
+                unread = [c for c in cases if c.unsafe and answers[c.id].axes == {UNKNOWN}]
+                figures[f"{name}, caught as unanalysed only"] = f"{len(unread)} of {found.caught}"
+                figures[f"{name}, cases asked"] = len(cases)
                 lines += [f"{name} misses {c.id}: {' '.join(c.truth)}" for c in found.missed]
                 lines += [f"{name} wrongly finds {c.id}: {', '.join(answers[c.id].rules)}" for c in found.wrong]
     show(figures, given.format)
