@@ -127,8 +127,6 @@ class RenameOther(Action):
 
 @dataclass(frozen=True, slots=True)
 class DropTable(OfTable):
-    """A relation goes."""
-
     kind: str = "table"
     cascade: bool = False
     if_exists: bool = False
@@ -194,8 +192,6 @@ class CreateTrigger(OfTable):
 
 @dataclass(frozen=True, slots=True)
 class SwitchTrigger(OfTable):
-    """ENABLE or DISABLE TRIGGER."""
-
     name: str
     enabled: bool
 
@@ -270,9 +266,8 @@ class AlterComposite(Action):
 
 @dataclass(frozen=True, slots=True)
 class Rewrite(OfTable):
-    """The table is written again: `by` in the words of SQL (`VACUUM FULL`, `CLUSTER`, `SET LOGGED`)."""
-
-    by: str
+    by: str  # in the words of SQL: VACUUM FULL, CLUSTER, SET LOGGED
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,16 +306,15 @@ class Tune(OfTable):
 
 @dataclass(frozen=True, slots=True)
 class Publish(Action):
-    """A publication is created, changed or dropped."""
-
     what: str
     tables: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Write(OfTable):
-    """INSERT, UPDATE, DELETE, MERGE or COPY FROM. `bounded`: it names its rows one by one.
+    """INSERT, UPDATE, DELETE, MERGE or COPY FROM. `bounded`: it names its rows, or how many.
 
+    `keys`: columns that it demands to be equal to constants.
     `labels`: string constants it writes, among which may be values of an enum type.
     """
 
@@ -331,25 +325,25 @@ class Write(OfTable):
     reads: tuple[Name, ...] = ()
     labels: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Read(Action):
-    """SELECT, or whatever else only reads."""
+    """SELECT, or whatever else only reads. `bounded`: it stops early, or names its rows one by one."""
 
     tables: tuple[Name, ...] = ()
     labels: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Begin(Action):
-    pass
+class Begin(Action): ...
 
 
 @dataclass(frozen=True, slots=True)
-class Commit(Action):
-    pass
+class Commit(Action): ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +388,12 @@ class Harmless(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class Opaque(Action):
-    """What it does cannot be read from its text."""
+class Refused(Action):
+    """The server refuses it wherever it stands."""
 
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque(Action):
     reason: str

@@ -81,7 +81,7 @@ def add_column(action: actions.AddColumn, session: Session) -> None:
         return
     made = tuple(settled(c, table.name, session) for c in action.column.constraints)
     session.change(
-        table.name, columns=(*table.columns, replace(action.column, constraints=())),
+        table.name, columns=(*table.columns, replace(action.column, constraints=(), born=session.script)),
         constraints=(*table.constraints, *made),
     )  # fmt: skip
     for constraint in made:
@@ -247,6 +247,11 @@ def alter_domain(action: actions.AlterDomain, session: Session) -> None:
         session.domains.put(action.domain.name, replace(found, constrained=True))
 
 
+def rewrite(action: actions.Rewrite, session: Session) -> None:
+    if action.by in ("SET LOGGED", "SET UNLOGGED"):
+        session.change(action.table, unlogged=action.by == "SET UNLOGGED")
+
+
 def change_setting(action: actions.Set, session: Session) -> None:
     if action.local:
         session.local_settings[action.name] = action.value
@@ -293,6 +298,7 @@ APPLIED: dict[type, Callable[[Any, Session], None]] = {
     actions.AddEnumValue: add_enum_value,
     actions.Set: change_setting,
     actions.Publish: publish,
+    actions.Rewrite: rewrite,
     actions.Begin: lambda a, s: s.begin(),
     actions.Commit: lambda a, s: s.end(),
     actions.Rollback: lambda a, s: s.rollback(a.savepoint),

@@ -23,6 +23,7 @@ class Dialect:
     Args:
         split: a script as pieces, each with a node or the reason why there is none.
         read: a node as actions.
+        routine: the body of a routine as the actions of a call.
         cost_of: the cost of an action in the state before it.
         apply: changes the state as the server would.
         rules: by id.
@@ -30,6 +31,7 @@ class Dialect:
 
     split: Callable[[Source, Session], Iterator[Piece]]
     read: Callable[[Any], Iterable[Action]]
+    routine: Callable[[str], Iterable[Action]]
     cost_of: Callable[[Any, Session], Cost]
     apply: Callable[[Any, Session], None]
     rules: Mapping[str, Rule]
@@ -50,9 +52,9 @@ def dialect(name: str) -> Dialect:
 def postgresql() -> Dialect:
     from linters.applying import apply
     from linters.postgresql.costs import cost_of
-    from linters.postgresql.reading import read
+    from linters.postgresql.reading import procedure, read
 
-    return Dialect(lambda source, _: source.statements(), read, cost_of, apply, rules_of("postgresql"))
+    return Dialect(lambda source, _: source.statements(), read, procedure, cost_of, apply, rules_of("postgresql"))
 
 
 def mysql(name: str) -> Dialect:
@@ -66,7 +68,8 @@ def mysql(name: str) -> Dialect:
 
         return source.pieces(cut) if isinstance(source, Collected) else cut(source)
 
-    return Dialect(split, reading.read, costs.cost_of, applying.apply, rules_of(name))
+    # What a procedure does is judged where it is written.
+    return Dialect(split, reading.read, lambda _: (), costs.cost_of, applying.apply, rules_of(name))
 
 
 def rules_of(name: str) -> dict[str, Rule]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from linters import actions
@@ -19,6 +20,9 @@ from linters.source import Piece, Source
 from linters.suppressions import MARK, suppressed
 from linters.values import Mode, Name
 
+Script = list[tuple[Piece, tuple[actions.Action, ...]]]
+DEEPEST = 10
+"""Calls within calls that are followed."""
 SHOWN = 200
 """Characters of a statement in a finding."""
 SMALL = 10 * 1024 * 1024
@@ -108,25 +112,53 @@ class Engine:
         self.session.start_script(in_transaction)
         self.pieces = []
         borders = [found.start() for found in UPGRADE.finditer(source.data)]
+        script: Script = []
         for piece in self.dialect.split(source, self.session):
             self.pieces.append(piece)
+            script.append((piece, self.actions_of(piece)))
+        for number, (piece, parts) in enumerate(script):
             while borders and piece.start > borders[0]:
                 borders.pop(0)
                 self.session.era += 1
-            yield from self.statement(source, piece)
+            yield from self.statement(source, piece, parts, partial(self.ahead, script, number))
         if self.session.explicit and "unclosed-transaction" in self.on:
             end = Piece(max(len(source.data.rstrip()) - 1, 0), len(source.data))
             found = Found("the script ends inside a transaction, whose work is undone")
             yield self.finding(self.dialect.rules["unclosed-transaction"], found, source, end, Cost(), None)
         self.session.end()
 
-    def statement(self, source: Source, piece: Piece) -> Iterator[Finding]:
-        found = (actions.Opaque(piece.problem),) if piece.node is None else tuple(self.dialect.read(piece.node))
+    def actions_of(self, piece: Piece) -> tuple[actions.Action, ...]:
+        return (actions.Opaque(piece.problem),) if piece.node is None else tuple(self.dialect.read(piece.node))
+
+    def ahead(self, script: Script, number: int) -> Iterator[actions.Action]:
+        """What follows a statement in its transaction."""
+        for _, found in script[number + 1 :] if self.session.in_transaction else ():
+            for action in found:
+                if isinstance(action, actions.Commit | actions.Rollback):
+                    return
+                yield action
+
+    def called(self, found: Iterable[actions.Action], depth: int = 0) -> Iterator[actions.Action]:
+        """The actions of a statement, and those of the procedures it calls whose bodies are known."""
+        for action in found:
+            yield action
+            names = [action.name] if isinstance(action, actions.CallRoutine) else getattr(action, "calls", ())
+            for name in names if self.session.routines.values and depth < DEEPEST else ():
+                routine = self.session.routines.get(name.rpartition(".")[2])
+                if routine is not None and routine.body:
+                    yield from self.called(self.dialect.routine(routine.body), depth + 1)
+
+    def statement(
+        self, source: Source, piece: Piece, found: tuple[actions.Action, ...], ahead: Callable[[], Any]
+    ) -> Iterator[Finding]:
+        found = tuple(self.called(found))
         locks = self.own_locks(found) if len(found) > 1 else {}
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
             cost = self.dialect.cost_of(action, self.session)
-            at = At(action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase)
+            at = At(
+                action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead
+            )
             for rule in (*self.by_action.get(type(action), ()), *self.general):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)
@@ -167,7 +199,7 @@ class Engine:
             line=line,
             column=column,
             statement=statement[:SHOWN] + ("…" if len(statement) > SHOWN else ""),
-            lock=str(strongest) if strongest else "",
+            lock=cost.level or (str(strongest) if strongest else ""),
             tables=tuple(str(name) for name in tables),
             rewrites=tuple(str(name) for name in dict.fromkeys(cost.rewrites)),
             scans=tuple(str(name) for name in dict.fromkeys((*cost.scans, *cost.builds))),

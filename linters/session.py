@@ -94,6 +94,7 @@ class Session:
         self.explicit = False
         self.wrapped = given.in_transaction
         self.era = 1
+        self.script = 0
         self.marks: list[tuple[str, int, dict[Name, Held]]] = []
         self.new_values: set[str] = set()
 
@@ -114,6 +115,7 @@ class Session:
         self.end()
         self.wrapped = self.given.in_transaction if in_transaction is None else in_transaction
         self.era += 1
+        self.script += 1
         self.settings.values.clear()
 
     def resolve(self, name: Name) -> Name:

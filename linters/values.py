@@ -126,6 +126,7 @@ class Column:
         sequence: it is serial, an identity, or AUTO_INCREMENT.
         charset: its character set, on MySQL and MariaDB; empty for that of the table.
         labels: the values of an ENUM or SET written with the column.
+        born: the number of the script that adds it to a table that was there, 0 for what was there before.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Column:
     constraints: tuple[Constraint, ...] = ()
     charset: str = ""
     labels: tuple[str, ...] = ()
+    born: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,7 @@ class Relation:
         temporary: no other session sees it.
         born: the number of the transaction that creates it, 0 for what was there before.
         parents: tables it inherits from or is a partition of.
+        of_type: composite type whose attributes are its columns.
         reads: for a view, what it reads: tables, and columns of them.
         bytes: its size with indexes, where it is known.
         options: on MySQL and MariaDB, ENGINE, CHARSET and so on.
@@ -188,6 +191,7 @@ class Relation:
     policies: tuple[tuple[str, tuple[str, ...]], ...] = ()
     reads: tuple[tuple[Name, str], ...] = ()
     row_security: bool = False
+    of_type: str = ""
     published: bool = False
     bytes: int | None = None
     options: tuple[tuple[str, str], ...] = ()
@@ -214,7 +218,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A function or procedure. `body`: SQL of statements it runs, None where they are not known."""
+    """A function or procedure. `body`: the block of PL/pgSQL that it runs, None where it is not known."""
 
     name: str
     volatile: bool = True

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import re
 
-CAST = re.compile(r"::[a-z_ ]+(\(\d+\))?", re.I)
-LIMIT = r"\(?\b{key}\b\)?\s*{sign}\s*\(?{value}\)?(?=\s|\)|$)"
+CAST = re.compile(
+    r"::\s*\w+(?: varying| precision| with(?:out)? time zone)?(?:\(\d+\))?|\b(?:date|timestamp|timestamptz)\s+(?=')",
+    re.I,
+)
+VALUE = r"\(?('[^']*'|-?[\d.]+)\)?"
+COMPARED = r"\b{key}\b\)?\s*(>=|<=|>|<|=)\s*" + VALUE
+BETWEEN = r"\b{key}\b\)?\s+BETWEEN\s+" + VALUE + r"\s+AND\s+" + VALUE
 
 
 def plain(text: str) -> str:
@@ -26,14 +31,30 @@ def within(check: str, bound: str, key: tuple[str, ...]) -> bool:
     if not bound.startswith("FROM ") or len(key) != 1 or " OR " in text.upper():
         return False
     low, high = plain(bound[5:]).split(" TO ", 1)
-    return limited(text, key[0], ">=", low, "minvalue") and limited(text, key[0], "<", high, "maxvalue")
+    lower, upper = ends(text, key[0])
+    above = low.strip().lower() == "minvalue" or any(not_before(value, low) for _, value in lower)
+    below = high.strip().lower() == "maxvalue" or any(
+        not_before(high, value) and (sign == "<" or not not_before(value, high)) for sign, value in upper
+    )
+    return above and below
 
 
-def limited(text: str, key: str, sign: str, value: str, endless: str) -> bool:
-    if value.strip().lower() == endless:
-        return True
-    found = re.search(LIMIT.format(key=re.escape(key), sign=sign, value=re.escape(value.strip())), text)
-    return found is not None
+def ends(text: str, key: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Lower and upper ends that a condition sets a column, each with its sign."""
+    found = re.findall(COMPARED.format(key=re.escape(key)), text)
+    for low, high in re.findall(BETWEEN.format(key=re.escape(key)), text, re.I):
+        found += [(">=", low), ("<=", high)]
+    return [f for f in found if f[0] in (">=", ">", "=")], [f for f in found if f[0] in ("<=", "<", "=")]
+
+
+def not_before(one: str, other: str) -> bool:
+    """Whether a constant is at or after another, as far as that can be told from their text: numbers and ISO dates."""
+    pair = one.strip().strip("()"), other.strip().strip("()")
+    try:
+        return float(pair[0]) >= float(pair[1])
+    except ValueError:
+        quoted = all(text.startswith("'") for text in pair) and len(pair[0]) == len(pair[1])
+        return quoted and pair[0] >= pair[1]
 
 
 def outside(check: str, bound: str) -> bool:

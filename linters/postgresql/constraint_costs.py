@@ -15,6 +15,8 @@ from linters.values import Constraint, Kind, Mode, Name
 def add_constraint(action: actions.AddConstraint, session: Session, cost: Cost) -> None:
     constraint, table = action.constraint, session.relation(action.table)
     BY_KIND[constraint.kind](action, constraint, session, cost)
+    if constraint.name and table.constraint(constraint.name) is not None:
+        cost.error = f"{table.name} has a constraint {constraint.name} already"
     if (
         constraint.kind is Kind.FOREIGN
         and not constraint.validated
@@ -60,7 +62,8 @@ def add_key(action: actions.AddConstraint, constraint: Constraint, session: Sess
     if constraint.kind is Kind.PRIMARY:
         columns = index.columns if index is not None else constraint.columns
         nullable = [c for c in columns if not known_not_null(action.table, c, session)]
-        if nullable or (constraint.using_index and index is None):
+        unknown = constraint.using_index and not table.complete and not session.given.complete
+        if nullable and not unknown:
             scan(action.table, session, cost, f"nothing proves that {', '.join(nullable) or 'its columns'} has no NULL")
 
 
@@ -96,13 +99,17 @@ def validate(action: actions.ValidateConstraint, session: Session, cost: Cost) -
     found = session.relation(action.table).constraint(action.name)
     if found is not None and found.references is not None:
         cost.lock(found.references, Mode.ROW_SHARE)
-    if found is None or not found.validated:
+    if found is None and session.relation(action.table).complete:
+        cost.error = f"{action.table} has no constraint {action.name}"
+    elif found is None or not found.validated:
         scan(action.table, session, cost, "every row is checked")
 
 
 def drop_constraint(action: actions.DropConstraint, session: Session, cost: Cost) -> None:
     with_children(action.table, AX, session, cost)
     found = session.relation(action.table).constraint(action.name)
+    if found is None and not action.if_exists and session.relation(action.table).complete:
+        cost.error = f"{action.table} has no constraint {action.name}"
     if found is not None and found.references is not None:
         cost.lock(found.references, AX)
     if found is not None and found.kind in (Kind.UNIQUE, Kind.PRIMARY):

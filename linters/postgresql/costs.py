@@ -80,7 +80,8 @@ def inline_constraint(table: Name, column: Column, constraint: Constraint, sessi
         scan(table, session, cost, "the CHECK is tried for every row, default or not")
     elif constraint.kind is Kind.FOREIGN and constraint.references is not None:
         cost.lock(session.resolve(constraint.references), SRX)
-        if column.default is not None and not column.default.is_null and constraint.validated:
+        # Any DEFAULT clause counts, that of NULL too.
+        if column.default is not None and constraint.validated:
             scan(table, session, cost, "with a default every row is looked up in the other table")
 
 
@@ -102,10 +103,12 @@ def change_type(action: actions.ChangeType, session: Session, cost: Cost) -> Non
     cost.why, cost.assumed = found.why, found.assumed
     if found.rewrites:
         rewrite(action.table, session, cost, found.why)
-    elif any(c.kind is Kind.CHECK and action.column in c.columns for c in table.constraints):
+    elif any(c.kind is Kind.CHECK and c.validated and action.column in c.columns for c in table.constraints):
         scan(action.table, session, cost, "a CHECK of the column is tried for every row")
     for index in session.indexes_of(action.table):
-        computed = action.column in index.expressions
+        # An index with a condition, or computed from something, is never taken over.
+        own = action.column in index.columns and bool(index.expressions or index.partial)
+        computed = own or action.column in index.expressions
         if not cost.rewrites and (computed or (found.rebuilds and action.column in index.columns)):
             cost.builds.append(table.name)
             cost.why = f"index {index.name.name} is built again"
@@ -138,7 +141,7 @@ def type_change_error(action: actions.ChangeType, session: Session) -> str:
 
 def set_not_null(action: actions.SetNotNull, session: Session, cost: Cost) -> None:
     with_children(action.table, AX, session, cost)
-    if session.column(action.table, action.column).not_null and session.relation(action.table).complete:
+    if session.column(action.table, action.column).not_null:
         cost.why = "it is NOT NULL already"
     elif proof := proof_of(action.table, action.column, session):
         cost.why = f"CHECK {proof} proves it"
@@ -162,7 +165,7 @@ def create_index(action: actions.CreateIndex, session: Session, cost: Cost) -> N
     cost.lock(table.name, mode)
     if table.kind == "partitioned" and action.concurrently:
         cost.error = "an index of a partitioned table cannot be built concurrently"
-    if table.kind == "partitioned" and action.only:
+    if action.only and (table.kind == "partitioned" or not (table.complete or session.given.complete)):
         cost.why = "ONLY builds nothing in a partitioned table"
         return
     if not action.only:
@@ -251,6 +254,9 @@ def refresh(action: actions.RefreshView, session: Session, cost: Cost) -> None:
     cost.rewrites.append(view)
     if action.concurrently:
         cost.why = "readers go on"
+        known = session.knows(action.table)
+        if known and not any(i.unique and not i.partial and not i.expressions for i in session.indexes_of(view)):
+            cost.error = "it has no unique index, which CONCURRENTLY needs"
 
 
 def alter_domain(action: actions.AlterDomain, session: Session, cost: Cost) -> None:
@@ -266,7 +272,7 @@ def alter_domain(action: actions.AlterDomain, session: Session, cost: Cost) -> N
 
 def alter_composite(action: actions.AlterComposite, session: Session, cost: Cost) -> None:
     for relation in session.relations.values.values():
-        if action.cascade and any(column.type.name == action.type.name for column in relation.columns):
+        if action.cascade and relation.of_type == action.type.name:
             cost.lock(relation.name, AX)
 
 
@@ -284,10 +290,22 @@ def rewrite_table(action: actions.Rewrite, session: Session, cost: Cost) -> None
     same = (action.by == "SET LOGGED" and table.complete and not table.unlogged) or (
         action.by == "SET UNLOGGED" and table.unlogged
     )
+    same = same or (table.complete and action.to in ("heap", "pg_default"))
     if same:
         cost.why = "it is that already"
     else:
         rewrite(action.table, session, cost, f"{action.by} writes the table again")
+
+
+def refused(action: actions.Refused, session: Session, cost: Cost) -> None:
+    cost.error = action.reason
+
+
+def create_view(action: actions.CreateView, session: Session, cost: Cost) -> None:
+    before, after = session.relation(action.table).columns, action.relation.columns
+    names = [column.name for column in before]
+    if action.replace and before and after and [column.name for column in after][: len(names)] != names:
+        cost.error = f"it had the columns {', '.join(names)}, in this order, and CREATE OR REPLACE can only add to them"
 
 
 COSTS: dict[type, Callable[[Any, Session, Cost], None]] = {
@@ -318,6 +336,8 @@ COSTS: dict[type, Callable[[Any, Session, Cost], None]] = {
     actions.RowSecurity: simple(AX),
     actions.ReplicaIdentity: simple(AX),
     actions.Rewrite: rewrite_table,
+    actions.Refused: refused,
+    actions.CreateView: create_view,
     actions.LockTable: lambda a, s, c: with_children(a.table, a.mode, s, c),
     actions.Truncate: truncate,
     actions.RefreshView: refresh,

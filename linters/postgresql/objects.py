@@ -36,7 +36,7 @@ from linters.actions import (
     RowSecurity,
     Truncate,
 )
-from linters.parsing import nodes
+from linters.parsing import names_of, nodes
 from linters.postgresql.elements import (
     constant,
     constraint_of,
@@ -155,7 +155,18 @@ def view_of(name: Name, kind: str, query: Any, temporary: bool) -> Relation:
     star = any(found == "a_star" for found, _ in nodes(query))
     read = [(table, column) for table in tables for column in dict.fromkeys(columns)]
     read += [(table, "*") for table in tables if star]
-    return Relation(name, kind, temporary=temporary, reads=tuple(read) or tuple((table, "") for table in tables))
+    reads = tuple(read) or tuple((table, "") for table in tables)
+    return Relation(name, kind, output_of(query.select_stmt), temporary=temporary, reads=reads)
+
+
+def output_of(select: Any) -> tuple[Column, ...]:
+    """The columns of a query by name; none where a name is not to be seen."""
+    names = []
+    for item in select.target_list:
+        target = item.res_target
+        plain = names_of(target.val.column_ref) if target.val.HasField("column_ref") else []
+        names.append(target.name or ".".join(plain[-1:]))
+    return tuple(Column(name, UNKNOWN_TYPE) for name in names) if all(names) else ()
 
 
 def create_as(node: Any) -> Iterator[Action]:
@@ -164,7 +175,8 @@ def create_as(node: Any) -> Iterator[Action]:
     if constant(node, "objtype") == "OBJECT_MATVIEW":
         yield CreateView(name, view_of(name, "materialized view", node.query, temporary))
     else:
-        yield CreateTable(name, Relation(name, temporary=temporary), node.if_not_exists, is_copy=True)
+        copies = not node.into.skip_data
+        yield CreateTable(name, Relation(name, temporary=temporary), node.if_not_exists, is_copy=copies)
 
 
 def create_trigger(node: Any) -> Iterator[Action]:
@@ -194,6 +206,8 @@ def alter_domain(node: Any) -> Iterator[Action]:
         from linters.values import Constraint, Kind
 
         yield AlterDomain(name, Constraint(Kind.NOT_NULL), validates=True)
+    elif node.subtype == "V":
+        yield AlterDomain(name, validates=True)
     else:
         yield AlterDomain(name)
 
@@ -217,7 +231,9 @@ def create_routine(node: Any) -> Iterator[Action]:
     body = strings(given["as"].list.items)[0] if "as" in given and language in ("sql", "plpgsql") else None
     name = strings(node.funcname)[-1]
     constant_body = language == "sql" and body is not None and is_constant_query(body)
-    routine = Routine(name, volatility == "volatile", constant_body, body if language == "plpgsql" else None)
+    if language == "sql" and body is not None:
+        body = None if constant_body else f"BEGIN {body.strip().rstrip(';')}; END"
+    routine = Routine(name, volatility == "volatile", constant_body, body)
     yield CreateRoutine(routine, node.replace)
 
 

@@ -9,7 +9,7 @@ from linters.costs import Cost
 from linters.postgresql.bounds import outside, within
 from linters.postgresql.work import AX, SUX
 from linters.session import Session
-from linters.values import Kind
+from linters.values import Kind, Relation
 
 
 def attach(action: actions.AttachPartition, session: Session, cost: Cost) -> None:
@@ -19,12 +19,29 @@ def attach(action: actions.AttachPartition, session: Session, cost: Cost) -> Non
     if not bound_is_proven(action, session):
         cost.scans.append(child)
         cost.why = "no valid CHECK proves that every row is within the bound"
+    cost.error = unlike(session.relation(parent), session.relation(child))
     for other in session.children(parent):
         if other.bound == "DEFAULT" and action.bound != "DEFAULT":
             cost.lock(other.name, AX)
             if not excluded(other, action, session):
                 cost.scans.append(other.name)
                 cost.why = "rows of the default partition are checked"
+
+
+def unlike(parent: Relation, child: Relation) -> str:
+    """Why the server refuses a table as a partition: its columns are not those of the parent."""
+    if not (parent.complete and child.complete):
+        return ""
+    for column in parent.columns:
+        own = child.column(column.name)
+        if own is None:
+            return f"{child.name} has no column {column.name}"
+        if own.type != column.type:
+            return f"column {column.name} of {child.name} is {own.type}, and not {column.type}"
+        if column.not_null and not own.not_null:
+            return f"column {column.name} of {child.name} has to be NOT NULL, as that of {parent.name} is"
+    more = next((c.name for c in child.columns if parent.column(c.name) is None), "")
+    return f"{parent.name} has no column {more}" if more else ""
 
 
 def bound_is_proven(action: actions.AttachPartition, session: Session) -> bool:

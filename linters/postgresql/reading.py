@@ -7,7 +7,7 @@ from typing import Any
 
 from linters import actions
 from linters.actions import Action, Begin, Commit, Harmless, Opaque, OutsideTransaction, Read, Rollback, Savepoint, Set
-from linters.parsing import nodes, parse, parse_procedure
+from linters.parsing import names_of, nodes, parse, parse_procedure
 from linters.postgresql import objects, tables
 from linters.postgresql.elements import constant, gather, relation
 
@@ -33,26 +33,60 @@ def write(node: Any) -> Iterator[Action]:
     others = tuple(name for name in objects.tables_in(node) if name != table)
     if what == "INSERT":
         select = node.select_stmt.select_stmt
-        from_query = bool(select.from_clause) or select.HasField("larg")
+        from_query = (bool(select.from_clause) and not stops(select, ())) or select.HasField("larg")
         yield actions.Write(table, what, True, not from_query, from_query, others, labels, columns)
         return
     where = node.HasField("where_clause") if what != "MERGE" else True
-    bounded = where and what != "MERGE" and names_rows(node.where_clause)
-    yield actions.Write(table, what, where, bounded, False, others, labels, columns)
+    keys: list[str] = []
+    bounded = where and what != "MERGE" and names_rows(node.where_clause, keys)
+    yield actions.Write(table, what, where, bounded, False, others, labels, columns, tuple(keys))
 
 
-def names_rows(node: Any) -> bool:
-    """Whether a condition demands that a column be equal to constants: `id = 1`, `id IN (1, 2)`, `AND` of those."""
+def names_rows(node: Any, keys: list[str]) -> bool:
+    """Whether a condition bounds the rows: a range with two ends, a query with LIMIT.
+
+    Columns that it demands to be equal to constants are put into `keys`: whether that bounds the rows depends on them.
+    """
     if node.HasField("bool_expr") and constant(node.bool_expr, "boolop") == "AND_EXPR":
-        return any(names_rows(arm) for arm in node.bool_expr.args)
-    if not node.HasField("a_expr"):
+        arms = node.bool_expr.args
+        found = [names_rows(arm, keys) for arm in arms]  # all of them, for their keys
+        return any(found) or two_ends(arms)
+    if node.HasField("sub_link"):
+        return has_limit(node.sub_link)
+    if not node.HasField("a_expr") or not node.a_expr.lexpr.HasField("column_ref"):
         return False
     comparison = node.a_expr
-    if comparison.name[0].string.sval != "=" or not comparison.lexpr.HasField("column_ref"):
-        return False
-    right = comparison.rexpr
+    right, kind = comparison.rexpr, constant(comparison, "kind")
+    if kind == "AEXPR_OP_ANY":
+        return right.HasField("sub_link") and has_limit(right.sub_link)
     values = right.list.items if right.HasField("list") else [right]
-    return all(value.HasField("a_const") or value.HasField("param_ref") for value in values)
+    given = all(is_given(value) for value in values)
+    if given and comparison.name[0].string.sval == "=" and kind != "AEXPR_BETWEEN":
+        keys += names_of(comparison.lexpr.column_ref)[-1:]
+        return False
+    return given and kind == "AEXPR_BETWEEN"
+
+
+def is_given(node: Any) -> bool:
+    """A constant, a parameter, or a variable of a procedure, cast or not."""
+    while node.HasField("type_cast"):
+        node = node.type_cast.arg
+    return bool(node.HasField("a_const") or node.HasField("param_ref"))
+
+
+def has_limit(link: Any) -> bool:
+    return bool(link.subselect.select_stmt.HasField("limit_count"))
+
+
+def two_ends(arms: Any) -> bool:
+    """Whether one column has a lower end and an upper one: `id >= 1 AND id < 1000`."""
+    ends: dict[str, set[str]] = {}
+    for arm in arms:
+        compared = arm.a_expr if arm.HasField("a_expr") else None
+        if compared is not None and compared.lexpr.HasField("column_ref") and is_given(compared.rexpr):
+            sign = compared.name[0].string.sval[:1]
+            ends.setdefault(".".join(names_of(compared.lexpr.column_ref)[-1:]), set()).add(sign)
+    return any({"<", ">"} <= signs for signs in ends.values())
 
 
 def text_constants(node: Any) -> Iterator[str]:
@@ -72,7 +106,14 @@ def select(node: Any) -> Iterator[Action]:
     writing = [child for name, child in nodes(node) if name in ("insert_stmt", "update_stmt", "delete_stmt")]
     for child in writing:
         yield from write(child)
-    yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls))
+    yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls), stops(node, calls))
+
+
+def stops(node: Any, calls: Iterable[str]) -> bool:
+    """Whether a query reads few rows: LIMIT, rows named one by one, or the first or last of an index."""
+    keys: list[str] = []
+    named = node.HasField("where_clause") and names_rows(node.where_clause, keys)
+    return bool(node.HasField("limit_count") or named or keys or {"min", "max"} & set(calls))
 
 
 def copy(node: Any) -> Iterator[Action]:
@@ -133,7 +174,7 @@ def procedure(body: str) -> Iterator[Action]:
             yield Opaque(f"in a block of PL/pgSQL: {' '.join(text.split())[:60]}")
             continue
         for item in found:
-            yield from read(item.stmt)
+            yield from in_block(item.stmt)
     for text in dynamic:
         constant_text = constant_string(text)
         if constant_text is None:
@@ -149,7 +190,17 @@ def procedure_text(sql: str) -> Iterator[Action]:
         yield Opaque(f"EXECUTE of text that cannot be read: {problem}")
         return
     for item in found:
-        yield from read(item.stmt)
+        yield from in_block(item.stmt)
+
+
+def in_block(statement: Any) -> Iterator[Action]:
+    """The actions of a statement in a block, which cannot hold what has to stand alone."""
+    for action in read(statement):
+        concurrently = getattr(action, "concurrently", False) and not isinstance(action, actions.RefreshView)
+        if concurrently or isinstance(action, OutsideTransaction):
+            yield actions.Refused("it cannot be run from a block of PL/pgSQL")
+        else:
+            yield action
 
 
 def constant_string(expression: str) -> str | None:

@@ -95,6 +95,7 @@ def create_table(node: Any) -> Iterator[Action]:
         temporary=node.relation.relpersistence == "t",
         unlogged=node.relation.relpersistence == "u",
         parents=tuple(relation(parent.range_var) for parent in node.inh_relations),
+        of_type=type_of(node.of_typename).name if node.HasField("of_typename") else "",
         partition_key=tuple(partition_key(node)) if node.HasField("partspec") else (),
     )
     yield CreateTable(name, made_of, node.if_not_exists, bound(node.partbound) if node.HasField("partbound") else "")
@@ -157,7 +158,7 @@ def alteration(table: Name, command: Any) -> Action:
     if kind in TUNED:
         return tuned(table, kind, command)
     if kind in REWRITTEN:
-        return Rewrite(table, REWRITTEN[kind])
+        return Rewrite(table, REWRITTEN[kind], command.name)
     if kind in SECURITY:
         return RowSecurity(table, SECURITY[kind])
     if kind.startswith(("AT_EnableTrig", "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_DisableTrig")):

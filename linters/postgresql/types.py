@@ -13,6 +13,14 @@ FREE_CASTS = {
     ("citext", "varchar"), ("int4", "oid"), ("oid", "int4"), ("bit", "varbit"), ("regproc", "oid"), ("xml", "varchar"),
 }  # fmt: skip
 """Pairs whose values are the same bytes (`pg_cast.castmethod = 'b'`)."""
+OFTEN_FREE = frozenset({"varchar", "text", "numeric", "inet", "citext", "varbit", "timestamp", "timestamptz", "time",
+                        "timetz", "interval", "oid"})  # fmt: skip
+"""Types that a column of the right one becomes without any work."""
+OWN_TYPES = OFTEN_FREE | frozenset(
+    "int2 int4 int8 float4 float8 bool bpchar bit date uuid json jsonb bytea cidr macaddr macaddr8 money xml point line"
+    " lseg box path polygon circle tsvector tsquery int4range int8range numrange tsrange tstzrange daterange".split()
+)
+"""Types of the server. Any other may be a domain, with constraints or without."""
 SORTED_OTHERWISE = {("varchar", "bpchar"), ("text", "bpchar"), ("cidr", "inet"), ("int4", "oid"), ("oid", "int4")}
 """Pairs of which indexes are built again: their operator families differ."""
 FRACTIONS = ("timestamp", "timestamptz", "time", "timetz", "interval")
@@ -41,7 +49,10 @@ def change(column: Column, to: Type, collation: str, has_using: bool, session: S
             rewrites=True, why=f"{to} is a domain with constraints, so every value is checked and written"
         )
     if column.type == UNKNOWN_TYPE:
-        return TypeChange(rewrites=True, assumed=f"the type of {column.name} is not known; most changes rewrite")
+        why = f"the type of {column.name} is not known"
+        if new.name in OFTEN_FREE or new.name not in OWN_TYPES:
+            return TypeChange(assumed=f"{why}, so whether the table is written again is not known either")
+        return TypeChange(rewrites=True, assumed=f"{why}; hardly any becomes {to} without writing every row")
     if old.name != new.name or old.dimensions != new.dimensions or old.schema != new.schema:
         return other_type(old, new, session)
     found = other_modifier(old, new)
@@ -83,7 +94,9 @@ def other_modifier(old: Type, new: Type) -> TypeChange:
     """The same type with another limit."""
     if old.modifiers == new.modifiers:
         return TypeChange(why="the type stays")
-    if old.name in ("varchar", "varbit"):
+    if old.dimensions:
+        grows = False  # elements are converted one by one
+    elif old.name in ("varchar", "varbit"):
         grows = not new.modifiers or bool(old.modifiers and new.modifiers[0] >= old.modifiers[0])
     elif old.name == "numeric":
         grows = not new.modifiers or larger_precision(old, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ from linters.actions import Action
 from linters.costs import Cost
 from linters.findings import Category, Severity
 from linters.session import Held, Session
-from linters.values import Mode, Name
+from linters.values import Kind, Mode, Name
 
 HAZARD, COMPATIBILITY, UNANALYSED, STYLE = (
     Category.HAZARD,
@@ -34,7 +35,10 @@ class Found:
 
 @dataclass(slots=True)
 class At:
-    """One action where it stands: its cost, the state before it, and its statement."""
+    """One action where it stands: its cost, the state before it, and its statement.
+
+    `ahead` gives the actions that follow in the same transaction.
+    """
 
     action: Any
     cost: Cost
@@ -44,7 +48,7 @@ class At:
     siblings: tuple[Action, ...] = ()
     own_locks: dict[Name, Mode] = field(default_factory=dict)
     phase: str = ""
-    several: bool = False
+    ahead: Callable[[], Iterable[Action]] = tuple
 
     def in_use(self, name: Name) -> bool:
         """Whether anybody else can have the table in use."""
@@ -64,11 +68,24 @@ class At:
         """Tables in use on which work is done while writes, or reads, wait."""
         return [name for name in dict.fromkeys(found) if self.in_use(name) and self.mode(name).blocks_writes]
 
+    def few_rows(self, write: Any) -> bool:
+        """Whether an UPDATE or DELETE names its rows: by a key, where the table is known, or by the name of one."""
+        if write.bounded or not write.keys:
+            return bool(write.bounded)
+        table = self.session.relation(write.table)
+        if not table.complete:
+            return any(USUAL_KEY.fullmatch(column) for column in write.keys)
+        keys = [c.columns for c in table.constraints if c.kind in (Kind.PRIMARY, Kind.UNIQUE)]
+        keys += [index.columns for index in self.session.indexes_of(table.name) if index.unique and not index.partial]
+        return any(set(key) <= set(write.keys) for key in keys if key)
+
     def waiting(self, name: Name) -> str:
         """Who waits, in words."""
         return "reads and writes" if self.mode(name).blocks_reads else "writes"
 
 
+USUAL_KEY = re.compile(r"id|uuid|guid|ctid|oid|key|slug|code|email|username|name", re.I)
+"""Names of columns that tell rows apart, where nothing else is known of them."""
 Check = Callable[[At], Iterable[Found]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from linters import actions
 from linters.findings import Severity
-from linters.rules.base import HAZARD, At, Found, code, rule, sql_name
+from linters.rules.base import COMPATIBILITY, HAZARD, At, Found, code, rule, sql_name
 
 T = "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id bigint PRIMARY KEY, a int);"
 
@@ -24,7 +24,7 @@ T = "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id bigint PR
 )
 def unbatched(at: At) -> Iterator[Found]:
     action = at.action
-    if action.what not in ("UPDATE", "DELETE", "MERGE") or action.bounded or not at.in_use(action.table):
+    if action.what not in ("UPDATE", "DELETE", "MERGE") or not at.in_use(action.table) or at.few_rows(action):
         return
     table = at.session.resolve(action.table)
     how_many = "every row" if not action.filtered else "every row that matches"
@@ -49,27 +49,27 @@ def unbatched(at: At) -> Iterator[Found]:
     safer="batches by key, a transaction each",
     severity=Severity.WARNING,
     given=T,
-    bad="INSERT INTO u SELECT * FROM t",
-    good="INSERT INTO u VALUES (1, 2)",
+    bad="INSERT INTO u SELECT id + 100, a FROM t",
+    good="INSERT INTO u VALUES (7, 2)",
 )
 def copies(at: At) -> Iterator[Found]:
     action = at.action
     if (isinstance(action, actions.Write) and action.from_query and any(at.in_use(name) for name in action.reads)) or (
-        isinstance(action, actions.CreateTable) and action.is_copy
+        isinstance(action, actions.CreateTable) and action.is_copy and not action.relation.temporary
     ):
         yield Found(f"all rows of the query go into {at.session.resolve(action.table)} in one transaction")
 
 
 @rule(
     "replica-identity-lost",
-    HAZARD,
+    COMPATIBILITY,
     actions.ReplicaIdentity,
     actions.DropConstraint,
     condition="the replica identity of a table is NOTHING, or its primary key is dropped",
     effect="UPDATE and DELETE fail where the table is published",
     safer="set another replica identity first",
     severity=Severity.WARNING,
-    given=T,
+    given=T + "CREATE PUBLICATION changes FOR TABLE t;",
     bad="ALTER TABLE t REPLICA IDENTITY NOTHING",
     good="ALTER TABLE t REPLICA IDENTITY FULL",
 )
@@ -81,7 +81,7 @@ def identity(at: At) -> Iterator[Found]:
         found = table.constraint(at.action.name)
         if found is None or found.kind.value != "PRIMARY KEY" or not table.published:
             return
-    elif at.action.what != "NOTHING":
+    elif at.action.what != "NOTHING" or (at.session.given.complete and not table.published):
         return
     yield Found(f"UPDATE and DELETE of {table.name} fail where it is published")
 
@@ -117,5 +117,5 @@ def autovacuum(at: At) -> Iterator[Found]:
     good="CREATE TYPE triple AS (a int, b int)",
 )
 def composite(at: At) -> Iterator[Found]:
-    if at.action.cascade:
+    if at.action.cascade and (at.cost.locks or not at.session.given.complete):
         yield Found(f"every table of type {at.action.type} is changed while its readers and writers wait")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from linters import actions
@@ -13,6 +14,8 @@ LONGEST_TIMEOUT = 10_000
 """Milliseconds: longer than this a queue behind the lock is an outage."""
 T = "CREATE TABLE r (id bigint PRIMARY KEY); CREATE TABLE t (id bigint PRIMARY KEY, r_id bigint REFERENCES r, a int);"
 FUNCTION = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+FOREIGN_KEY = re.compile(r"fkey\d*$|_fk\d*$|^fk_|^fk", re.I)
+"""Names of foreign keys where nothing else is known of them: the server's own, and those of usual conventions."""
 SET = "SET lock_timeout = '2s'; "
 
 
@@ -60,8 +63,7 @@ def drop_trigger(at: At) -> Iterator[Found]:
     "reference-blocks-target",
     HAZARD,
     actions.CreateTable,
-    actions.AddColumn,
-    condition="a new table or column references a table in use, without lock_timeout",
+    condition="a new table references a table in use, without lock_timeout",
     effect="writes to the referenced table queue behind it for as long as it waits",
     safer="SET lock_timeout to a second or two, one reference per transaction, and try again until it gets the lock",
     severity=Severity.WARNING,
@@ -102,6 +104,9 @@ def drop_reference(at: At) -> Iterator[Found]:
     table = at.session.resolve(at.action.table)
     others = [n for n, mode in at.cost.locks.items() if mode is Mode.ACCESS_EXCLUSIVE and n != table]
     found = [n for n in others if at.in_use(n) and table not in at.session.relation(n).parents]
+    unknown = isinstance(at.action, actions.DropConstraint) and not at.session.relation(table).complete
+    if unknown and not found and at.in_use(table) and FOREIGN_KEY.search(at.action.name):
+        yield Found("reads and writes of the referenced table queue behind it too", SET.strip())
     if found and at.in_use(table):
         yield Found(f"reads and writes of {words(found)} queue behind it too", SET.strip(), tables=tuple(found))
 

@@ -9,7 +9,7 @@ from linters.rules.base import HAZARD, At, Found, code, quoted, rule, schema_of,
 
 P = """CREATE TABLE p (k int, a int) PARTITION BY RANGE (k);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
-CREATE TABLE q (k int, a int);"""
+CREATE TABLE q (k int, a int); INSERT INTO q VALUES (11, 1);"""
 
 
 @rule(

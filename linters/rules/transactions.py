@@ -50,6 +50,8 @@ def several_tables(at: At) -> Iterator[Found]:
         return
     before = {n for n, held in at.session.held.items() if held.mode.blocks_writes and at.in_use(n)}
     added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and at.in_use(n) and n not in before]
+    gone = {n for n in before if at.session.given.complete and not at.session.knows(n)}
+    before = {n for n in before - gone if at.session.relation(n).kind != "view"}
     if before and added and not related(before, added, at):
         first = min(before, key=lambda name: at.session.held[name].line)
         yield Found(
@@ -98,7 +100,7 @@ def work_under_lock(at: At) -> Iterator[Found]:
 def takes_long(at: At) -> bool:
     action = at.action
     if isinstance(action, actions.Write):
-        size = not action.bounded
+        size = not at.few_rows(action)
         target = at.in_use(action.table)
         return size and (target or any(at.in_use(name) for name in action.reads))
     if isinstance(action, actions.CreateIndex):
@@ -108,9 +110,15 @@ def takes_long(at: At) -> bool:
             and at.in_use(action.table)
             and at.held(action.table) is None
         )
-    if isinstance(action, actions.CreateTable):
-        return action.is_copy
-    return False
+    if isinstance(action, actions.Read):
+        return not action.bounded and any(is_table(at, name) for name in action.tables)
+    return isinstance(action, actions.CreateTable) and action.is_copy
+
+
+def is_table(at: At, name: Name) -> bool:
+    """Whether rows are read from it that are in use: not those of the server's own catalog."""
+    own = name.schema in ("pg_catalog", "information_schema") or name.name.startswith("pg_")
+    return not own and at.in_use(name)
 
 
 @rule(
