@@ -4,6 +4,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
 WORKERS ?= 2
+# Bytecode that is not kept is compiled again at every start of the command line.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint format bench docs requirements clean
 
