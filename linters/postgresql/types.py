@@ -78,8 +78,7 @@ def other_type(old: Type, new: Type, session: Session) -> TypeChange:
     if pair in (("timestamp", "timestamptz"), ("timestamptz", "timestamp")):
         zone = session.setting("timezone") or session.given.timezone
         if zone is None:
-            why = "unless the TimeZone of the session is UTC, every value changes"
-            return TypeChange(rewrites=True, why=why, assumed="the TimeZone of the session is not known")
+            return TypeChange(assumed="nothing is written under a TimeZone of UTC, else every value; it is not known")
         if zone.strip("'\" ").lower() not in UTC:
             return TypeChange(rewrites=True, why=f"under TimeZone {zone} every value changes")
         return narrower_fraction(old, new)
