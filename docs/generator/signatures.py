@@ -18,6 +18,7 @@ TASKS = {
         "ChangePrimaryKeyType",
         "TransformColumns",
         "SplitTable",
+        "MergeTables",
         "SetDefault",
         "DropDefault",
         "Backfill",

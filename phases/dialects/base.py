@@ -135,8 +135,10 @@ class Dialect(Protocol):
     def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
         """Drop a partitioned index with all its parts. `tables`: the table and its partitions, from the top."""
 
-    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
-        """Backfill: assign expressions to columns where `pending` holds."""
+    def fill(
+        self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str, repeat: bool = False
+    ) -> Step:
+        """Backfill: assign expressions to columns where `pending` holds; `repeat` where rows may move unfilled."""
 
     def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
         """Compare every row.
@@ -236,3 +238,15 @@ class Dialect(Protocol):
         """Fetch what the second table has for rows of the first whose columns are set."""
 
     def drop_fetch_second(self, link: SplitWrite) -> Changes: ...
+    def draw_second(self, link: SplitWrite) -> Changes:
+        """Let whoever writes to a row of the first table whose columns are empty fill it from the second."""
+
+    def drop_draw_second(self, link: SplitWrite) -> Changes: ...
+    def push_second(self, link: SplitWrite) -> Changes:
+        """Bring a row of the second table in line when columns of the first are set; beside `feed_second`."""
+
+    def drop_push_second(self, link: SplitWrite) -> Changes: ...
+    def prune_second(self, link: SplitWrite) -> Changes:
+        """Delete a row of the second table that has none in the first, when its key is set."""
+
+    def drop_prune_second(self, link: SplitWrite) -> Changes: ...

@@ -14,7 +14,7 @@ from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Ta
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
-from phases.dialects.postgresql_splits import PostgreSQLSplits
+from phases.dialects.postgresql_merges import PostgreSQLMerges
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
@@ -54,7 +54,7 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, PostgreSQLDefinitions):
+class PostgreSQL(PostgreSQLTriggers, PostgreSQLMerges, PostgreSQLTables, PostgreSQLDefinitions):
     """The dialect of one PostgreSQL server.
 
     Args:
@@ -206,7 +206,9 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
         lock = Lock(table, LockMode.SHARE_UPDATE_EXCLUSIVE)
         return (Change(f"ALTER INDEX {full} RENAME TO {identifier(new)}", (lock,)),)
 
-    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
+    def fill(
+        self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str, repeat: bool = False
+    ) -> Step:
         sets = ", ".join(f"{identifier(column)} = {value}" for column, value in assignments.items())
         key = table.row_key()
         stripe = next((c for c in key if table.column(c).type in INTEGER_TYPES), None)
@@ -218,6 +220,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLTables, Postgre
             pending=pending,
             stripe=identifier(stripe) if stripe else None,
             key=tuple(identifier(column) for column in key),
+            repeat=repeat,
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 

@@ -279,8 +279,8 @@ def trigger_name(link: SplitWrite, part: str) -> str:
     return names.trigger(f"split_{part}", link.table.schema, link.table.name, link.other.name)
 
 
-def function(link: SplitWrite, part: str, body: str) -> Changes:
-    name, text = function_name(link, part), literal(body.format(**texts_of(link)))
+def function(link: SplitWrite, part: str, body: str, **more: str) -> Changes:
+    name, text = function_name(link, part), literal(body.format(**texts_of(link), **more))
     made = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {OPTIONS} AS {text}"
     return Change(made), Change(f"ALTER FUNCTION {name}() OWNER TO {link.owner}")
 

@@ -22,6 +22,7 @@ from phases.operations.drop_table import DropTable as DropTable
 from phases.operations.enums import AddEnumValue as AddEnumValue
 from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex
+from phases.operations.merge_tables import MergeTables as MergeTables
 from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
 from phases.operations.primary_key import AddPrimaryKey as AddPrimaryKey
