@@ -49,6 +49,9 @@ BEGIN
     INSERT INTO {other} AS there ({other_columns})
     SELECT {here_columns} FROM {table} AS here WHERE {here_is_new} AND NOT ({here_empty})
     ON CONFLICT ({other_key}) DO UPDATE SET {excluded} WHERE {there_not_excluded};
+    -- Triggers of the second table may have made something else of it.
+    UPDATE {table} AS here SET {from_there} FROM {other} AS there
+    WHERE {here_is_new} AND {same_key} AND {differ} AND NOT ({here_empty});
   END IF;
   RETURN NULL;
 END

@@ -305,7 +305,8 @@ CASES = {
         "7changed7.0,8,2500late,3001new,4000fine10.0",
         given="CREATE TABLE details (own serial PRIMARY KEY, user_id bigint NOT NULL UNIQUE REFERENCES users,"
         " mood text NOT NULL DEFAULT 'fine' CHECK (mood <> ''), size numeric, place int REFERENCES orgs);"
-        " CREATE INDEX ON details (size); COMMENT ON COLUMN details.mood IS 'well?'; GRANT UPDATE (mood) ON details TO PUBLIC;"
+        " CREATE INDEX ON details (size); COMMENT ON COLUMN details.mood IS 'well?';"
+        " GRANT UPDATE (mood) ON details TO PUBLIC;"
         " INSERT INTO details (user_id, size) SELECT i, i + 0.0 FROM generate_series(1, 2000) i",
     ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),

@@ -41,12 +41,26 @@ DIFFERENT = (
 )
 
 
-@pytest.fixture
-def shop(any_database, project):
-    """A database in which the old version keeps addresses in users, the new one in a table of their own."""
-    any_database.run(*TABLES)
+CHANGES = {
+    "split": ((), 'SplitTable("users", ["street", "city"], to="addresses")'),
+    "merge": (
+        (
+            "CREATE TABLE addresses AS SELECT * FROM users",
+            "ALTER TABLE users DROP street, DROP city",
+            "ALTER TABLE addresses ADD PRIMARY KEY (region, id), ADD FOREIGN KEY (region, id) REFERENCES users",
+        ),
+        'MergeTables("users", "addresses", ["street", "city"], cascade=True)',
+    ),
+}
+
+
+@pytest.fixture(params=CHANGES)
+def shop(request, any_database, project):
+    """A database in which one version keeps addresses in users, the other in a table of their own."""
+    given, operation = CHANGES[request.param]
+    any_database.run(*TABLES, *given)
     project.url = any_database.url
-    project.revision("change", 'SplitTable("users", ["street", "city"], to="addresses")')
+    project.revision("change", operation)
     project.apply()
     return any_database
 
@@ -74,13 +88,13 @@ def paused_in(database, statement):
         done.result()
 
 
-@pytest.mark.parametrize("written", ["UPDATE users SET street = 'old' WHERE id = 1", "DELETE FROM users WHERE id = 1"])
-def test_whoever_writes_to_the_second_table_locks_the_row_of_the_first_before_its_own(shop, written):
-    with shop.connect() as writer, ThreadPoolExecutor(1) as pool:
-        with paused_in(shop, written):
-            done = pool.submit(writer.execute, "UPDATE addresses SET city = 'new' WHERE id = 1")
-            waits(shop, writer.info.backend_pid)
-        assert done.result().rowcount == (0 if written.startswith("DELETE") else 1)
+def test_whoever_writes_to_the_second_table_locks_the_row_of_the_first_before_its_own(shop):
+    for written, rows in (("UPDATE users SET street = 'old' WHERE id = 1", 1), ("DELETE FROM users WHERE id = 1", 0)):
+        with shop.connect() as writer, ThreadPoolExecutor(1) as pool:
+            with paused_in(shop, written):
+                done = pool.submit(writer.execute, "UPDATE addresses SET city = 'new' WHERE id = 1")
+                waits(shop, writer.info.backend_pid)
+            assert done.result().rowcount == rows
     assert shop.rows(DIFFERENT) == []
 
 
