@@ -13,7 +13,7 @@ from typing import Protocol
 
 from phases.catalog import Column, Constraint, Definition, Index, Server, Table, Volatility
 from phases.dual_write import DualWrite, NullFill, SplitWrite
-from phases.model import Lock, Loss, Step, TableName
+from phases.model import Fill, Lock, Loss, Step, TableName
 from phases.sql import Expressions
 
 
@@ -135,10 +135,8 @@ class Dialect(Protocol):
     def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
         """Drop a partitioned index with all its parts. `tables`: the table and its partitions, from the top."""
 
-    def fill(
-        self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str, repeat: bool = False
-    ) -> Step:
-        """Backfill: assign expressions to columns where `pending` holds; `repeat` where rows may move unfilled."""
+    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
+        """Backfill: assign expressions to columns where `pending` holds."""
 
     def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
         """Compare every row.

@@ -206,9 +206,7 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLMerges, PostgreSQLTables, Postgre
         lock = Lock(table, LockMode.SHARE_UPDATE_EXCLUSIVE)
         return (Change(f"ALTER INDEX {full} RENAME TO {identifier(new)}", (lock,)),)
 
-    def fill(
-        self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str, repeat: bool = False
-    ) -> Step:
+    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
         sets = ", ".join(f"{identifier(column)} = {value}" for column, value in assignments.items())
         key = table.row_key()
         stripe = next((c for c in key if table.column(c).type in INTEGER_TYPES), None)
@@ -220,7 +218,6 @@ class PostgreSQL(PostgreSQLTriggers, PostgreSQLMerges, PostgreSQLTables, Postgre
             pending=pending,
             stripe=identifier(stripe) if stripe else None,
             key=tuple(identifier(column) for column in key),
-            repeat=repeat,
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 

@@ -226,7 +226,7 @@ class MergeTables(Operation):
         pending = dialect.split_differs(self._link(table, other))
         target = f"{self.table} ({', '.join(self.columns)})"
         # What triggers of the user's write moves rows away from the walk.
-        return dialect.fill(table, themselves, pending, target=target, repeat=True)
+        return replace(dialect.fill(table, themselves, pending, target=target), repeat=True)
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table, other = self._tables(catalog)
@@ -252,9 +252,7 @@ class MergeTables(Operation):
         """Write to the second table again, and bring the rows up to date that were written meanwhile."""
         link, together = self._link(table, other), dialect.together
         key = {new: identifier(new) for _, new in link.key}
-        pruned = dialect.fill(
-            other, key, dialect.without_parent(link), target=f"{self.other} without {self.table}", repeat=True
-        )
+        pruned = dialect.fill(other, key, dialect.without_parent(link), target=f"{self.other} without {self.table}")
         return (
             together(
                 f"write to {self.other} from {self.table} again",
@@ -262,7 +260,7 @@ class MergeTables(Operation):
             ),
             together(f"delete rows of {self.other} that are gone", dialect.prune_second(link)),
             self._touched(table, other, dialect),
-            pruned,
+            replace(pruned, repeat=True),
             together(f"{self.other} is up to date", dialect.drop_prune_second(link)),
             together(f"{self.table} fills itself again", (*dialect.drop_push_second(link), *dialect.draw_second(link))),
             *self._verified(table, other, dialect),
