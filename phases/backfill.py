@@ -30,7 +30,8 @@ class Pacing:
     Args:
         target_seconds: how long one transaction should take.
         stripes: passes over each window of pages; a power of two.
-        first_window, smallest_window, largest_window: heap pages.
+        first_window, smallest_window, largest_window: heap pages; of the first two a walk with fewer passes
+            takes as much less, so that its transactions are no longer.
         first_rows, largest_rows: rows of a batch, where the walk is by key.
         patience_seconds: how long to come back to rows that another session holds, without any progress.
         set_aside_limit: rows that may fail before the step stops.
@@ -45,6 +46,10 @@ class Pacing:
     largest_rows: int = 5000
     patience_seconds: float = 300.0
     set_aside_limit: int = 100
+
+    def pages(self, window: int, stripes: int) -> int:
+        """Heap pages of a window that is walked in `stripes` passes."""
+        return max(1, window * stripes // self.stripes)
 
     def resized(self, size: int, slowest: float, smallest: int, largest: int) -> int:
         """Size of the next window, from the slowest transaction of the last one."""
@@ -117,15 +122,16 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Sta
     """Walk the windows; what another session holds is left for the end."""
     if "end" not in state:
         state |= {"page": 0, "stripe": 0, "end": int((yield Query(walk.end()))[0][0]), "deferred": []}
-        state["window"] = pacing.first_window
+        state["window"] = pacing.pages(pacing.first_window, walk.stripes)
         state.setdefault("rows", 0)
     state.setdefault("broken", [])
+    smallest = pacing.pages(pacing.smallest_window, walk.stripes)
     yield from isolate(walk, state, start, pacing.set_aside_limit)
     while state["page"] < state["end"]:
         slowest = yield from walk_window(walk, state, pacing, start)
         state["page"] = min(state["page"] + state["window"], state["end"])
         state["stripe"] = 0
-        state["window"] = pacing.resized(state["window"], slowest, pacing.smallest_window, pacing.largest_window)
+        state["window"] = pacing.resized(state["window"], slowest, smallest, pacing.largest_window)
     yield from revisit(walk, state, pacing, start)
 
 

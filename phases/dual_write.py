@@ -136,6 +136,7 @@ class SplitWrite:
         table: the table that the columns are leaving.
         other: the table they go to.
         key: columns of the primary key, in `table` and in `other`.
+        types: of these columns.
         columns: the columns that move, as they are in `other`.
         owner: quoted owner of both tables, for whom the triggers write.
     """
@@ -143,6 +144,7 @@ class SplitWrite:
     table: TableName
     other: TableName
     key: Pairs
+    types: tuple[str, ...]
     columns: tuple[Column, ...]
     owner: str
 

@@ -25,6 +25,7 @@ TASKS = {
         "TransformColumns",
         "SplitTable",
         "PartitionTable",
+        "MergeTables",
         "SetDefault",
         "DropDefault",
         "Backfill",

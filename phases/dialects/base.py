@@ -13,7 +13,7 @@ from typing import Protocol
 
 from phases.catalog import Column, Constraint, Definition, Index, Server, Table, Volatility
 from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
-from phases.model import Lock, Loss, Step, TableName
+from phases.model import Fill, Lock, Loss, Step, TableName
 from phases.sql import Expressions
 
 
@@ -137,7 +137,7 @@ class Dialect(Protocol):
     def drop_partitioned_index(self, name: str, index: TableName, tables: Sequence[TableName]) -> Step:
         """Drop a partitioned index with all its parts. `tables`: the table and its partitions, from the top."""
 
-    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
+    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
         """Backfill: assign expressions to columns where `pending` holds."""
 
     def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
@@ -302,3 +302,16 @@ class Dialect(Protocol):
     def analyze(self, table: TableName) -> Changes: ...
     def check_alone(self, gone: TableName, came: TableName) -> Changes:
         """Fail where something hangs on table `gone`, or where it has other columns than `came`."""
+
+    def draw_second(self, link: SplitWrite) -> Changes:
+        """Let whoever writes to a row of the first table whose columns are empty fill it from the second."""
+
+    def drop_draw_second(self, link: SplitWrite) -> Changes: ...
+    def push_second(self, link: SplitWrite) -> Changes:
+        """Bring a row of the second table in line when columns of the first are set; beside `feed_second`."""
+
+    def drop_push_second(self, link: SplitWrite) -> Changes: ...
+    def prune_second(self, link: SplitWrite) -> Changes:
+        """Delete a row of the second table that has none in the first, when its key is set."""
+
+    def drop_prune_second(self, link: SplitWrite) -> Changes: ...

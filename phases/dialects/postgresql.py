@@ -16,7 +16,7 @@ from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_copies import PostgreSQLCopies
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_enums import PostgreSQLEnums
-from phases.dialects.postgresql_splits import PostgreSQLSplits
+from phases.dialects.postgresql_merges import PostgreSQLMerges
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
@@ -46,7 +46,7 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PostgreSQL(
-    PostgreSQLTriggers, PostgreSQLSplits, PostgreSQLCopies, PostgreSQLTables, PostgreSQLDefinitions, PostgreSQLEnums
+    PostgreSQLTriggers, PostgreSQLMerges, PostgreSQLCopies, PostgreSQLTables, PostgreSQLDefinitions, PostgreSQLEnums
 ):
     """The dialect of one PostgreSQL server.
 
@@ -200,7 +200,7 @@ class PostgreSQL(
         lock = Lock(table, LockMode.SHARE_UPDATE_EXCLUSIVE)
         return (Change(f"ALTER INDEX {full} RENAME TO {identifier(new)}", (lock,)),)
 
-    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Step:
+    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
         sets = ", ".join(f"{identifier(column)} = {value}" for column, value in assignments.items())
         key = table.row_key()
         stripe = next((c for c in key if table.column(c).type in INTEGER_TYPES), None)

@@ -7,8 +7,16 @@ chase each other: the second finds nothing to do.
 
 They write as the owner of both tables, because whoever may change a column of
 the first table need not have the right to make rows of the second. For that
-reason every operator in them is named with its schema; no search path is set,
-which the user's own triggers would inherit.
+reason every operator in them is named with its schema, and nothing is looked up
+where the caller can put things.
+
+Rows are locked in one order, that of the first table before that of the second.
+Whoever writes to the first does so by himself. Whoever writes to the second has
+its row locked before any trigger is asked, but the executor evaluates CHECK
+constraints before it locks the row that an UPDATE replaces (ExecUpdate; a BEFORE
+ROW UPDATE trigger turns that around, so none is made here). So a CHECK of the
+second table calls a function that locks the row of the first. Nothing that knows
+the row runs before a DELETE locks it: there the order cannot be had.
 """
 
 from __future__ import annotations
@@ -41,6 +49,9 @@ BEGIN
     INSERT INTO {other} AS there ({other_columns})
     SELECT {here_columns} FROM {table} AS here WHERE {here_is_new} AND NOT ({here_empty})
     ON CONFLICT ({other_key}) DO UPDATE SET {excluded} WHERE {there_not_excluded};
+    -- Triggers of the second table may have made something else of it.
+    UPDATE {table} AS here SET {from_there} FROM {other} AS there
+    WHERE {here_is_new} AND {same_key} AND {differ} AND NOT ({here_empty});
   END IF;
   RETURN NULL;
 END
@@ -77,6 +88,14 @@ BEGIN
     END IF;
   END IF;
   RETURN NULL;
+END
+"""
+
+# No row: it was deleted meanwhile, and the second has none then either. A BEFORE trigger refuses INSERT.
+LOCK_BODY = """
+BEGIN
+  PERFORM 1 FROM {table} AS here WHERE {here_is_given} FOR NO KEY UPDATE;
+  RETURN true;
 END
 """
 
@@ -154,11 +173,12 @@ class PostgreSQLSplits:
             trigger(link, before, "new", link.other, "BEFORE INSERT"),
             trigger(link, after, "new", link.other, "AFTER INSERT OR UPDATE OR DELETE"),
             trigger(link, truncates, "new", link.other, "AFTER TRUNCATE", each="STATEMENT"),
+            *locking(link),
         )
 
     def drop_feed_first(self, link: SplitWrite) -> Changes:
         triggers = (dropped(link.other, trigger_name(link, part)) for part in SECOND_TRIGGERS)
-        return (*triggers, drop_function(link, "new"))
+        return (*unlocking(link), *triggers, drop_function(link, "new"))
 
     def fetch_second(self, link: SplitWrite) -> Changes:
         # Whoever does not name the columns has nothing to fetch.
@@ -172,6 +192,8 @@ class PostgreSQLSplits:
         return dropped(link.table, trigger_name(link, "fetch")), drop_function(link, "fetch")
 
 
+# With its owner's rights, so nothing in it may be looked up where the caller can put things.
+OPTIONS = "SECURITY DEFINER SET search_path TO pg_catalog, pg_temp"
 FIRST_TRIGGERS = ("old_a", "old_b", "old_c", "old_d")
 SECOND_TRIGGERS = ("new_a", "new_b", "new_c")
 
@@ -252,16 +274,45 @@ def function_name(link: SplitWrite, part: str) -> str:
     return qualified(TableName(link.table.schema, name))
 
 
+def lock_name(link: SplitWrite) -> str:
+    return names.owned("split_lock", link.table.schema, link.table.name, link.other.name)
+
+
 def trigger_name(link: SplitWrite, part: str) -> str:
     return names.trigger(f"split_{part}", link.table.schema, link.table.name, link.other.name)
 
 
-def function(link: SplitWrite, part: str, body: str) -> Changes:
-    name, text = function_name(link, part), literal(body.format(**texts_of(link)))
-    # It has its owner's rights, so nothing in it may be looked up where the caller can put things.
-    options = "SECURITY DEFINER SET search_path TO pg_catalog, pg_temp"
-    made = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {options} AS {text}"
+def function(link: SplitWrite, part: str, body: str, **more: str) -> Changes:
+    name, text = function_name(link, part), literal(body.format(**texts_of(link), **more))
+    made = f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql {OPTIONS} AS {text}"
     return Change(made), Change(f"ALTER FUNCTION {name}() OWNER TO {link.owner}")
+
+
+def locking(link: SplitWrite) -> Changes:
+    """A CHECK of the second table that is always true, and locks the row of the first."""
+    function, news = function_name(link, "lock"), [new for _, new in link.key]
+    given = [f"${number}" for number, _ in enumerate(link.key, 1)]
+    pairs = zip((old for old, _ in link.key), given, strict=True)
+    locked = " AND ".join(f"here.{identifier(old)} OPERATOR(pg_catalog.=) {value}" for old, value in pairs)
+    body = literal(LOCK_BODY.format(table=qualified(link.table), here_is_given=locked))
+    made = f"CREATE FUNCTION {function}({', '.join(link.types)}) RETURNS boolean LANGUAGE plpgsql {OPTIONS} AS {body}"
+    name = identifier(lock_name(link))
+    check = f"ADD CONSTRAINT {name} CHECK ({function}({listed(news)})) NOT VALID"
+    return (
+        Change(made),
+        Change(f"ALTER FUNCTION {function} OWNER TO {link.owner}"),
+        # Unlike a trigger's function it is called with the rights of the writer.
+        Change(f"GRANT EXECUTE ON FUNCTION {function} TO PUBLIC"),
+        Change(f"ALTER TABLE {qualified(link.other)} {check}", (Lock(link.other, LockMode.ACCESS_EXCLUSIVE),)),
+    )
+
+
+def unlocking(link: SplitWrite) -> Changes:
+    lock = Lock(link.other, LockMode.ACCESS_EXCLUSIVE)
+    return (
+        Change(f"ALTER TABLE {qualified(link.other)} DROP CONSTRAINT {identifier(lock_name(link))}", (lock,)),
+        Change(f"DROP FUNCTION {function_name(link, 'lock')}"),
+    )
 
 
 def drop_function(link: SplitWrite, part: str) -> Change:

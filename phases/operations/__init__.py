@@ -24,6 +24,7 @@ from phases.operations.enum_values import RenameEnumValue as RenameEnumValue
 from phases.operations.enums import AddEnumValue as AddEnumValue
 from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex
+from phases.operations.merge_tables import MergeTables as MergeTables
 from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
 from phases.operations.partition_table import PartitionTable as PartitionTable

@@ -9,7 +9,7 @@ from phases.catalog import Catalog, Column, Table, Volatility
 from phases.dialects.base import Dialect
 from phases.dual_write import NullFill
 from phases.errors import Refused
-from phases.model import Loss
+from phases.model import Loss, Step
 from phases.operations.base import (
     Operation,
     Precheck,
@@ -157,7 +157,7 @@ class AddColumn(Operation):
             return ()
         table, column = catalog.table(self.table, self.schema), self._column(dialect)
         target, missing = f"{self.table}.{self.column}", f"{identifier(self.column)} IS NULL"
-        steps = [dialect.fill(table, {self.column: self._value}, missing, target=target)]
+        steps: list[Step] = [dialect.fill(table, {self.column: self._value}, missing, target=target)]
         if not self.nullable:
             steps.append(dialect.verify(table, missing, target=target, fault=self._fault))
         if self.fill is not None:

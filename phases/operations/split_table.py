@@ -42,6 +42,13 @@ class SplitTable(Operation):
     ON DELETE CASCADE; before it, triggers do what it would do. Other indexes go with the
     columns: write those of the second table as operations beside this one.
 
+    Whoever writes a row locks that of the first table before that of the second, whichever
+    he writes to. Not so DELETE and TRUNCATE of the second table, TRUNCATE of the first,
+    UPDATE of the second table's key, and whatever has locked a row of the second table
+    before (SELECT … FOR UPDATE, BEFORE UPDATE triggers on it): two transactions of which
+    one does that, and the other writes the same row of the first table, can deadlock, and
+    the server ends one with 40P01, to be tried again.
+
     Args:
         table: exact name of the table.
         columns: exact names of the columns that move.
@@ -199,7 +206,8 @@ class SplitTable(Operation):
         key = table.primary_key()
         columns = tuple(table.column(name) for name in self.columns)
         pairs = tuple(zip(key, self.key or key, strict=True))
-        return SplitWrite(table.name, TableName(table.name.schema, self.to), pairs, columns, table.owner)
+        types = tuple(table.column(name).type for name in key)
+        return SplitWrite(table.name, TableName(table.name.schema, self.to), pairs, types, columns, table.owner)
 
     def _made(self, table: Table) -> Table:
         """The second table."""

@@ -155,6 +155,15 @@ CASES = {
         " org_id int REFERENCES orgs ON DELETE CASCADE, PRIMARY KEY (id, email)); CREATE INDEX ON tickets (what);"
         " INSERT INTO tickets (email, what) SELECT 'u' || i, 'call ' || i FROM generate_series(1, 1000) i",
     ),
+    "merge tables": Case(
+        'MergeTables("users", "details", ["remark", "place"], key="user_id")',
+        Shape({**NAME, "note": maybe}),
+        Shape({**NAME, "remark": maybe, "place": number}),
+        "SELECT count(*) FROM users FULL JOIN details ON id = user_id"
+        " WHERE (users.remark, users.place) IS DISTINCT FROM (details.remark, details.place)",
+        "CREATE TABLE details (user_id bigint PRIMARY KEY REFERENCES users ON DELETE CASCADE, remark text,"
+        " place int NOT NULL); INSERT INTO details SELECT id, 'remark', id FROM users WHERE id % 2 = 0",
+    ),
     "add nullable column": Case('AddColumn("users", "age", "integer")', Shape(NAME), Shape({**NAME, "age": number})),
     "add column, constant default": Case(
         'AddColumn("users", "age", "integer", nullable=False, default="0")',

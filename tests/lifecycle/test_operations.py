@@ -347,6 +347,21 @@ CASES = {
         given="CREATE TABLE parts (id int PRIMARY KEY, name text);"
         " INSERT INTO parts VALUES (1, 'a'), (2, 'b'), (3, NULL)",
     ),
+    "merge tables": Case(
+        'MergeTables("users", "details", ["mood", "size", "place"], key="user_id", forget="own", cascade=True),'
+        ' AddForeignKey("users", "place", "orgs", "id"), CreateIndex("users", "size")',
+        "UPDATE users SET mood = 'changed' WHERE id = 7; UPDATE users SET mood = NULL, size = NULL WHERE id = 8;"
+        " DELETE FROM users WHERE id = 9; UPDATE users SET mood = 'late' WHERE id = 2500;"
+        " UPDATE users SET id = 4000 WHERE id = 10; INSERT INTO users (full_name, mood) VALUES ('late', 'new')",
+        "SELECT string_agg(concat(id, mood, size), ',' ORDER BY id) FROM users WHERE id IN (7, 8, 9, 10, 2500)"
+        " OR mood = 'new' OR id = 4000",
+        "7changed7.0,8,2500late,3001new,4000fine10.0",
+        given="CREATE TABLE details (own serial PRIMARY KEY, user_id bigint NOT NULL UNIQUE REFERENCES users,"
+        " mood text NOT NULL DEFAULT 'fine' CHECK (mood <> ''), size numeric, place int REFERENCES orgs);"
+        " CREATE INDEX ON details (size); COMMENT ON COLUMN details.mood IS 'well?';"
+        " GRANT UPDATE (mood) ON details TO PUBLIC;"
+        " INSERT INTO details (user_id, size) SELECT i, i + 0.0 FROM generate_series(1, 2000) i",
+    ),
     "create index": Case('CreateIndex("users", ["code", "(lower(note))"], where="code IS NOT NULL")'),
     "create unique index": Case('CreateIndex("users", "note", unique=True, where="id = 1", include=["code"])'),
     "create index of a partitioned table": Case(

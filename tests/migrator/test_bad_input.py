@@ -30,6 +30,8 @@ TABLES = (
     "CREATE PUBLICATION pages FOR TABLE pages",
     "CREATE TABLE letters (id int PRIMARY KEY, body text NOT NULL, sent date DEFAULT now(),"
     " kind text CHECK (kind IS NOT NULL))",
+    "CREATE TABLE visits (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users, place text)",
+    "CREATE TABLE cards (user_id int PRIMARY KEY REFERENCES users, colour text, email text, height int NOT NULL)",
     "CREATE TABLE days (at date) PARTITION BY RANGE (date_part('year', at))",
     "CREATE TABLE months (at int) PARTITION BY LIST (at)",
     "CREATE TABLE months_1 PARTITION OF months FOR VALUES IN (1)",
@@ -255,6 +257,30 @@ REFUSED = {
     "table to partition whose row type others use": (
         'PartitionTable("items", "list", "id", {"one": "FOR VALUES IN (1)"}, default="rest")',
         "column item of table public.notes",
+    ),
+    "table to merge that references nothing": (
+        'MergeTables("users", "letters", ["body", "sent", "kind"], key="id")',
+        "AddForeignKey in an earlier revision",
+    ),
+    "table to merge whose key is not unique": (
+        'MergeTables("users", "visits", ["place"], key="user_id")',
+        "could have two",
+    ),
+    "table to merge whose rows cannot be deleted": (
+        'MergeTables("users", "cards", ["colour"], key="user_id")',
+        "cascade=True",
+    ),
+    "column that no argument names": (
+        'MergeTables("users", "cards", ["colour"], key="user_id", cascade=True)',
+        "name it in columns if it moves, in forget if not",
+    ),
+    "column to merge whose name is taken": (
+        'MergeTables("users", "cards", ["colour", "email", "height"], key="user_id", cascade=True)',
+        'already has a column "email"',
+    ),
+    "required column to forget": (
+        'MergeTables("users", "cards", ["colour"], key="user_id", forget=["email", "height"], cascade=True)',
+        "SetDefault or DropNotNull",
     ),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (

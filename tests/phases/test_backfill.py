@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -68,6 +69,14 @@ pacings = st.builds(
     st.sampled_from([2, 4, 8]),
     st.integers(1, 64),
 )
+
+
+def test_a_batch_of_rows_that_are_only_copied_begins_with_no_more_of_them():
+    """They are taken in one pass, so a window of as many pages would be as many times the rows."""
+    copied = replace(STEP, copy=("INSERT INTO u SELECT a", "ON CONFLICT DO NOTHING"))
+    table = Table(64, [])
+    table.walk(Pacing(stripes=8, first_window=32), step=copied)
+    assert TID.search(table.seen[0]).groups()[:2] == ("0", "4")
 
 
 @given(st.integers(0, 200), pacings, st.lists(st.floats(0.001, 2.0), max_size=50), st.lists(st.booleans(), max_size=40))
