@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from linters import actions
 from linters.session import Session
-from linters.values import Constraint, Index, Kind, Name
+from linters.values import Constraint, Index, Kind, Name, changed
 
 
 def apply(action: actions.Action, session: Session) -> None:
@@ -29,7 +28,7 @@ def create_table(action: actions.CreateTable, session: Session) -> None:
     columns = action.relation.columns
     if parents and action.bound:
         columns = session.relation(parents[0]).columns or columns
-    made = replace(
+    made = changed(
         action.relation, name=name, born=born, parents=parents, constraints=constraints, columns=columns,
         bound=action.bound,
     )  # fmt: skip
@@ -43,7 +42,7 @@ def create_table(action: actions.CreateTable, session: Session) -> None:
 def settled(constraint: Constraint, table: Name, session: Session) -> Constraint:
     """A constraint with the name that the server gives it, and the target resolved."""
     target = session.resolve(constraint.references) if constraint.references else None
-    return replace(constraint, name=constraint.name or default_name(constraint, table), references=target)
+    return changed(constraint, name=constraint.name or default_name(constraint, table), references=target)
 
 
 def default_name(constraint: Constraint, table: Name) -> str:
@@ -63,7 +62,7 @@ def add_index_of(constraint: Constraint, table: Name, session: Session) -> None:
         if constraint.using_index and constraint.name:
             session.indexes.remove(name)
             name = Name(table.schema, constraint.name)
-        session.put_index(replace(made, name=name, constraint=constraint.name))
+        session.put_index(changed(made, name=name, constraint=constraint.name))
 
 
 def drop_table(action: actions.DropTable, session: Session) -> None:
@@ -81,7 +80,7 @@ def add_column(action: actions.AddColumn, session: Session) -> None:
         return
     made = tuple(settled(c, table.name, session) for c in action.column.constraints)
     session.change(
-        table.name, columns=(*table.columns, replace(action.column, constraints=(), born=session.script)),
+        table.name, columns=(*table.columns, changed(action.column, constraints=(), born=session.script)),
         constraints=(*table.constraints, *made),
     )  # fmt: skip
     for constraint in made:
@@ -108,33 +107,32 @@ def rename_column(action: actions.RenameColumn, session: Session) -> None:
 
     session.change(
         table.name,
-        columns=tuple(replace(c, name=action.to) if c.name == action.column else c for c in table.columns),
-        constraints=tuple(replace(c, columns=names(c.columns)) for c in table.constraints),
+        columns=tuple(changed(c, name=action.to) if c.name == action.column else c for c in table.columns),
+        constraints=tuple(changed(c, columns=names(c.columns)) for c in table.constraints),
     )
     for index in session.indexes_of(table.name):
-        changed = replace(index, columns=names(index.columns), expressions=names(index.expressions))
-        session.put_index(changed)
+        session.put_index(changed(index, columns=names(index.columns), expressions=names(index.expressions)))
 
 
 def rename_table(action: actions.RenameTable, session: Session) -> None:
     old, new = session.resolve(action.table), session.resolve(action.to)
     found, indexes = session.relation(old), session.indexes_of(old)
     session.relations.remove(old)
-    session.put(replace(found, name=new))
+    session.put(changed(found, name=new))
     for index in indexes:
-        session.put_index(replace(index, table=new))
+        session.put_index(changed(index, table=new))
     for other in list(session.relations.values.values()):
         if old in other.parents or any(c.references == old for c in other.constraints):
             session.change(
                 other.name,
                 parents=tuple(new if parent == old else parent for parent in other.parents),
-                constraints=tuple(replace(c, references=new) if c.references == old else c for c in other.constraints),
+                constraints=tuple(changed(c, references=new) if c.references == old else c for c in other.constraints),
             )
 
 
 def change_column(table: Name, name: str, session: Session, **values: Any) -> None:
     found = session.relation(table)
-    column = replace(session.column(table, name), **values)
+    column = changed(session.column(table, name), **values)
     others = tuple(column if c.name == name else c for c in found.columns)
     session.change(table, columns=others if found.column(name) else (*others, column))
 
@@ -144,7 +142,7 @@ def add_constraint(action: actions.AddConstraint, session: Session) -> None:
     made = settled(action.constraint, table.name, session)
     index = session.indexes.get(Name(table.name.schema, made.using_index)) if made.using_index else None
     if index is not None:
-        made = replace(made, columns=index.columns, name=action.constraint.name or made.using_index)
+        made = changed(made, columns=index.columns, name=action.constraint.name or made.using_index)
     session.change(table.name, constraints=(*table.constraints, made))
     add_index_of(made, table.name, session)
     if made.kind is Kind.PRIMARY or (made.kind is Kind.NOT_NULL and made.validated):
@@ -154,8 +152,8 @@ def add_constraint(action: actions.AddConstraint, session: Session) -> None:
 
 def validate(action: actions.ValidateConstraint, session: Session) -> None:
     table = session.relation(action.table)
-    changed = tuple(replace(c, validated=True) if c.name == action.name else c for c in table.constraints)
-    session.change(table.name, constraints=changed)
+    known = tuple(changed(c, validated=True) if c.name == action.name else c for c in table.constraints)
+    session.change(table.name, constraints=known)
     found = table.constraint(action.name)
     if found is not None and found.kind is Kind.NOT_NULL:
         for column in found.columns:
@@ -173,7 +171,7 @@ def create_index(action: actions.CreateIndex, session: Session) -> None:
     given = action.index.name.name or "_".join((table.name, *filter(None, action.index.columns), "idx"))
     name = Name(table.schema, given)
     if not (action.if_not_exists and session.indexes.get(name)):
-        session.put_index(replace(action.index, name=name, table=table))
+        session.put_index(changed(action.index, name=name, table=table))
 
 
 def rename_other(action: actions.RenameOther, session: Session) -> None:
@@ -181,11 +179,11 @@ def rename_other(action: actions.RenameOther, session: Session) -> None:
         for name in (Name(session.search_path(), action.name),):
             if (found := session.indexes.get(name)) is not None:
                 session.indexes.remove(name)
-                session.put_index(replace(found, name=Name(name.schema, action.to)))
+                session.put_index(changed(found, name=Name(name.schema, action.to)))
     elif action.kind == "CONSTRAINT" and action.table is not None:
         table = session.relation(action.table)
-        changed = tuple(replace(c, name=action.to) if c.name == action.name else c for c in table.constraints)
-        session.change(action.table, constraints=changed)
+        renamed = tuple(changed(c, name=action.to) if c.name == action.name else c for c in table.constraints)
+        session.change(action.table, constraints=renamed)
 
 
 def attach(action: actions.AttachPartition, session: Session) -> None:
@@ -226,11 +224,11 @@ def create_view(action: actions.CreateView, session: Session) -> None:
     name = session.resolve(action.table)
     reads = tuple((session.resolve(table), column) for table, column in action.relation.reads)
     born = session.relation(name).born if action.replace and session.knows(name) else session.era
-    session.put(replace(action.relation, name=name, reads=reads, born=born))
+    session.put(changed(action.relation, name=name, reads=reads, born=born))
 
 
 def create_enum(action: actions.CreateEnum, session: Session) -> None:
-    session.enums.put(action.labels.name.name, replace(action.labels, born=session.era))
+    session.enums.put(action.labels.name.name, changed(action.labels, born=session.era))
 
 
 def add_enum_value(action: actions.AddEnumValue, session: Session) -> None:
@@ -238,13 +236,13 @@ def add_enum_value(action: actions.AddEnumValue, session: Session) -> None:
     if session.in_transaction and not (found is not None and found.born == session.era and session.version >= 17):
         session.new_values.add(action.value)
     if found is not None:
-        session.enums.put(action.type.name, replace(found, values=(*found.values, action.value)))
+        session.enums.put(action.type.name, changed(found, values=(*found.values, action.value)))
 
 
 def alter_domain(action: actions.AlterDomain, session: Session) -> None:
     found = session.domains.get(action.domain.name)
     if found is not None and action.constraint is not None:
-        session.domains.put(action.domain.name, replace(found, constrained=True))
+        session.domains.put(action.domain.name, changed(found, constrained=True))
 
 
 def rewrite(action: actions.Rewrite, session: Session) -> None:

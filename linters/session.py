@@ -8,10 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from linters.values import UNKNOWN_TYPE, Column, Constraint, Domain, Index, Labels, Mode, Name, Relation, Routine
+from linters.values import (
+    UNKNOWN_TYPE,
+    Column,
+    Constraint,
+    Domain,
+    Index,
+    Labels,
+    Mode,
+    Name,
+    Relation,
+    Routine,
+    changed,
+)
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -251,4 +263,4 @@ class Session:
 
     def change(self, name: Name, **values: Any) -> None:
         """Replace facts of a relation; what is not known before is from then on."""
-        self.put(replace(self.relation(name), **values))
+        self.put(changed(self.relation(name), **values))

