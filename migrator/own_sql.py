@@ -9,10 +9,11 @@ from linters.findings import Finding, Severity
 from linters.rules import RULES
 from linters.session import Given, Session
 from linters.source import Source
+from linters.values import Name
 from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused, nearest
-from phases.model import Phase
+from phases.model import Phase, TableName
 from phases.operations import Operation, RunSQL
 from phases.sql import identifier, literal, qualified
 
@@ -31,10 +32,11 @@ def judged(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) 
     """
     warnings: list[str] = []
     earlier: list[str] = []
+    there = frozenset(catalog.tables)
     for number, operation in enumerate(operations):
         if isinstance(operation, RunSQL):
             try:
-                warnings += told(operation, catalog, earlier)
+                warnings += told(operation, catalog, earlier, frozenset(catalog.tables) - there)
             except Refused as refusal:
                 refusal.operation = number
                 raise
@@ -43,13 +45,14 @@ def judged(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) 
     return tuple(dict.fromkeys(warnings))
 
 
-def told(operation: RunSQL, catalog: Catalog, earlier: Sequence[str]) -> Iterator[str]:
+def told(operation: RunSQL, catalog: Catalog, earlier: Sequence[str], created: frozenset[TableName]) -> Iterator[str]:
     """Findings that are no errors, or accepted, in words."""
     for rule in operation.accept:
         if rule not in RULES:
             raise Refused(f'accept= of RunSQL names "{rule}", which is no rule', remedy=nearest(rule, RULES))
     for phase, script in operation.scripts().items():
-        for finding in findings(script, catalog, phase, earlier) if script else ():
+        unused = frozenset() if phase is Phase.CONTRACT else created
+        for finding in findings(script, catalog, phase, earlier, unused) if script else ():
             if finding.rule in operation.accept:
                 yield f"{phase}: {finding.message} ({finding.rule}), accepted: {operation.reason}"
             elif finding.severity is Severity.ERROR:
@@ -66,11 +69,14 @@ def refusal(finding: Finding, phase: Phase) -> Refused:
     )
 
 
-def findings(script: str, catalog: Catalog, phase: Phase, earlier: Sequence[str]) -> list[Finding]:
+def findings(
+    script: str, catalog: Catalog, phase: Phase, earlier: Sequence[str], unused: frozenset[TableName]
+) -> list[Finding]:
     """What the linter says of a script that runs in one transaction.
 
     Args:
         earlier: SQL that the same revision runs before, and that the catalog does not know of.
+        unused: tables of the same revision, which no version of the application uses before its release.
     """
     version = catalog.server.version[0]
     given = Given(version, catalog.default_schema, complete=True, lock_timeout=LOCK_TIMEOUT)
@@ -78,6 +84,8 @@ def findings(script: str, catalog: Catalog, phase: Phase, earlier: Sequence[str]
     engine.seed(Source("schema", schema_text(catalog).encode()))
     for text in earlier:
         engine.seed(Source("earlier", text.encode()))
+    for table in unused:
+        engine.session.change(Name(table.schema, table.name), temporary=True)
     return list(engine.judge(Source(str(phase), script.encode()), True))
 
 
