@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -222,14 +224,25 @@ def by_label(scripts: Iterable[Script]) -> dict[str, Script]:
     return found
 
 
+@contextmanager
+def without_bytecode() -> Iterator[None]:
+    """Leave no bytecode of a file: that of one edited within the same second, at the same length, would be run."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
 def imported(directory: ScriptDirectory) -> list[Script]:
     """Import every revision file, once."""
     from alembic.util import CommandError
 
     found: list[Script] = []
     try:
-        for script in directory._load_revisions():
-            found.append(script)
+        with without_bytecode():
+            for script in directory._load_revisions():
+                found.append(script)
     except CommandError as problem:
         raise RevisionError(
             f"{directory.dir}: {str(problem).splitlines()[0]}", next_step="mend the revision file"
