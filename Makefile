@@ -4,8 +4,6 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
 WORKERS ?= 2
-# Bytecode that is not kept is compiled again at every start of the command line.
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test lint format bench docs requirements clean
 
@@ -13,7 +11,7 @@ demo: $(READY)
 	@$(RUN)/migrator demo $(ARGS)
 
 test: $(READY)
-	@$(RUN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(READY)
 	@$(RUN)/ruff format --check .
