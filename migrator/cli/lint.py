@@ -81,7 +81,7 @@ def command(
     config: Path | None, database_url: str | None, diff: str | None, write_baseline: bool, **given: Any,
 ) -> int:  # fmt: skip
     if explain or list_rules:
-        return show_rules(explain, form)
+        return show_rules(explain, given["dialect"], form)
     from migrator.linting import baselines
     from migrator.linting.invocation import options_from, warn
     from migrator.linting.judging import Request, fails, run
@@ -126,19 +126,21 @@ def emit(report: Any, form: str, output: str | None) -> None:
         raise UsageError(f"{output} cannot be written: {problem.strerror}", next_step="another --output") from None
 
 
-def show_rules(explain: str | None, form: str) -> int:
-    """Print one rule, or name all."""
-    from linters.dialects import all_rules
+def show_rules(explain: str | None, dialect: str | None, form: str) -> int:
+    """Print the rules of one name, or name all; of one server, or of all."""
+    from linters.dialects import all_rules, every_rule
     from linters.reports.explaining import explained, listed, rule_data
     from migrator.cli.render import print_json, say
     from migrator.errors import UsageError
     from migrator.linting.options import near_rule
 
-    if explain is not None and explain not in all_rules():
+    shown = [rule for rule in every_rule() if explain in (None, rule.id) and (not dialect or dialect in rule.dialects)]
+    if explain is not None and not shown:
+        if explain in all_rules():
+            raise UsageError(f"{explain} is no rule for {dialect}", next_step=f"migrator lint --explain {explain}")
         raise UsageError(f'there is no rule "{explain}"', next_step=near_rule(explain))
-    shown = [all_rules()[explain]] if explain is not None else list(all_rules().values())
     if form == "json":
         print_json({"rules": [rule_data(rule) for rule in shown]})
     else:
-        say(explained(shown[0]) if explain is not None else listed(shown))
+        say("\n\n".join(map(explained, shown)) if explain is not None else listed(shown))
     return 0

@@ -26,8 +26,14 @@ from migrator.settings import mask
 if TYPE_CHECKING:
     from migrator.linting.facts import Facts
 
-VERSIONS = {"postgresql": (12, 18)}
-"""Oldest and newest major version that is known of each server."""
+Version = tuple[int, ...]
+VERSIONS: dict[str, tuple[Version, Version]] = {
+    "postgresql": ((12,), (18,)), "mysql": ((8, 0), (9,)), "mariadb": ((10, 6), (11, 8)),
+}  # fmt: skip
+"""Oldest and newest version that is known of each server; of what is not said of one, the newest is meant."""
+USUAL: dict[str, int | Version] = {"postgresql": 17, "mysql": (8, 4), "mariadb": (10, 11)}
+"""The version that is assumed where none is given."""
+ANY = 999
 RANKS = {severity: rank for rank, severity in enumerate((Severity.NOTICE, Severity.WARNING, Severity.ERROR))}
 
 
@@ -113,20 +119,24 @@ def chosen_dialect(name: str) -> str:
     return name or NAMES[0]
 
 
-def release(version: str, name: str) -> int | None:
-    """The version of a server; None where none is given.
+def release(version: str, name: str) -> int | Version | None:
+    """The version of a server: of PostgreSQL the major one, of others all that is said. None where none is given.
 
     Raises:
         UsageError: the linter does not know it.
     """
     if not version:
         return None
-    found, (oldest, newest) = int(version.partition(".")[0]), VERSIONS[name]
-    if not oldest <= found <= newest:
-        raise UsageError(
-            f"{name} {version} is not known to the linter", next_step=f"--server-version {oldest} to {newest}"
-        )
-    return found
+    found = tuple(int(part) for part in version.split("."))
+    oldest, newest = VERSIONS[name]
+    if (*found, ANY) < oldest or found[: len(newest)] > newest:
+        known = " to ".join(dotted(bound) for bound in (oldest, newest))
+        raise UsageError(f"{name} {version} is not known to the linter", next_step=f"--server-version {known}")
+    return found[0] if name == "postgresql" else found
+
+
+def dotted(version: int | Version) -> str:
+    return str(version) if isinstance(version, int) else ".".join(map(str, version))
 
 
 class Bench:
@@ -172,7 +182,7 @@ class Bench:
         if facts is not None:
             given = replace(given, schema=facts.schema, lock_timeout=facts.lock_timeout)
             given = replace(given, timezone=options.timezone or facts.timezone)
-        return replace(given, version=self.version) if self.version else given
+        return replace(given, version=self.version or USUAL[self.name])
 
     def judge(self, path: Path | None, changes: Changes | None) -> None:
         """Judge one script, or the revisions of a path; what cannot be judged hides nothing else."""
@@ -212,7 +222,7 @@ class Bench:
             return
         session, choice = self.engine.session, self.engine.choice
         try:
-            for script in revision_sources(Path(name), self.name, (session.version,), session):
+            for script in revision_sources(Path(name), self.name, session.given.release, session):
                 engine = Engine(session, replace(choice, phase=choice.phase or script.phase))
                 if not script.asked:
                     engine.seed(script.source)
@@ -249,7 +259,7 @@ class Bench:
         if not self.options.dialect and self.facts is None:
             yield f"the server is {self.name}: --dialect says otherwise"
         if self.version is None:
-            yield f"version {self.engine.session.version} of it: --server-version says otherwise"
+            yield f"version {dotted(self.engine.session.given.version)} of it: --server-version says otherwise"
         if not self.engine.session.given.complete:
             yield "what no script created is in use and has rows: --schema FILE or --database-url URL tells more"
         if self.unread:
