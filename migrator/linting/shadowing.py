@@ -9,11 +9,11 @@ from typing import Any
 from linters.collected import Collected
 from linters.engine import SHOWN, Engine, fingerprint
 from linters.findings import Finding, Severity
-from linters.parsing import parse
+from linters.parsing import enum_name, parse
 from linters.reports import Observed
 from linters.rules import SHADOW
 from linters.source import Piece, Source
-from migrator.errors import UsageError
+from migrator.errors import DatabaseError, UsageError
 from migrator.linting.options import Options
 from migrator.linting.servers import chosen_dialect, release
 from migrator.settings import mask
@@ -99,7 +99,7 @@ class Shadow:
         observed: what each statement did.
 
     Raises:
-        DatabaseError: the schema cannot be created.
+        UsageError: the schema cannot be created.
     """
 
     def __init__(self, scratch: Scratch, engine: Engine, schema: Source | None, options: Options) -> None:
@@ -111,7 +111,7 @@ class Shadow:
         # Once something did not run, what others need may be missing.
         self.known = engine.session.given.complete
         if schema is not None:
-            scratch.prepare(";\n".join(runnable(schema)))
+            prepare(scratch, schema)
 
     def judge(self, source: Source, in_transaction: bool) -> list[Finding]:
         """Run a script; a finding for each difference from what the linter says of it."""
@@ -181,11 +181,28 @@ def unreadable(source: Source) -> str:
     return f"not run: {problem}" if problem else ""
 
 
+def prepare(scratch: Scratch, schema: Source) -> None:
+    """Create what the first script finds.
+
+    Raises:
+        UsageError: the server refuses it.
+    """
+    try:
+        scratch.prepare(";\n".join(runnable(schema)))
+    except DatabaseError as problem:
+        raise UsageError(
+            f"{schema.name} on the server of --shadow: {problem.message}",
+            next_step="a dump by pg_dump --schema-only --no-owner --no-privileges, or a server with what is missing",
+        ) from problem
+
+
 def runnable(schema: Source) -> Iterator[str]:
     """The statements of a dump that make its schema."""
     yield "SET check_function_bodies = off"
     for piece in schema.statements():
         kind = piece.node.WhichOneof("node") if piece.node is not None else ""
         setting = piece.node.variable_set_stmt.name if kind == "variable_set_stmt" else ""
-        if kind and kind not in LEFT_OUT and setting in ("", *KEPT):
+        commands = piece.node.alter_table_stmt.cmds if kind == "alter_table_stmt" else ()
+        owner = any(enum_name(each.alter_table_cmd, "subtype") == "AT_ChangeOwner" for each in commands)
+        if kind and kind not in LEFT_OUT and setting in ("", *KEPT) and not owner:
             yield schema.text(piece).rstrip("; \n")
