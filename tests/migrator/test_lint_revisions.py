@@ -28,7 +28,7 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def lint(project, capsys):
+def lint(capsys):
     def run(*words):
         with pytest.raises(SystemExit) as left:
             main(["lint", *words, "--format", "json"])
