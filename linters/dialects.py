@@ -80,7 +80,15 @@ def rules_of(name: str) -> dict[str, Rule]:
     return {rule.id: rule for among in (RULES, MYSQL_RULES) for rule in among.values() if name in rule.dialects}
 
 
+def every_rule() -> tuple[Rule, ...]:
+    """The rules of all servers. Two servers may have one of the same id each; those of PostgreSQL come first."""
+    from linters.rules import RULES, SHADOW
+    from linters.rules.mysql import RULES as MYSQL_RULES
+
+    return (*RULES.values(), SHADOW, *MYSQL_RULES.values())
+
+
 @cache
 def all_rules() -> Mapping[str, Rule]:
-    """The rules of all servers, by id."""
-    return {id: rule for name in reversed(NAMES) for id, rule in rules_of(name).items()}
+    """The rules of all servers, by id; of two that have the same, that of PostgreSQL."""
+    return {rule.id: rule for rule in reversed(every_rule())}

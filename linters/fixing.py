@@ -24,6 +24,7 @@ CONCURRENT = {"index-blocks-writes": b"INDEX", "drop-index-blocks": b"INDEX", "r
 REINDEXED = (b"INDEX", b"TABLE", b"SCHEMA", b"DATABASE")
 SPLIT = frozenset({"foreign-key-scans", "check-scans", "unique-builds-index", "set-not-null-scans"})
 TIMEOUT, UNSET = SET.strip(), "RESET lock_timeout;"
+Edit = tuple[int, int, bytes]
 PLAIN_KEY = ("deferrable", "initdeferred", "including", "nulls_not_distinct", "options", "indexspace")
 
 
@@ -34,13 +35,18 @@ def fix(source: Source, findings: Iterable[Finding], in_transaction: bool = Fals
         findings: what an engine says of the script.
         in_transaction: whoever runs the script puts it in one transaction.
     """
+    return spliced(source.data, edits_of(source, findings, in_transaction)).decode()
+
+
+def edits_of(source: Source, findings: Iterable[Finding], in_transaction: bool = False) -> list[Edit]:
+    """What `fix` changes: first byte, end, and what stands there instead; in order."""
     by_place: dict[tuple[int, int], set[str]] = {}
     timeouts: set[tuple[int, int]] = set()
     for finding in findings:
         by_place.setdefault((finding.line, finding.column), set()).add(finding.rule)
         if finding.safer == TIMEOUT:
             timeouts.add((finding.line, finding.column))
-    edits: list[tuple[int, int, bytes]] = []
+    edits: list[Edit] = []
     outside = not in_transaction
     patient = False
     for piece in source.statements():
@@ -48,7 +54,7 @@ def fix(source: Source, findings: Iterable[Finding], in_transaction: bool = Fals
         if kind:
             outside = kind in ("COMMIT", "ROLLBACK") if kind in ("BEGIN", "START", "COMMIT", "ROLLBACK") else outside
         place = source.place(piece.start)
-        text = source.data[piece.start : piece.end]
+        text = source.data[piece.start : piece.end].rstrip(b"; \t\r\n")
         made = rewritten(text, piece, by_place.get(place, set())) if outside and piece.node is not None else b""
         builds = b"CONCURRENTLY" in (made or text).upper()
         if timeouts and builds and outside and not patient:
@@ -56,18 +62,18 @@ def fix(source: Source, findings: Iterable[Finding], in_transaction: bool = Fals
         elif patient and not builds and place in timeouts:
             made, patient = TIMEOUT.encode() + b"\n" + (made or text), False
         if made:
-            edits.append((piece.start, piece.end, made))
+            edits.append((piece.start, piece.start + len(text), made))
     if timeouts:
         edits.insert(0, (0, 0, TIMEOUT.encode() + b"\n"))
-    return spliced(source, edits)
+    return edits
 
 
-def spliced(source: Source, edits: Sequence[tuple[int, int, bytes]]) -> str:
-    """The text with edits in it, which are in order."""
-    data = bytearray(source.data)
-    for start, end, made in reversed(edits):
-        data[start:end] = made
-    return data.decode()
+def spliced(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """A text with edits in it, which are in order."""
+    made = bytearray(data)
+    for start, end, text in reversed(edits):
+        made[start:end] = text
+    return bytes(made)
 
 
 def transaction_kind(piece: Piece) -> str:

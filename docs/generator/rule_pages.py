@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from linters.dialects import all_rules
+from linters.dialects import every_rule
 from linters.engine import Choice, Engine
 from linters.findings import Category, Finding
-from linters.reports.explaining import statements
+from linters.reports.explaining import servers, statements
 from linters.rules import DEFAULT_RULES, Rule
 from linters.session import Given, Session
 from linters.source import Source
@@ -16,6 +16,7 @@ TITLES = {
     Category.UNANALYSED: "Not analysed: unknown is not safe",
     Category.STYLE: "Style, and comments that silence rules",
 }
+NEWEST = {"postgresql": 18, "mysql": (9, 7), "mariadb": (11, 8)}
 HEAD = """# Rules
 
 What `migrator lint` looks for. Each rule was run on its two scripts, in the schema they start from, to write this page.
@@ -25,20 +26,26 @@ Silence one with `-- migrator: disable=RULE why it is safe here`, before a state
 
 
 def rules_page() -> str:
+    """Those of PostgreSQL by category, then those of MySQL and MariaDB."""
+    rules = every_rule()
     parts = [HEAD]
     for category, title in TITLES.items():
         parts.append(f"## {title}\n")
-        parts += [rule_part(rule) for rule in all_rules().values() if rule.category is category]
-    return "\n".join(parts)
+        parts += [rule_part(r) for r in rules if r.category is category and "postgresql" in r.dialects]
+    parts.append("## MySQL and MariaDB\n")
+    others = sorted((r for r in rules if "postgresql" not in r.dialects), key=lambda r: list(TITLES).index(r.category))
+    return "\n".join((*parts, *map(rule_part, others)))
 
 
 def rule_part(rule: Rule) -> str:
     where = f" In the {' and '.join(rule.harmless_in)} phase it is in order." if rule.harmless_in else ""
     off = "" if rule.default else ", off unless asked for"
-    lines = [f"### {rule.id}\n", f"{rule.severity.value.capitalize()}{off}: {rule.condition}.{where}\n"]
+    kind = rule.severity.value.capitalize()
+    kind += "" if "postgresql" in rule.dialects else f", {rule.category.value}, {servers(rule)}"
+    lines = [f"### {rule.id}\n", f"{kind}{off}: {rule.condition}.{where}\n"]
     lines += [f"- effect: {rule.effect}", f"- safer: {rule.safer}\n"]
     lines += [script("schema", rule.given)] if rule.given else []
-    lines += [script("bad", rule.bad), found(rule), script("good", rule.good)]
+    lines += [script("bad", rule.bad), found(rule), script("good", rule.good)] if rule.bad else []
     return "\n".join(lines)
 
 
@@ -50,7 +57,8 @@ def found(rule: Rule) -> str:
     """What the rule says of its bad script."""
     finding = next(each for each in judged(rule, rule.bad) if each.rule == rule.id)
     lines = [f"{finding.line}:{finding.column} {finding.severity.value}: {finding.message}"]
-    lines += [f"lock: {finding.lock} on {', '.join(finding.tables)}"] if finding.lock else []
+    on = f" on {', '.join(finding.tables)}" if finding.tables else ""
+    lines += [f"lock: {finding.lock}{on}"] if finding.lock else []
     lines += [f"rewrites: {', '.join(finding.rewrites)}"] if finding.rewrites else []
     lines += [f"reads all of: {', '.join(finding.scans)}"] if finding.scans else []
     lines += [f"safer: {finding.safer}"] if finding.safer != rule.safer else []
@@ -59,7 +67,9 @@ def found(rule: Rule) -> str:
 
 
 def judged(rule: Rule, text: str) -> list[Finding]:
-    given = Given(version=18, complete=True, timezone="UTC", dialect=rule.dialects[0])
+    complete = rule.category is not Category.UNANALYSED  # which is about what is not known
+    version = rule.version or NEWEST[rule.dialects[0]]
+    given = Given(version=version, complete=complete, timezone="UTC", dialect=rule.dialects[0])
     engine = Engine(Session(given), Choice(rules=DEFAULT_RULES | {rule.id}))
     engine.seed(Source("schema", rule.given.encode()))
     return list(engine.judge(Source("script", text.encode())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from linters.reports.base import Problem, Report
+from linters.reports.base import Observed, Problem, Report
 
 FORMATS = ("text", "json", "github", "gitlab", "sarif", "junit")
 
@@ -16,4 +16,4 @@ def writer(form: str) -> Callable[[Report], str]:
     return write
 
 
-__all__ = ["FORMATS", "Problem", "Report", "writer"]
+__all__ = ["FORMATS", "Observed", "Problem", "Report", "writer"]

@@ -19,6 +19,33 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What a statement did on a scratch database.
+
+    Args:
+        server: where, as `PostgreSQL 18`.
+        locks: the strongest lock on each table that others can use.
+        rewrites, scans, builds: tables that were written again, read from end to end, or got an index.
+        rows: rows of tables in use that it wrote.
+        error: what the server said, or why it was not run; `code` is the SQLSTATE.
+        words: all of it that anybody would notice, in words.
+    """
+
+    server: str
+    file: str
+    line: int
+    statement: str
+    locks: Mapping[str, str] = field(default_factory=dict)
+    rewrites: tuple[str, ...] = ()
+    scans: tuple[str, ...] = ()
+    builds: tuple[str, ...] = ()
+    rows: int = 0
+    error: str = ""
+    code: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was found in the scripts of one run.
 
@@ -32,6 +59,7 @@ class Report:
         version: of the linter.
         texts: the scripts by name, for code frames.
         colour: whether text is coloured.
+        observed: what each statement did on a scratch database; None where none was asked for.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -44,6 +72,7 @@ class Report:
     version: str = ""
     texts: Mapping[str, bytes] = field(default_factory=dict)
     colour: bool = False
+    observed: tuple[Observed, ...] | None = None
 
     def summary(self) -> dict[str, Any]:
         """The figures of the run."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from linters.rules import Rule
 
+SERVERS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
+
 
 def listed(rules: Iterable[Rule]) -> str:
     """One line for each rule; those that are off unless asked for are marked."""
@@ -14,23 +16,28 @@ def listed(rules: Iterable[Rule]) -> str:
     width = max(len(rule.id) for rule in found)
     lines = [
         f"{rule.category.value:13} {rule.severity.value:7} {rule.id:{width}}  {rule.condition}"
-        f"{'' if rule.default else ' (off)'}"
+        f"{'' if rule.dialects[0] == 'postgresql' else f' [{servers(rule)}]'}{'' if rule.default else ' (off)'}"
         for rule in found
     ]
     return "\n".join(lines)
 
 
+def servers(rule: Rule) -> str:
+    return ", ".join(SERVERS[name] for name in rule.dialects)
+
+
 def explained(rule: Rule) -> str:
     parts = [
         f"{rule.id}: {rule.category.value}, {rule.severity.value}{'' if rule.default else ', off unless asked for'}",
+        f"server:  {servers(rule)}",
         f"when:    {rule.condition}",
         f"effect:  {rule.effect}",
         f"safer:   {rule.safer}",
     ]
     parts += [f"not in:  {', '.join(rule.harmless_in)}"] if rule.harmless_in else []
     parts += ["", "schema:", indented(rule.given)] if rule.given else []
-    parts += ["", "bad:", indented(rule.bad), "", "good:", indented(rule.good)]
-    parts += ["", f"silence: -- migrator: disable={rule.id} why it is safe here"]
+    parts += ["", "bad:", indented(rule.bad), "", "good:", indented(rule.good)] if rule.bad else []
+    parts += ["", f"silence: -- migrator: disable={rule.id} why it is safe here"] if rule.bad else []
     return "\n".join(parts)
 
 

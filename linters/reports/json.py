@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from linters.findings import Finding
@@ -20,5 +21,7 @@ def data(finding: Finding) -> dict[str, Any]:
 
 
 def write(report: Report) -> str:
-    found = {"findings": [data(finding) for finding in report.findings], "summary": report.summary()}
+    found: dict[str, Any] = {"findings": [data(finding) for finding in report.findings], "summary": report.summary()}
+    if report.observed is not None:
+        found["observed"] = [asdict(seen) for seen in report.observed]
     return json.dumps(found, indent=2, ensure_ascii=False)

@@ -16,7 +16,16 @@ BOLD, FAINT, GREEN = "1", "2", "32"
 def write(report: Report) -> str:
     parts = [f"{problem.file}: not judged: {problem.message}\n" for problem in report.problems]
     parts += [block(finding, report) for finding in report.findings]
-    return "\n".join((*parts, *closing(report)))
+    return "\n".join((*parts, *observed(report), *closing(report)))
+
+
+def observed(report: Report) -> Iterator[str]:
+    """What the statements did on a scratch database, where anybody would notice."""
+    noticed = [seen for seen in report.observed or () if seen.words]
+    if noticed:
+        yield f"observed on {noticed[0].server}:"
+        yield from (f"  {seen.file}:{seen.line}: {plain(seen.words)}" for seen in noticed)
+        yield ""
 
 
 def block(finding: Finding, report: Report) -> str:

@@ -17,8 +17,9 @@ from linters.rules import (  # noqa: F401
     unknown,
 )
 from linters.rules.base import RULES, At, Found, Rule
+from linters.rules.shadow import SHADOW
 
 DEFAULT_RULES = frozenset(
     rule.id for among in (RULES, mysql.RULES) for rule in among.values() if rule.default
-)  # fmt: skip
-__all__ = ["DEFAULT_RULES", "RULES", "At", "Found", "Rule"]
+) | {SHADOW.id}  # fmt: skip
+__all__ = ["DEFAULT_RULES", "RULES", "SHADOW", "At", "Found", "Rule"]

@@ -25,6 +25,8 @@ migrator lint --diff origin/main --format github       what this branch adds, as
 migrator lint --write-baseline                         accept what is there; fail by what comes
 migrator lint --baseline migrator-lint-baseline.json --fail-on error
 migrator lint --select hazard --ignore lock-table --format sarif --output lint.sarif
+migrator lint --fix --dry-run migrations/V12__index.sql  the safe form of what has a mechanical one, as a diff
+migrator lint --schema schema.sql --shadow embedded hotfix.sql  what a real server does with it, beside the verdict
 migrator lint --phase contract drop_fax.sql            nobody uses the old shape any more
 migrator lint --explain drop-column
 migrator lint --list-rules
@@ -43,6 +45,11 @@ def judging(function: F) -> F:
         click.option("--fail-on", type=severity, help="Exit 1 from this severity on; warning unless set."),
         click.option("--ignore", metavar="RULES", multiple=True, help="Rules or categories not to ask: a,b."),
         click.option("--select", metavar="RULES", multiple=True, help="Rules or categories to ask, and no others."),
+        click.option("--dry-run", is_flag=True, help="With --fix: print the difference, and write nothing."),
+        click.option("--fix", is_flag=True, help="Rewrite .sql files where a safe form is a mechanical matter."),
+        click.option(
+            "--shadow", metavar="URL", help="Run the scripts on a scratch database there, too; or `embedded`."
+        ),
         click.option("--write-baseline", is_flag=True, help="Write what is found to the baseline, and exit 0."),
         click.option("--baseline", metavar="FILE", help="Leave out what is in this file."),
         click.option("--diff", metavar="REF", help="Report only statements that have come since a commit of git."),
@@ -78,16 +85,21 @@ def judging(function: F) -> F:
 )
 def command(
     paths: tuple[str, ...], form: str, output: str | None, explain: str | None, list_rules: bool,
-    config: Path | None, database_url: str | None, diff: str | None, write_baseline: bool, **given: Any,
+    config: Path | None, database_url: str | None, diff: str | None, write_baseline: bool, shadow: str | None,
+    fix: bool, dry_run: bool, **given: Any,
 ) -> int:  # fmt: skip
     if explain or list_rules:
-        return show_rules(explain, form)
+        return show_rules(explain, given["dialect"], form)
     from migrator.linting import baselines
-    from migrator.linting.invocation import options_from, warn
+    from migrator.linting.invocation import options_from, refuse_together, warn
     from migrator.linting.judging import Request, fails, run
 
+    refuse_together(fix, dry_run, write_baseline)
     options = options_from(config, paths, database_url, given)
-    report = run(Request(options, diff or "", database_url or "", accept=not write_baseline))
+    request = Request(options, diff or "", database_url or "", accept=not write_baseline, shadow=shadow or "")
+    if fix:
+        return fixed(request, form, output, dry_run)
+    report = run(request)
     if write_baseline:
         place = Path(options.baseline or baselines.DEFAULT)
         say_note(f"{baselines.write(place, report.findings)} findings are accepted in {place}")
@@ -101,24 +113,56 @@ def command(
     return 1 if not write_baseline and fails(report, options.fail_on) else 0
 
 
+def fixed(request: Any, form: str, output: str | None, dry_run: bool) -> int:
+    """Rewrite the scripts, or show how, and report what is left; standard input is answered on standard output."""
+    from dataclasses import replace
+
+    from migrator.linting import rewriting
+    from migrator.linting.invocation import warn
+    from migrator.linting.judging import fails, judged, run
+
+    rewriting.check(request.options)
+    piped = "-" in request.options.paths
+    if piped:
+        request = replace(request, standard_input=sys.stdin.buffer.read())
+    report, scripts = judged(replace(request, shadow=""))
+    changes = list(rewriting.rewritten(report, scripts))
+    for line in rewriting.said(report, changes, dry_run):
+        say_note(line)
+    if dry_run:
+        click.echo("".join(each.diff() for each in changes), nl=False)
+    else:
+        for each in changes:
+            each.save()
+        if piped:
+            request = replace(request, standard_input=next((c.after for c in changes), request.standard_input))
+            click.echo(request.standard_input, nl=False)
+        report = run(request)
+    if output or not dry_run:
+        emit(report, form, output, aside=piped)
+    for line in warn(report, request.options):
+        say_note(line)
+    return 2 if report.problems else int(fails(report, request.options.fail_on))
+
+
 def say_note(text: str) -> None:
     from migrator.cli.render import note
 
     note(text)
 
 
-def emit(report: Any, form: str, output: str | None) -> None:
-    """Print a report, or write it to a file."""
+def emit(report: Any, form: str, output: str | None, aside: bool = False) -> None:
+    """Print a report, `aside` to standard error, or write it to a file."""
     from dataclasses import replace
 
     from linters.reports import writer
     from migrator.cli.render import coloured
     from migrator.errors import UsageError
 
-    terminal = output is None and coloured() is not False and sys.stdout.isatty()
+    terminal = output is None and not aside and coloured() is not False and sys.stdout.isatty()
     text = writer(form)(replace(report, colour=form == "text" and terminal))
     if output is None:
-        click.echo(text, color=True if terminal else None)
+        click.echo(text, color=True if terminal else None, err=aside)
         return
     try:
         Path(output).write_text(text + "\n", encoding="utf-8")
@@ -126,19 +170,21 @@ def emit(report: Any, form: str, output: str | None) -> None:
         raise UsageError(f"{output} cannot be written: {problem.strerror}", next_step="another --output") from None
 
 
-def show_rules(explain: str | None, form: str) -> int:
-    """Print one rule, or name all."""
-    from linters.dialects import all_rules
+def show_rules(explain: str | None, dialect: str | None, form: str) -> int:
+    """Print the rules of one name, or name all; of one server, or of all."""
+    from linters.dialects import all_rules, every_rule
     from linters.reports.explaining import explained, listed, rule_data
     from migrator.cli.render import print_json, say
     from migrator.errors import UsageError
     from migrator.linting.options import near_rule
 
-    if explain is not None and explain not in all_rules():
+    shown = [rule for rule in every_rule() if explain in (None, rule.id) and (not dialect or dialect in rule.dialects)]
+    if explain is not None and not shown:
+        if explain in all_rules():
+            raise UsageError(f"{explain} is no rule for {dialect}", next_step=f"migrator lint --explain {explain}")
         raise UsageError(f'there is no rule "{explain}"', next_step=near_rule(explain))
-    shown = [all_rules()[explain]] if explain is not None else list(all_rules().values())
     if form == "json":
         print_json({"rules": [rule_data(rule) for rule in shown]})
     else:
-        say(explained(shown[0]) if explain is not None else listed(shown))
+        say("\n\n".join(map(explained, shown)) if explain is not None else listed(shown))
     return 0

@@ -33,6 +33,12 @@ SELECT pg_get_functiondef(p.oid) FROM pg_proc p JOIN pg_namespace n ON n.oid = p
 WHERE p.prokind IN ('f', 'p') AND {OWN} ORDER BY p.oid
 """
 
+SEQUENCES = f"""
+SELECT format('CREATE SEQUENCE %s AS %s', {TABLE}, format_type(s.seqtypid, NULL))
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'i') AND {OWN} ORDER BY c.oid
+"""
+
 COLUMN = """
 format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod))
 || CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0
@@ -132,6 +138,6 @@ def script(version: int) -> tuple[str, ...]:
     """The questions whose answers, in this order, make the schema of a server of a major version."""
     constraints = CONSTRAINTS if version >= 18 else CONSTRAINTS.replace(", 'n'", "")
     return (
-        ENUMS, DOMAINS, FUNCTIONS, TABLES, constraints, PARTITIONS, VIEWS, INDEXES, TRIGGERS, POLICIES, ROW_SECURITY,
-        PUBLICATIONS,
+        ENUMS, DOMAINS, SEQUENCES, FUNCTIONS, TABLES, constraints, PARTITIONS, VIEWS, INDEXES, TRIGGERS, POLICIES,
+        ROW_SECURITY, PUBLICATIONS,
     )  # fmt: skip

@@ -25,6 +25,7 @@ class Script:
         data: its text, the way back blanked out.
         tool: the migration tool it belongs to, empty for none.
         in_transaction: its tool puts it in one transaction.
+        whole: its text as it is in the file.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Script:
     tool: str = ""
     in_transaction: bool = False
     path: Path | None = None
+    whole: bytes = b""
 
 
 def named(path: Path) -> str:
@@ -91,18 +93,22 @@ def excluded(path: Path, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatch(str(path.absolute()) if "/" in each else path.name, each) for each in patterns)
 
 
-def read(path: Path | None) -> Script:
+def read(path: Path | None, standard_input: bytes | None = None) -> Script:
     """Read a script.
+
+    Args:
+        path: None for standard input.
+        standard_input: what is there, where it has been read already.
 
     Raises:
         OSError: it cannot be read.
     """
     if path is None:
-        data = sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read() if standard_input is None else standard_input
         tool = conventions.tool_in(data)
         name = STANDARD_INPUT
     else:
         data, name = path.read_bytes(), named(path)
         tool = conventions.tool_of(path) or conventions.tool_in(data)
     alone = conventions.in_transaction(path or Path(name), data, tool)
-    return Script(name, conventions.forward_part(data, tool), tool, alone, path)
+    return Script(name, conventions.forward_part(data, tool), tool, alone, path, data)

@@ -46,6 +46,18 @@ def options_from(
     )
 
 
+def refuse_together(fix: bool, dry_run: bool, write_baseline: bool) -> None:
+    """Refuse options that say two things.
+
+    Raises:
+        UsageError: they do.
+    """
+    if dry_run and not fix:
+        raise UsageError("--dry-run shows what --fix would do", next_step="migrator lint --fix --dry-run")
+    if fix and write_baseline:
+        raise UsageError("--fix rewrites what --write-baseline accepts", next_step="one after the other")
+
+
 def listed(words: tuple[str, ...]) -> tuple[str, ...]:
     """Rules of `--select a,b --select c`.
 

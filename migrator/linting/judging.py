@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linters.actions import OutsideTransaction
-from linters.dialects import NAMES, dialect
+from linters.dialects import dialect
 from linters.engine import Choice, Engine, distinct
 from linters.findings import Finding, Severity
 from linters.reports import Problem, Report
@@ -21,13 +21,14 @@ from migrator.errors import MigratorError, UsageError
 from migrator.linting import baselines, files
 from migrator.linting.changes import Changes
 from migrator.linting.options import Options
+from migrator.linting.servers import USUAL, chosen_dialect, dotted, release
 from migrator.settings import mask
 
 if TYPE_CHECKING:
     from migrator.linting.facts import Facts
+    from migrator.linting.shadowing import Shadow
+    from migrator.shadow import Scratch
 
-VERSIONS = {"postgresql": (12, 18)}
-"""Oldest and newest major version that is known of each server."""
 RANKS = {severity: rank for rank, severity in enumerate((Severity.NOTICE, Severity.WARNING, Severity.ERROR))}
 
 
@@ -39,12 +40,24 @@ class Request:
         diff: report statements that came since this commit only.
         database_url: read the schema from there; empty to open no connection.
         accept: leave out what the baseline has.
+        shadow: run the scripts on a scratch database of this server, too: a URL, or `embedded`.
+        standard_input: what is there instead of reading it.
     """
 
     options: Options
     diff: str = ""
     database_url: str = ""
     accept: bool = True
+    shadow: str = ""
+    standard_input: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A script, and whether whoever runs it puts it in one transaction."""
+
+    script: files.Script
+    in_transaction: bool
 
 
 @contextmanager
@@ -65,17 +78,24 @@ def run(request: Request) -> Report:
     Raises:
         UsageError: an option makes no sense, or a path, schema or baseline cannot be read.
     """
+    return judged(request)[0]
+
+
+def judged(request: Request) -> tuple[Report, list[Judged]]:
+    """What `run` gives, and the .sql scripts it is about."""
     options = request.options
     paths, skipped = files.find(options.paths, options.exclude)
     baseline = baselines.read(Path(options.baseline)) if options.baseline and request.accept else frozenset()
     changes = Changes(request.diff, Path.cwd()) if request.diff else None
-    bench = Bench(options, facts_of(request))
-    with without_collector():
-        for path in paths:
-            bench.judge(path, changes)
+    facts = facts_of(request)
+    with scratch_of(request, facts) as scratch:
+        bench = Bench(request, facts, scratch)
+        with without_collector():
+            for path in paths:
+                bench.judge(path, changes)
     found = distinct(bench.findings)
     left = [finding for finding in found if finding.fingerprint not in baseline]
-    return Report(
+    report = Report(
         findings=tuple(without_passwords(finding) for finding in left),
         files=tuple(bench.texts),
         statements=bench.statements,
@@ -85,7 +105,18 @@ def run(request: Request) -> Report:
         accepted=len(found) - len(left),
         version=__version__,
         texts={name: masked(text) for name, text in bench.texts.items()},
+        observed=tuple(bench.shadow.observed) if bench.shadow else None,
     )
+    return report, bench.judged
+
+
+def scratch_of(request: Request, facts: Facts | None) -> AbstractContextManager[Scratch | None]:
+    """The scratch database of a run that asks for one."""
+    if not request.shadow:
+        return nullcontext()
+    from migrator.linting.shadowing import opened
+
+    return opened(request.shadow, request.options, facts.version if facts else None)
 
 
 def facts_of(request: Request) -> Facts | None:
@@ -102,41 +133,16 @@ def fails(report: Report, level: Severity) -> bool:
     return any(RANKS[finding.severity] >= RANKS[level] for finding in report.findings)
 
 
-def chosen_dialect(name: str) -> str:
-    """The name of a dialect, or the usual one.
-
-    Raises:
-        UsageError: it is not one of those the linter knows.
-    """
-    if name and name not in NAMES:
-        raise UsageError(f"the linter does not know {name}", next_step=f"known are: {', '.join(NAMES)}")
-    return name or NAMES[0]
-
-
-def release(version: str, name: str) -> int | None:
-    """The version of a server; None where none is given.
-
-    Raises:
-        UsageError: the linter does not know it.
-    """
-    if not version:
-        return None
-    found, (oldest, newest) = int(version.partition(".")[0]), VERSIONS[name]
-    if not oldest <= found <= newest:
-        raise UsageError(
-            f"{name} {version} is not known to the linter", next_step=f"--server-version {oldest} to {newest}"
-        )
-    return found
-
-
 class Bench:
     """The state of one run: the engine, and what it has found so far."""
 
-    def __init__(self, options: Options, facts: Facts | None) -> None:
-        self.options, self.facts = options, facts
+    def __init__(self, request: Request, facts: Facts | None, scratch: Scratch | None = None) -> None:
+        self.options, self.facts, self.standard_input = request.options, facts, request.standard_input
+        options = self.options
         self.name = chosen_dialect(options.dialect)
         self.dialect = dialect(self.name)
-        self.version = release(options.server_version, self.name) or (facts.version if facts else None)
+        known = facts.version if facts else scratch.version if scratch else None
+        self.version = release(options.server_version, self.name) or known
         choice = Choice(options.rules(), dict(options.severities), options.phase)
         self.engine = Engine(Session(self.given()), choice)
         self.findings: list[Finding] = []
@@ -144,18 +150,32 @@ class Bench:
         self.texts: dict[str, bytes] = {}
         self.statements = 0
         self.tools: set[str] = set()
-        self.unread = self.seed()
+        self.judged: list[Judged] = []
+        self.unread = self.seed(self.engine)
+        self.shadow: Shadow | None = self.shadow_on(scratch) if scratch else None
 
-    def seed(self) -> int:
+    def shadow_on(self, scratch: Scratch) -> Shadow:
+        """What runs the scripts on a scratch database that has the schema."""
+        from migrator.linting.shadowing import Shadow
+
+        # Asked with every rule and no comment, as what somebody accepts is no difference.
+        engine = Engine(Session(self.given()), Choice())
+        self.seed(engine)
+        source = schema(Path(self.options.schema)) if self.options.schema else None
+        if source is None and self.facts is not None:
+            source = Source("the database", self.facts.script.encode())
+        return Shadow(scratch, engine, source, self.options)
+
+    def seed(self, engine: Engine) -> int:
         """Put the schema into the state. Returns how many statements of it cannot be read.
 
         Raises:
             UsageError: it cannot be read at all.
         """
         try:
-            unread = self.facts.seed(self.engine) if self.facts is not None else 0
+            unread = self.facts.seed(engine) if self.facts is not None else 0
             if self.options.schema:
-                unread += len(self.engine.seed(schema(Path(self.options.schema))))
+                unread += len(engine.seed(schema(Path(self.options.schema))))
         except MigratorError:
             raise
         except Exception as problem:  # a crash is no verdict, and must not look like one
@@ -172,7 +192,7 @@ class Bench:
         if facts is not None:
             given = replace(given, schema=facts.schema, lock_timeout=facts.lock_timeout)
             given = replace(given, timezone=options.timezone or facts.timezone)
-        return replace(given, version=self.version) if self.version else given
+        return replace(given, version=self.version or USUAL[self.name])
 
     def judge(self, path: Path | None, changes: Changes | None) -> None:
         """Judge one script, or the revisions of a path; what cannot be judged hides nothing else."""
@@ -181,9 +201,11 @@ class Bench:
             return
         name = files.named(path) if path else files.STANDARD_INPUT
         try:
-            script = files.read(path)
+            script = files.read(path, self.standard_input)
             source = Source(script.name, script.data)
-            found = list(self.engine.judge(source, self.in_transaction(script, source)))
+            inside = self.in_transaction(script, source)
+            found = list(self.engine.judge(source, inside))
+            found += self.shadow.judge(source, inside) if self.shadow else []
         except OSError as problem:
             self.problems.append(Problem(name, problem.strerror or str(problem)))
         except UnicodeDecodeError as problem:
@@ -196,6 +218,7 @@ class Bench:
             self.texts[script.name] = script.data
             self.statements += len(self.engine.pieces)
             self.tools.add(script.tool)
+            self.judged.append(Judged(script, inside))
             self.report(found, path, changes)
 
     def report(self, found: Iterable[Finding], path: Path | None, changes: Changes | None) -> None:
@@ -212,12 +235,16 @@ class Bench:
             return
         session, choice = self.engine.session, self.engine.choice
         try:
-            for script in revision_sources(Path(name), self.name, (session.version,), session):
+            for script in revision_sources(Path(name), self.name, session.given.release, session):
                 engine = Engine(session, replace(choice, phase=choice.phase or script.phase))
                 if not script.asked:
                     engine.seed(script.source)
+                    if self.shadow:
+                        self.shadow.follow(script.source, script.in_transaction)
                     continue
-                found = engine.judge(script.source, script.in_transaction)
+                found = list(engine.judge(script.source, script.in_transaction))
+                if self.shadow and not script.phase:  # what operations come to is run as a whole
+                    found += self.shadow.judge(script.source, script.in_transaction)
                 self.report([f for f in found if not script.accepts(f)], script.file, changes)
                 self.texts[str(script.file)] = script.file.read_bytes()
                 self.statements += len(engine.pieces)
@@ -249,7 +276,7 @@ class Bench:
         if not self.options.dialect and self.facts is None:
             yield f"the server is {self.name}: --dialect says otherwise"
         if self.version is None:
-            yield f"version {self.engine.session.version} of it: --server-version says otherwise"
+            yield f"version {dotted(self.engine.session.given.version)} of it: --server-version says otherwise"
         if not self.engine.session.given.complete:
             yield "what no script created is in use and has rows: --schema FILE or --database-url URL tells more"
         if self.unread:

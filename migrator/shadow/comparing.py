@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from linters.findings import Category, Finding
-from migrator.shadow.observing import Observation
+from migrator.shadow.observation import Observation
 
 CONFIRMED, MISMATCH, OBSERVED_ONLY, STATIC_ONLY = "confirmed", "mismatch", "observed-only", "static-only"
 REFUSALS = frozenset({"statement-fails", "concurrently-in-transaction", "enum-value-used-at-once", "required-column"})

@@ -15,13 +15,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from linters.source import Source
 from linters.values import Mode
 from migrator.errors import ConnectionFailed, DatabaseError
+from migrator.shadow.observation import Observation
 from migrator.shadow.sampling import fill
 from migrator.shadow.state import (
     LOCKS,
@@ -40,11 +40,13 @@ from migrator.shadow.state import (
 if TYPE_CHECKING:
     import psycopg
 
-OPTIONS = "-c timezone=UTC -c client_min_messages=debug1"
+OPTIONS = "-c client_min_messages=debug1"
 TELLING = re.compile(r"^(rewriting|verifying|building index|existing constraints|validating|.* is implied by)")
 NOT_HERE = ("createdb_stmt", "dropdb_stmt", "alter_system_stmt", "create_table_space_stmt", "drop_table_space_stmt",
-            "create_subscription_stmt", "drop_subscription_stmt", "alter_subscription_stmt")  # fmt: skip
-"""Statements that reach beyond one database; they are not run."""
+            "create_subscription_stmt", "drop_subscription_stmt", "alter_subscription_stmt", "create_role_stmt",
+            "alter_role_stmt", "alter_role_set_stmt", "drop_role_stmt", "grant_role_stmt", "alter_database_stmt",
+            "alter_database_set_stmt", "copy_stmt")  # fmt: skip
+"""Statements that reach beyond one database, or for files; they are not run."""
 AS_IT_IS = ("transaction_stmt", "lock_stmt", "declare_cursor_stmt", "variable_set_stmt")
 """Statements that mean another thing inside a transaction than outside."""
 OUTSIDE = ("25001", "2D000", "0A000")
@@ -60,62 +62,19 @@ POLL_SECONDS = 0.002
 GATE_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one statement did.
-
-    Args:
-        line: where it begins, from 1.
-        locks: the strongest mode held on each table that others can use, when it was done.
-        taken: those of them that it took itself.
-        rewrites, scans, builds: tables that were written again, read from end to end, or got an index.
-        views: materialized views among these names: nobody but a refresh writes to them.
-        rows: rows of tables in use that it wrote, or copied into a table it made.
-        error: what the server said, with its SQLSTATE in `code`.
-        messages: what the server said it was doing.
-        lock_timeout, statement_timeout: milliseconds in force, 0 for none.
-        in_transaction: whether the script had a transaction open.
-    """
-
-    line: int
-    statement: str
-    locks: dict[str, Mode] = field(default_factory=dict)
-    taken: dict[str, Mode] = field(default_factory=dict)
-    rewrites: tuple[str, ...] = ()
-    scans: tuple[str, ...] = ()
-    builds: tuple[str, ...] = ()
-    views: tuple[str, ...] = ()
-    rows: int = 0
-    error: str = ""
-    code: str = ""
-    messages: tuple[str, ...] = ()
-    lock_timeout: int = 0
-    statement_timeout: int = 0
-    in_transaction: bool = False
-
-    def blocked(self, table: str) -> bool:
-        """Whether somebody has to wait for this statement to let go of the table."""
-        mode = self.locks.get(table, Mode.NONE)
-        return mode.blocks_reads if table in self.views else mode.blocks_writes
-
-    @property
-    def work(self) -> tuple[str, ...]:
-        """Tables on which it worked, rows and all, while others had to wait."""
-        worked = dict.fromkeys((*self.rewrites, *self.scans, *self.builds))
-        return tuple(table for table in worked if self.blocked(table))
-
-
 class Scratch:
     """A database of its own, dropped in the end.
 
     Args:
         url: of a server on which a database may be created.
+        timezone: of the sessions.
 
     Raises:
         ConnectionFailed: the server is not there, or lets nobody create a database.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timezone: str = "UTC") -> None:
+        self.timezone = timezone
         self.admin = re.sub(r"^postgresql\+\w+:", "postgresql:", url)
         self.name = f"migrator_shadow_{uuid.uuid4().hex[:12]}"
         self.messages: list[str] = []
@@ -129,23 +88,33 @@ class Scratch:
                 connection.execute(f'CREATE DATABASE "{self.name}" TEMPLATE template0'.encode())
         except psycopg.Error as problem:
             raise ConnectionFailed(f"no scratch database can be made: {first_line(problem)}") from problem
-        self.own, self.gate, self.monitor = (self._connect() for _ in range(3))
-        self.own.add_notice_handler(self._hear)
-        self.version = self.own.info.server_version // 10000
+        try:
+            self.own, self.gate, self.monitor = (self._connect() for _ in range(3))
+            self.own.add_notice_handler(self._hear)
+            self.version = self.own.info.server_version // 10000
+        except BaseException:
+            self._drop()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, at: TracebackType | None) -> None:
-        import psycopg
-
         for connection in (self.own, self.gate, self.monitor):
             connection.close()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Drop the database, and whatever still runs in it."""
+        import psycopg
+
         with psycopg.connect(self.admin, autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [self.name])
             connection.execute(f'DROP DATABASE IF EXISTS "{self.name}"'.encode())
 
     def _connect(self) -> psycopg.Connection:
         import psycopg
 
-        return psycopg.connect(self.admin, dbname=self.name, autocommit=True, options=OPTIONS, prepare_threshold=None)
+        options = f"{OPTIONS} -c timezone={self.timezone.replace(' ', chr(92) + ' ')}"
+        return psycopg.connect(self.admin, dbname=self.name, autocommit=True, options=options, prepare_threshold=None)
 
     def _hear(self, diagnostic: Any) -> None:
         text = diagnostic.message_primary or ""
@@ -171,6 +140,11 @@ class Scratch:
             return empty
         except psycopg.Error as problem:
             raise DatabaseError(f"the schema cannot be created: {first_line(problem)}") from problem
+
+    def fill(self) -> None:
+        """Put a few rows into each table that has none."""
+        self.reset()
+        fill(self.own)
 
     def clean(self) -> None:
         """Leave an empty database behind, as it was in the beginning."""
@@ -201,9 +175,18 @@ class Scratch:
             self.own.rollback()
         return ""
 
-    def run(self, source: Source) -> Iterator[Observation]:
-        """Run a script up to its first error, statement by statement."""
+    def run(self, source: Source, in_transaction: bool = False) -> Iterator[Observation]:
+        """Run a script up to its first error, statement by statement.
+
+        Args:
+            in_transaction: put it in one transaction.
+
+        Raises:
+            DatabaseError: that transaction cannot be committed.
+        """
         self.reset()
+        if in_transaction:
+            self.own.execute("BEGIN")
         self.known: dict[int, Table] = {}
         self.held: dict[int, Mode] = {}
         self.public = set(self.tables())
@@ -215,9 +198,19 @@ class Scratch:
             seen = self.statement(line, text, kind)
             yield seen
             if seen.error:
-                break
+                return
             if seen.in_transaction and not self.inside():
                 self.public = set(self.tables())
+        if in_transaction:
+            self.commit()
+
+    def commit(self) -> None:
+        import psycopg
+
+        try:
+            self.own.commit()
+        except psycopg.Error as problem:
+            raise DatabaseError(f"the transaction of the script fails in the end: {first_line(problem)}") from problem
 
     def tables(self) -> dict[int, Table]:
         return tables_of(self.own.execute(STATE))

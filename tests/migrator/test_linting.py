@@ -105,6 +105,8 @@ def test_a_script_that_cannot_be_judged_hides_no_other(lint):
         (["--select", "drop-colunm"], 'did you mean "drop-column"?'),
         (["--explain", "drop-colum"], 'did you mean "drop-column"?'),
         (["--server-version", "9.6"], "--server-version 12 to 18"),
+        (["--dialect", "mysql", "--server-version", "5.7"], "--server-version 8.0 to 9"),
+        (["--dialect", "mariadb", "--server-version", "10.5"], "--server-version 10.6 to 11.8"),
         (["--server-version", "new"], "must be a version"),
         (["--dialect", "oracle"], "oracle"),
         (["--baseline", "none.json"], "--write-baseline"),
@@ -252,6 +254,34 @@ def test_a_dump_makes_the_verdict_exact(lint):
 def test_the_version_of_the_server_decides(lint):
     change = script("a.sql", "ALTER TABLE users ADD CONSTRAINT n NOT NULL email NOT VALID;")
     assert lint(change, "--server-version", "18")[1] != lint(change, "--server-version", "17.2")[1]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "version", "lock"),
+    [
+        ("mysql", "8.4", "SHARED"), ("mysql", "9", "SHARED"), ("mariadb", "10.11", "SHARED"),
+        ("mariadb", "11.8.2", "NONE"), ("mariadb", "", "SHARED"),
+    ],
+)  # fmt: skip
+def test_mysql_and_mariadb_say_the_algorithm_and_the_lock_of_their_version(lint, dialect, version, lock):
+    dump = script("dump.sql", "CREATE TABLE `users` (`id` int PRIMARY KEY, `n` int, `v` varchar(20));")
+    change = script("a.sql", "ALTER TABLE users MODIFY n bigint;\nALTER TABLE users MODIFY v varchar(30);\n")
+    options = ("--server-version", version) if version else ()
+    _, out, _ = lint(change, "--schema", dump, "--dialect", dialect, *options)
+    (found,) = out["findings"]
+    assert (found["rule"], found["line"], found["lock"]) == ("change-type-copies", 1, lock)
+    assert f"(ALGORITHM=COPY, LOCK={lock})" in found["message"]
+    assert found["rewrites"] == ["users"]
+
+
+def test_rules_of_each_server_are_listed_explained_and_chosen(lint):
+    listed = lint("--list-rules", "--dialect", "mariadb")[1]["rules"]
+    assert "change-type-copies" in {rule["id"] for rule in listed}
+    assert all("mariadb" in rule["dialects"] for rule in listed)
+    explained = lint("--explain", "drop-column")[1]["rules"]
+    assert [rule["dialects"] for rule in explained] == [["postgresql"], ["mysql", "mariadb"]]
+    change = script("a.sql", "ALTER TABLE t MODIFY n bigint;")
+    assert lint(change, "--dialect", "mysql", "--ignore", "change-type-copies")[0] == 0
 
 
 def test_the_time_zone_decides(lint):
