@@ -226,17 +226,8 @@ def finished_without_a_kill(database, project, verb, look=content):
 
 def kills(database, project, verb, half, ends=0):
     admin = database.url.rpartition("/")[0] + "/postgres"
-    command = [
-        sys.executable,
-        str(DRIVER),
-        str(project.folder),
-        admin,
-        database.name,
-        REVISION,
-        verb,
-        STRIDE,
-        str(half),
-    ]
+    words = (str(project.folder), admin, database.name, REVISION, verb, STRIDE, str(half))
+    command = [sys.executable, str(DRIVER), *words]
     driver = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=project.environment()
     )
