@@ -75,9 +75,13 @@ def mysql(name: str) -> Dialect:
 def rules_of(name: str) -> dict[str, Rule]:
     """The rules that hold for a server, by id."""
     from linters.rules import RULES
-    from linters.rules.mysql import RULES as MYSQL_RULES
 
-    return {rule.id: rule for among in (RULES, MYSQL_RULES) for rule in among.values() if name in rule.dialects}
+    found = {rule.id: rule for rule in RULES.values() if name in rule.dialects}
+    if name != "postgresql":
+        from linters.rules.mysql import RULES as MYSQL_RULES
+
+        found |= {rule.id: rule for rule in MYSQL_RULES.values() if name in rule.dialects}
+    return found
 
 
 def every_rule() -> tuple[Rule, ...]:

@@ -14,7 +14,7 @@ from linters import actions
 from linters.costs import Cost
 from linters.dialects import dialect
 from linters.findings import Category, Finding, Severity
-from linters.rules import DEFAULT_RULES, At, Found, Rule
+from linters.rules import At, Found, Rule
 from linters.session import Session
 from linters.source import Piece, Source
 from linters.suppressions import MARK, suppressed
@@ -36,16 +36,23 @@ class Choice:
     """Which rules are asked, and how severe what they find is.
 
     Args:
-        rules: ids of the rules that are on.
+        rules: ids of the rules that are on; None for those that are by themselves.
+        also, but: ids of rules that are on, or off, besides.
         severities: severities other than the rules' own.
         phase: `expand`, `migrate` or `contract` for a part of a revision, else empty.
         today: the day by which comments that silence a rule may have expired.
     """
 
-    rules: frozenset[str] = DEFAULT_RULES
+    rules: frozenset[str] | None = None
+    also: frozenset[str] = frozenset()
+    but: frozenset[str] = frozenset()
     severities: dict[str, Severity] = field(default_factory=dict)
     phase: str = ""
     today: date = field(default_factory=date.today)
+
+    def asks(self, rule: Rule) -> bool:
+        on = rule.default if self.rules is None else rule.id in self.rules
+        return (on or rule.id in self.also) and rule.id not in self.but and self.phase not in rule.harmless_in
 
 
 DEFAULT = Choice()
@@ -69,15 +76,12 @@ class Engine:
         self.general: list[Rule] = []
         self.by_action: dict[type, list[Rule]] = {}
         for rule in self.dialect.rules.values():
-            if self.asks(rule):
+            if choice.asks(rule):
                 self.on.add(rule.id)
                 for kind in rule.on:
                     self.by_action.setdefault(kind, []).append(rule)
                 if not rule.on:
                     self.general.append(rule)
-
-    def asks(self, rule: Rule) -> bool:
-        return rule.id in self.choice.rules and self.choice.phase not in rule.harmless_in
 
     def seed(self, source: Source) -> list[Piece]:
         """Take a script as done: a dump of the schema, or a revision of long ago. Returns what cannot be read in it."""

@@ -6,7 +6,7 @@ from linters.dialects import every_rule
 from linters.engine import Choice, Engine
 from linters.findings import Category, Finding
 from linters.reports.explaining import servers, statements
-from linters.rules import DEFAULT_RULES, Rule
+from linters.rules import Rule
 from linters.session import Given, Session
 from linters.source import Source
 
@@ -70,6 +70,6 @@ def judged(rule: Rule, text: str) -> list[Finding]:
     complete = rule.category is not Category.UNANALYSED  # which is about what is not known
     version = rule.version or NEWEST[rule.dialects[0]]
     given = Given(version=version, complete=complete, timezone="UTC", dialect=rule.dialects[0])
-    engine = Engine(Session(given), Choice(rules=DEFAULT_RULES | {rule.id}))
+    engine = Engine(Session(given), Choice(also=frozenset({rule.id})))
     engine.seed(Source("schema", rule.given.encode()))
     return list(engine.judge(Source("script", text.encode())))

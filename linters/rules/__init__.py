@@ -8,7 +8,6 @@ from linters.rules import (  # noqa: F401
     data,
     indexes,
     locks,
-    mysql,
     partitions,
     rewrites,
     style,
@@ -19,7 +18,4 @@ from linters.rules import (  # noqa: F401
 from linters.rules.base import RULES, At, Found, Rule
 from linters.rules.shadow import SHADOW
 
-DEFAULT_RULES = frozenset(
-    rule.id for among in (RULES, mysql.RULES) for rule in among.values() if rule.default
-) | {SHADOW.id}  # fmt: skip
-__all__ = ["DEFAULT_RULES", "RULES", "SHADOW", "At", "Found", "Rule"]
+__all__ = ["RULES", "SHADOW", "At", "Found", "Rule"]

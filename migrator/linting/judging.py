@@ -143,8 +143,7 @@ class Bench:
         self.dialect = dialect(self.name)
         known = facts.version if facts else scratch.version if scratch else None
         self.version = release(options.server_version, self.name) or known
-        choice = Choice(options.rules(), dict(options.severities), options.phase)
-        self.engine = Engine(Session(self.given()), choice)
+        self.engine = Engine(Session(self.given()), options.choice())
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.texts: dict[str, bytes] = {}

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from linters.dialects import all_rules
+from linters.engine import Choice
 from linters.findings import Category, Severity
-from linters.rules import DEFAULT_RULES
 from migrator import settings
 from migrator.errors import SettingsError, UsageError
 
@@ -50,14 +50,16 @@ class Options:
     assume_transaction: bool | None = None
     phase: str = ""
 
-    def rules(self) -> frozenset[str]:
-        """The rules that are asked."""
-        on = set(expanded(self.select)) if self.select else set(DEFAULT_RULES)
-        if self.style:
-            on |= set(expanded([Category.STYLE.value]))
-        if self.require_lock_timeout:
-            on.add("lock-timeout-missing")
-        return frozenset(on - set(expanded(self.ignore)))
+    def choice(self) -> Choice:
+        """The rules that are asked, and how severe they are."""
+        also = expanded([Category.STYLE.value]) if self.style else []
+        return Choice(
+            rules=frozenset(expanded(self.select)) if self.select else None,
+            also=frozenset([*also, "lock-timeout-missing"] if self.require_lock_timeout else also),
+            but=frozenset(expanded(self.ignore)),
+            severities=dict(self.severities),
+            phase=self.phase,
+        )
 
 
 def expanded(names: Iterable[str]) -> list[str]:

@@ -104,7 +104,7 @@ class Shadow:
 
     def __init__(self, scratch: Scratch, engine: Engine, schema: Source | None, options: Options) -> None:
         self.scratch, self.engine = scratch, engine
-        self.asked = SHADOW.id in options.rules()
+        self.asked = options.choice().asks(SHADOW)
         self.severity = options.severities.get(SHADOW.id, SHADOW.severity)
         self.server = f"PostgreSQL {scratch.version}"
         self.observed: list[Observed] = []
