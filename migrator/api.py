@@ -24,6 +24,7 @@ from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.notices import noticed
 from migrator.planning import Plan, RevisionPlan, finished
+from migrator.replication import Watch
 from migrator.runs import clock, execution, load_graph, looking, open_ledger, planned, recorded, running
 from phases.gate import Verdict
 from phases.model import Phase, Verify
@@ -209,7 +210,7 @@ def _finish(
         guard = make(settings, graph, item.revision, override)
         try:
             if phase is Phase.CONTRACT and item.state == "migrated":
-                compare_again(settings, work, graph, item.revision, override)
+                look_again(settings, work, graph, item.revision, override)
             work.run_phase(item.revision, phase, guard)
         except NotYet as not_yet:
             if to is not None:
@@ -219,19 +220,21 @@ def _finish(
         raise closed[0]
 
 
-def compare_again(
+def look_again(
     settings: Settings, work: Execution, graph: RevisionGraph, revision: str, override: Override | None
 ) -> None:
-    """Compare every row once more where the gate lets the contract through: whoever writes past the triggers
-    may have come after migrate, and what is different then would be lost.
+    """Where the gate lets the contract through, compare every row once more: whoever writes past the triggers
+    may have come after migrate, and what is different then would be lost. Then wait for the replicas.
 
     Raises:
         VerificationFailed: rows differ; the contract has not begun.
+        NotYet: a replica has not replayed what came before; the contract has not begun.
     """
     with work.session.transaction() as connection:
         passes = override is not None or judge_gate(connection, settings, graph, revision).open
     if passes:
         work.verify(revision)
+        work.catch_up(revision, f"the contract of {revision}")
 
 
 def refuse_too_early(work: Execution, revision: str, phase: Phase) -> None:
@@ -277,12 +280,15 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
 
     Raises:
         UsageError: it is not that far, or it was purged.
+        NotYet: a replica has not replayed what came before; nothing was done.
     """
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "restore") as session:
         open_ledger(session)
         work = execution(settings, session, graph, observer)
+        if state_of(work, name) in ("contracting", "contracted"):
+            work.catch_up(name, f"the restore of {name}")
         work.restore(name)
         return Applied(tuple(work.outcomes), {name: "migrated"})
 
@@ -325,6 +331,7 @@ class Status:
     """Where every started or pending revision stands.
 
     `rows`: backfilled so far, `aside`: rows set aside and not settled; both by revision.
+    `replicas`: why batches pause, or why it is not known whether they should; empty where neither is so.
     """
 
     revisions: tuple[RevisionPlan, ...]
@@ -334,6 +341,7 @@ class Status:
     rows: Mapping[str, int]
     aside: Mapping[str, Sequence[AsideRecord]]
     events: tuple[EventRecord, ...]
+    replicas: str = ""
 
 
 def status(settings: Settings, *, events: int = 0) -> Status:
@@ -355,7 +363,16 @@ def status(settings: Settings, *, events: int = 0) -> Status:
                 rows = store.rows_done(connection)
                 log = tuple(store.events(connection, events)) if events else ()
         aside, heads = rows_aside(session), recorded(session, graph).heads
-        return Status(found.revisions, heads, runner_owner(session), clock(session), rows, aside, log)
+        runner, replicas = runner_owner(session), lagging(settings, session)
+        return Status(found.revisions, heads, runner, clock(session), rows, aside, log, replicas)
+
+
+def lagging(settings: Settings, session: Session) -> str:
+    """Why batches would pause at this moment, or what is not known of that."""
+    if not settings.replica_lag or session.facts.in_recovery:
+        return ""
+    verdict = Watch(session, settings.replica_lag).look()
+    return verdict.reason or verdict.unknown
 
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:

@@ -118,7 +118,8 @@ def privileges(session: Session) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "privileges",
-            "other roles' sessions are seen without state and query, so blockers are named but not explained",
+            "other roles' sessions are seen without state and query, so blockers are named but not explained,"
+            " and no batch waits for a replica",
             "GRANT pg_read_all_stats",
         )
     elif not foreign:

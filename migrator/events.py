@@ -66,6 +66,34 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Replicas are behind, and nothing is done until they are not; said again at every look.
+
+    `name` is of a step, or of the revision whose contract has to wait; `seconds` have passed so far.
+    """
+
+    name: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The wait is over; it took `seconds`."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unwatched:
+    """How far replicas are cannot be known; batches go on without them."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepFinished:
     """`lock_held_ms` runs from the moment the lock was granted to the end of the commit."""
 
@@ -100,6 +128,9 @@ Event = (
     | RowFailed
     | NotChecked
     | Paused
+    | Waiting
+    | Resumed
+    | Unwatched
     | StepFinished
     | StepStopped
     | StateChanged

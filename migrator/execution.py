@@ -40,7 +40,10 @@ EXIT = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A step that was carried out, and what it cost."""
+    """A step that was carried out, and what it cost.
+
+    `paused_seconds`: how long it waited for replicas; `replicas`: why, or why it is not known whether it had to.
+    """
 
     revision: str
     phase: Phase
@@ -50,6 +53,8 @@ class Outcome:
     lock_waited_ms: float
     rows: int
     undoing: bool = False
+    paused_seconds: float = 0.0
+    replicas: str = ""
 
 
 Guard = Callable[["Connection"], None]
@@ -168,29 +173,18 @@ class Execution:
         except MigratorError as problem:
             explain(record, problem)
             raise
-        finished = StepFinished(
-            record.revision,
-            record.phase,
-            record.name,
-            measured.seconds,
-            measured.held_ms,
-            measured.waited_ms,
-            measured.rows,
-            undoing,
-        )
-        observer(finished)
-        self.outcomes.append(
-            Outcome(
-                record.revision,
-                record.phase,
-                record.name,
-                measured.seconds,
-                measured.held_ms,
-                measured.waited_ms,
-                measured.rows,
-                undoing,
-            )
-        )
+        cost = (measured.seconds, measured.held_ms, measured.waited_ms, measured.rows, undoing)
+        observer(StepFinished(record.revision, record.phase, record.name, *cost))
+        waits = (measured.paused, measured.replicas)
+        self.outcomes.append(Outcome(record.revision, record.phase, record.name, *cost, *waits))
+
+    def catch_up(self, revision: str, doing: str) -> None:
+        """Wait until connected replicas have replayed all there is, as long as one may wait for a lock.
+
+        Raises:
+            NotYet: naming the replica that has not.
+        """
+        self.performer.replicas.catch_up(revision, doing, self.performer.policy.give_up_after)
 
     def abort(self, revision: str, *, discard: bool = False, guard: Guard | None = None) -> None:
         """Take expand and migrate back; the database is as it was before.

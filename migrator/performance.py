@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run
 from migrator.dialects import postgresql
-from migrator.errors import DatabaseError, LockNotAvailable, RowsSetAside, StepFailed, VerificationFailed
+from migrator.errors import DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
+from migrator.failures import give_up, set_aside
 from migrator.prepared import refuse_prepared
+from migrator.replication import Watch
 from migrator.settings import mask
 from phases.backfill import Pacing
 from phases.dialects.postgresql_backfill import blames_row
@@ -32,7 +34,7 @@ from phases.effects import (
     SetAside,
 )
 from phases.errors import Held, Mismatched, Refused, Unchanged
-from phases.model import Fill, Lock, LockMode, Phase
+from phases.model import Fill, Lock, LockMode
 from phases.performing import perform
 
 if TYPE_CHECKING:
@@ -78,10 +80,17 @@ class Measured:
     changed: int = 0
     """Rows changed by this run alone: `rows` counts those of interrupted ones, too."""
     builds: int = 0
+    paused: float = 0.0
+    replicas: str = ""
+    """Why it was paused, or why it is not known whether it should have been."""
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+    def wait(self, seconds: float, reason: str) -> None:
+        self.paused += seconds
+        self.replicas = reason or self.replicas
 
 
 class Performer:
@@ -92,6 +101,7 @@ class Performer:
         ledger_hook: called inside every committing transaction, before its commit.
         policy: how long to try for locks.
         pacing: how a backfill spaces its batches.
+        replicas: what batches wait for.
         observer: told what happens.
         pause: waits; replaced where no time may pass.
         unprepared: names of applications whose sessions never hold prepared statements.
@@ -102,6 +112,7 @@ class Performer:
         session: Session,
         policy: LockPolicy,
         pacing: Pacing,
+        replicas: Watch,
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
         unprepared: Sequence[str] = (),
@@ -109,6 +120,7 @@ class Performer:
         self.session = session
         self.policy = policy
         self.pacing = pacing
+        self.replicas = replicas
         self.observer = observer
         self.pause = pause
         self.unprepared = unprepared
@@ -244,6 +256,7 @@ class Performer:
         from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
+        measured.wait(*self.replicas.follow(record.name))
         begun = time.monotonic()
         try:
             with self.session.transaction() as connection:
@@ -293,54 +306,11 @@ class Performer:
         return [row.row for row in found]
 
 
-SAMPLE = 5
-
-
-def set_aside(record: StepRecord, failing: Unchanged) -> RowsSetAside:
-    """The error that says which rows, why, and how to go on."""
-    going = "apply --phase contract --to" if record.phase is Phase.CONTRACT else "retry"
-    back = "restore" if record.phase is Phase.CONTRACT else "abort"
-    verb = going if record.undoes is None else back
-    count = len(failing.rows)
-    counted = f'{count} {"row" if count == 1 else "rows"} of "{failing.table}"'
-    said = f"{counted} could not be changed and {'is' if count == 1 else 'are'} set aside"
-    if failing.limit is not None:
-        said += f"; it stopped there, because {failing.limit} may be"
-    lines = "".join(f"\n  {row}" for row in failing.rows[:SAMPLE])
-    more = f"\n  and {count - SAMPLE} more" if count > SAMPLE else ""
-    remedy = f"mend them, then: migrator {verb} {record.revision}"
-    if failing.limit is not None:
-        remedy += f"; or let more fail, with set_aside_limit (MIGRATOR_SET_ASIDE_LIMIT={10 * max(10, count)})"
-    return RowsSetAside(
-        f"{record.name}: {said}{lines}{more}",
-        next_step=remedy + (f"; or take it back: migrator {back} {record.revision}" if verb == going else ""),
-        table=str(failing.table),
-        rows=count,
-        limit=failing.limit,
-        sample=[
-            {"key": list(row.key), "sqlstate": row.failure.sqlstate, "message": row.failure.message}
-            for row in failing.rows[:SAMPLE]
-        ],
-    )
-
-
 def remember(connection: Connection, record: StepRecord, measured: Measured, last: int = 0) -> None:
     """Keep how fast a step was, for the estimates of later ones; `last` counts rows of the open batch."""
     from migrator import measuring
 
     changed = measured.changed + last
-    measuring.remember(connection, record, rows=changed, builds=measured.builds, seconds=measured.seconds)
-
-
-def give_up(step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attempts: int) -> LockNotAvailable:
-    """The error that names who holds the lock."""
-    tables = ", ".join(f'"{lock.table}"' for lock in locks)
-    held = "\n  ".join(("held by:", *blockers)) if blockers else "the holder is gone by now"
-    return LockNotAvailable(
-        f"{step}: the lock on {tables} was not granted in {attempts} tries; {held}",
-        next_step="end that transaction, then run the same command again; nothing was left half done",
-        table=tables,
-        mode=locks[0].mode.value if locks else "",
-        blockers=list(blockers),
-        attempts=attempts,
+    measuring.remember(
+        connection, record, rows=changed, builds=measured.builds, seconds=measured.seconds - measured.paused
     )

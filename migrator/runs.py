@@ -12,6 +12,7 @@ from migrator.events import Observer
 from migrator.execution import Execution
 from migrator.performance import LockPolicy, Performer
 from migrator.planning import Plan, Recorded, build_plan, dialect_for
+from migrator.replication import Watch
 from phases.backfill import Pacing
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         patience_seconds=settings.lock_give_up,
         set_aside_limit=settings.set_aside_limit,
     )
-    performer = Performer(session, policy, pacing, observer, unprepared=settings.unprepared_applications)
+    watch = Watch(session, settings.replica_lag, observer)
+    performer = Performer(session, policy, pacing, watch, observer, unprepared=settings.unprepared_applications)
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
         from migrator.release import follow

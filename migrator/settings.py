@@ -71,6 +71,15 @@ def duration(text: object) -> float:
     return float(found[1]) * UNITS[found[2]]
 
 
+def lag(text: object) -> float:
+    """Read a duration, or `0`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    return 0.0 if str(text).strip() == "0" else duration(text)
+
+
 SIZES = {"": 1, "B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 """Units of sizes, as PostgreSQL counts them."""
 
@@ -130,6 +139,7 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    replica_lag: float = 10.0
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
@@ -187,6 +197,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "replica_lag": lag,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,

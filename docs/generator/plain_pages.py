@@ -20,6 +20,7 @@ ABOUT = {
     "lock_retries": "Tries for a lock before giving up.",
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
+    "replica_lag": "How far behind a replica may be before batches pause; `0` looks at no replica at all.",
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",

@@ -33,6 +33,9 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option("--reason", help="Why; kept in the ledger.")
 @click.option("--lock-timeout", metavar="DURATION", help="How long one try for a lock may wait, 500ms by default.")
 @click.option("--lock-give-up", metavar="DURATION", help="How long to go on trying, 5m by default.")
+@click.option(
+    "--replica-lag", metavar="DURATION", help="Let replicas be so far behind, 10s by default; 0: look at none."
+)
 @click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
 @click.option("--precheck-timeout", metavar="DURATION", help="How long to look for rows in the way, 30s by default.")
 @click.option("--free-disk", metavar="SIZE", help="Refuse what needs more than this, 20GB; see plan --estimate.")
@@ -45,6 +48,7 @@ def command(
     reason: str | None,
     lock_timeout: str | None,
     lock_give_up: str | None,
+    replica_lag: str | None,
     set_aside_limit: str | None,
     precheck_timeout: str | None,
     free_disk: str | None,
@@ -60,6 +64,7 @@ def command(
         config,
         lock_timeout=lock_timeout,
         lock_give_up=lock_give_up,
+        replica_lag=replica_lag,
         set_aside_limit=set_aside_limit,
         precheck_timeout=precheck_timeout,
         free_disk=free_disk,

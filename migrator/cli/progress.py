@@ -29,6 +29,8 @@ class Lines:
 
     def __init__(self) -> None:
         self.said = self.begun = time.monotonic()
+        self.waits = ""
+        """The name of what waits for a replica."""
 
     def __call__(self, event: Event) -> None:
         from migrator import events
@@ -50,10 +52,23 @@ class Lines:
                 note(f"  {event.backstop} will find out", fg="yellow")
             case events.Paused():
                 note(f"  waiting {event.seconds:.1f} s: {event.reason}", fg="yellow")
+            case events.Waiting():
+                self.waiting(event)
+            case events.Resumed():
+                self.waits = ""
+                note(f"  going on after {event.seconds:.0f} s")
+            case events.Unwatched():
+                note(f"  batches do not wait for replicas: {event.reason}; GRANT pg_monitor", fg="yellow")
             case events.StepFinished():
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged(state="aborting" | "restoring"):
                 note(f"{event.revision}: {event.state}")
+
+    def waiting(self, event: Any) -> None:
+        if self.waits == event.name and time.monotonic() - self.said < LINE_EVERY:
+            return
+        self.waits, self.said = event.name, time.monotonic()
+        note(f"  paused: {event.reason}", fg="yellow")
 
     def progress(self, event: Any) -> None:
         if time.monotonic() - self.said < LINE_EVERY:
@@ -86,9 +101,8 @@ class Bars(Lines):
     def __call__(self, event: Event) -> None:
         from migrator import events
 
-        if isinstance(
-            event, events.StepFinished | events.StepStopped | events.Paused | events.LockRetried | events.RowFailed
-        ):
+        calm = events.StepStarted | events.StepProgress | events.PhaseStarted | events.StateChanged | events.NotChecked
+        if not isinstance(event, calm):  # what says something between two states of the bar
             self.stop()
         super().__call__(event)
 

@@ -49,6 +49,7 @@ def status_data(status: Status) -> dict[str, Any]:
         "database_time": status.clock,
         "alembic_heads": sorted(status.heads),
         "runner": status.runner,
+        "replicas": status.replicas,
         "revisions": [
             {
                 **revision_data(item),
@@ -81,6 +82,8 @@ def print_set_aside(status: Status, revision: str) -> None:
 def print_status(status: Status) -> None:
     say(f"alembic_version: {', '.join(sorted(status.heads)) or 'nothing yet'}")
     say(f"runner:          {status.runner or 'none at work'}")
+    if status.replicas:
+        say(f"replicas:        {status.replicas}", fg="yellow")
     if not status.revisions:
         say("Every revision is finished.")
     for item in status.revisions:

@@ -73,6 +73,26 @@ WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
 """Sessions of this database. Names are visible to every role, kinds of backends only to some."""
 
 
+REPLICAS = """
+SELECT pg_catalog.quote_ident(coalesce(nullif(r.application_name, ''), 'pid ' || r.pid))
+         || coalesce(' (' || pg_catalog.host(r.client_addr) || ')', ''),
+       r.state IS NULL, r.write_lsn IS NOT NULL, pg_catalog.pg_wal_lsn_diff(r.replay_lsn, '0/0')::bigint,
+       extract(epoch FROM r.replay_lag)::float8,
+       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), '0/0')::bigint
+FROM pg_catalog.pg_stat_replication r
+WHERE coalesce(r.state, 'streaming') IN ('streaming', 'catchup')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical')
+ORDER BY r.application_name, r.pid
+"""
+"""Connected replicas, and up to where the WAL could be on them. All but names is NULL for roles without pg_monitor."""
+
+WAL_POSITION = """
+SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::bigint,
+       current_setting('wal_block_size')::int
+"""
+"""What is written, flushed or not: a transaction that did not wait for the flush is visible already."""
+
+
 STATISTICS_SCHEMA = """
 SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'

@@ -71,6 +71,7 @@ def test_without_a_url_the_message_says_where_to_give_one(tmp_path: Path) -> Non
         ("[tool.migrator]\ngate_hours = -inf\n", 2, "below 24 hours"),
         ('[tool.migrator]\nlock_timeout = "fast"\n', 2, "is not a duration"),
         ("[tool.migrator]\nlock_timeout = 5\n", 2, "is not a duration"),
+        ("[tool.migrator]\nreplica_lag = 5\n", 2, "is not a duration"),
         ("[tool.migrator]\nlock_retries = 1.5\n", 2, "not a whole number above zero"),
         ("[tool.migrator]\nlock_retries = 0\n", 2, "not a whole number above zero"),
         ("[tool.migrator]\nlock_retries = [1]\n", 2, "must be text or a number"),
@@ -123,6 +124,13 @@ def test_a_password_in_the_file_is_refused_without_showing_it(tmp_path: Path, ur
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
     assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(("given_lag", "seconds"), [("0", 0.0), ("0s", 0.0), ("2m", 120.0)])
+def test_replicas_may_be_behind_for_a_duration_or_are_not_looked_at(
+    tmp_path: Path, given_lag: str, seconds: float
+) -> None:
+    assert load(environ={"MIGRATOR_REPLICA_LAG": given_lag}, directory=tmp_path).replica_lag == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "-1s", "5 weeks", "1s2m", "ms", "nan s"])
