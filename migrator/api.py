@@ -226,10 +226,13 @@ def compare_again(
     may have come after migrate, and what is different then would be lost.
 
     Raises:
+        DriftFound: somebody changed what the contract relies on.
         VerificationFailed: rows differ; the contract has not begun.
     """
     with work.session.transaction() as connection:
         passes = override is not None or judge_gate(connection, settings, graph, revision).open
+        if passes:
+            work.drift.refuse(connection, revision)
     if passes:
         work.verify(revision)
 

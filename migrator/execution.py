@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migrator.drift import refuse_silence
 from migrator.errors import MigratorError, NotSupportedHere, StepFailed, UsageError
-from migrator.events import NotChecked, PhaseStarted, StateChanged, StepFinished, StepStarted
+from migrator.events import Drifted, NotChecked, PhaseStarted, StateChanged, StepFinished, StepStarted
 from migrator.performance import Performer
 from migrator.prechecks import look
 from migrator.prepared import refuse_prepared
@@ -20,6 +21,7 @@ from phases.model import BuildIndex, Phase, RemoveIndex, Step, Transaction, Veri
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from migrator.drift import Drift
     from migrator.ledger.records import StepRecord
     from migrator.planning import RevisionPlan
     from migrator.revisions import Revision
@@ -62,6 +64,7 @@ class Execution:
         performer: carries out single steps.
         on_state: called in the transaction of every change of state, so that
             what hangs on it (Alembic's stamp) commits with it.
+        drift: compares the catalog with what the last phase left.
         precheck_seconds: how long one question about existing rows may take.
     """
 
@@ -69,12 +72,14 @@ class Execution:
         self,
         performer: Performer,
         on_state: Callable[[Connection, str, str], None],
+        drift: Drift,
         *,
         precheck_seconds: float = 30.0,
     ) -> None:
         self.performer = performer
         self.session = performer.session
         self.on_state = on_state
+        self.drift = drift
         self.precheck_seconds = precheck_seconds
         self.outcomes: list[Outcome] = []
         self.not_checked: list[NotChecked] = []
@@ -120,6 +125,7 @@ class Execution:
             guard: asked in the transaction that enters the phase; raises to refuse.
 
         Raises:
+            DriftFound: somebody changed what the steps rely on; the phase has not begun.
             MigratorError: the step that failed; the next run starts with it.
         """
         from migrator.ledger import store
@@ -131,6 +137,7 @@ class Execution:
         def may_begin(connection: Connection) -> None:
             if guard is not None:
                 guard(connection)
+            self.drift.refuse(connection, revision)
             self._refuse_early(connection, [record.step for record in steps if record.state != "done"])
 
         self.enter(revision, ENTRY[phase], may_begin)
@@ -157,6 +164,8 @@ class Execution:
                 guard(connection)
             store.transition(connection, revision, state)
             store.record_event(connection, state, revision=revision)
+            if state in EXIT.values():
+                self.drift.keep(connection, revision)
             self.on_state(connection, revision, state)
         self.performer.observer(StateChanged(revision, state))
 
@@ -215,6 +224,8 @@ class Execution:
             )
         if record.state != "aborting":
             self._refuse_loss(revision, discard)
+        if record.state in ("expanded", "migrated"):
+            self._warn_of_drift(revision, discard)
         self._undo(revision, "aborting", (Phase.EXPAND, Phase.MIGRATE), self._forget, guard)
 
     def restore(self, revision: str) -> None:
@@ -255,6 +266,15 @@ class Execution:
                     next_step=f"keep them elsewhere first, or say so: migrator abort {revision} --discard-data",
                     rows=rows,
                 )
+
+    def _warn_of_drift(self, revision: str, discard: bool) -> None:
+        """Say what was changed by hand; refuse where writes may be in the new shape alone because of it."""
+        with self.session.transaction() as connection:
+            found = self.drift.differences(connection, revision)
+        for each in found:
+            self.performer.observer(Drifted(revision, each.part, each.was, each.found))
+        if not discard:
+            refuse_silence(revision, found)
 
     def _undo(
         self,
@@ -302,6 +322,7 @@ class Execution:
             store.reset_step(connection, step.id)
         store.remove_undo(connection, revision)
         store.transition(connection, revision, "migrated")
+        self.drift.keep(connection, revision)
         store.record_event(connection, "restored", revision=revision)
 
     def verify(self, revision: str) -> int:
