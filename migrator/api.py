@@ -166,7 +166,7 @@ def _advance(work: Execution, graph: RevisionGraph, to: str | None, phases: tupl
             if state is None:
                 item = next(i for i in planned(work.session, graph, name).revisions if i.revision == name)
                 work.begin(graph[name], item)
-            work.run_phase(name, phase)
+            work.run_phase(name, phase, last=phase is phases[-1])
 
 
 def state_of(work: Execution, revision: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from migrator import introspection_queries as queries
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 ABSENT = "not there"
 COMPARED = ("table", "partitioned table", "partition")
 """Kinds of relations. Views over a column are compared by the contract itself, behind its lock."""
-AT_REST = ("table ", "column ")
-"""What is compared of a revision that is contracted: it claims nothing more, and only waits to be purged."""
 WRITERS = ("trigger ", "function ")
 """What carries the writes of one version to the shape of the other."""
 
@@ -70,6 +69,7 @@ class Drift:
     def __init__(self, graph: RevisionGraph, server: Server) -> None:
         self.graph = graph
         self.server = server
+        self.compared: set[str] = set()
 
     def keep(self, connection: Connection, revision: str) -> None:
         """Record what a revision has in the catalog, where any of its steps is still to come."""
@@ -91,25 +91,34 @@ class Drift:
         return tuple(each for each in found if each.was != each.found)
 
     def refuse(self, connection: Connection, revision: str) -> None:
-        """Refuse to go on with what was planned for another catalog.
+        """Refuse to go on with what was planned for another catalog; asked again in the same run, do not look again.
 
         Raises:
             DriftFound: naming each part, what it was and what it is.
         """
+        if revision in self.compared:
+            return
         if found := self.differences(connection, revision):
             record = store.revision(connection, revision)
             raise drifted(revision, record.state if record else "", found)
+        self.compared.add(revision)
 
     def _read(
         self, connection: Connection, revision: str, steps: Sequence[StepRecord]
     ) -> tuple[Mapping[str, str], frozenset[str]]:
-        """Every part of the database by its name, and the names of those that belong to a revision."""
-        catalog = read_catalog(connection)
+        """Every part of the database by its name, and the names of those that belong to a revision.
+
+        One that is contracted claims nothing more: it only waits for the purge of what it has put aside.
+        """
         own = owner_of(steps)
-        described, claimed = {}, set()
         record = store.revision(connection, revision)
-        resting = record is not None and record.state == "contracted"
-        touched = () if resting else self._claimed(connection, revision, catalog, steps)
+        if record is not None and record.state == "contracted":
+            aside = connection.exec_driver_sql(queries.OWN_AT_REST).all()
+            mine = {part: text for part, name, text in aside if own(name)}
+            return mine, frozenset(mine)
+        catalog = read_catalog(connection)
+        described, claimed = {}, set()
+        touched = self._claimed(connection, revision, catalog, steps)
         for table in catalog.tables.values():
             if table.kind not in COMPARED:
                 continue
@@ -121,14 +130,13 @@ class Drift:
         for schema, name, source in connection.exec_driver_sql(queries.OWN_FUNCTIONS):
             described[f"function {schema}.{name}"] = source
             claimed |= {f"function {schema}.{name}"} if own(name) else set()
-        if resting:
-            claimed = {name for name in claimed if name.startswith(AT_REST)}
         return described, frozenset(claimed)
 
     def _claimed(
         self, connection: Connection, revision: str, catalog: Catalog, steps: Sequence[StepRecord]
     ) -> tuple[Touch, ...]:
-        dialect = dialect_for(self.server, volatility_reader(connection))
+        reader = cache(lambda: volatility_reader(connection))
+        dialect = dialect_for(self.server, lambda expression: reader()(expression))  # rarely asked for
         built = [s.step for s in steps if isinstance(s.step, BuildIndex | RemoveIndex)]
         operations = operations_of(self.graph[revision])
         return *named(operations, catalog, dialect), *(Touch(s.table, f"index {s.index}") for s in built)

@@ -118,11 +118,12 @@ class Execution:
                 store.record_event(connection, "not checked", revision=revision.id, detail=detail)
         self.not_checked += missed
 
-    def run_phase(self, revision: str, phase: Phase, guard: Guard | None = None) -> None:
+    def run_phase(self, revision: str, phase: Phase, guard: Guard | None = None, *, last: bool = True) -> None:
         """Run what is left of a phase.
 
         Args:
             guard: asked in the transaction that enters the phase; raises to refuse.
+            last: whether time will pass before the next one, in which somebody may change things.
 
         Raises:
             DriftFound: somebody changed what the steps rely on; the phase has not begun.
@@ -144,7 +145,7 @@ class Execution:
         for record in steps:
             if record.state != "done":
                 self.run_step(record)
-        self.enter(revision, EXIT[phase])
+        self.enter(revision, EXIT[phase], rests=last)
 
     def _refuse_early(self, connection: Connection, steps: Iterable[Step]) -> None:
         """Look for what would stop a step before the first one; the step looks again, behind its lock."""
@@ -152,7 +153,7 @@ class Execution:
             if isinstance(step, Transaction) and step.reprepares:
                 refuse_prepared(connection, step.name, self.performer.unprepared)
 
-    def enter(self, revision: str, state: str, guard: Guard | None = None) -> None:
+    def enter(self, revision: str, state: str, guard: Guard | None = None, *, rests: bool = False) -> None:
         """Change the state of a revision; entering the state it is in is no change."""
         from migrator.ledger import store
 
@@ -164,7 +165,7 @@ class Execution:
                 guard(connection)
             store.transition(connection, revision, state)
             store.record_event(connection, state, revision=revision)
-            if state in EXIT.values():
+            if rests:
                 self.drift.keep(connection, revision)
             self.on_state(connection, revision, state)
         self.performer.observer(StateChanged(revision, state))

@@ -157,6 +157,18 @@ FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespa
 WHERE p.proname >= '_migrator_' AND p.proname < '_migrator`'
 """
 
+OWN_AT_REST = r"""
+SELECT pg_catalog.format('column %s of %s.%s', a.attname, n.nspname, c.relname), a.attname,
+       pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT a.attisdropped AND a.attname >= '_migrator_' AND a.attname < '_migrator`'
+UNION ALL
+SELECT pg_catalog.format('table %s.%s', n.nspname, c.relname), c.relname, 'there'
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relname >= '_migrator_' AND c.relname < '_migrator`'
+"""
+
 DEPENDENTS = """
 SELECT d.refobjid, a.attname, CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN v.oid END,
        CASE WHEN v.relkind = 'v' AND r.rulename = '_RETURN' THEN 'view'
