@@ -167,7 +167,7 @@ def _advance(work: Execution, graph: RevisionGraph, to: str | None, phases: tupl
             if state is None:
                 item = next(i for i in planned(work.session, graph, name).revisions if i.revision == name)
                 work.begin(graph[name], item)
-            work.run_phase(name, phase)
+            work.run_phase(name, phase, last=phase is phases[-1])
 
 
 def state_of(work: Execution, revision: str) -> str | None:
@@ -227,11 +227,14 @@ def look_again(
     may have come after migrate, and what is different then would be lost. Then wait for the replicas.
 
     Raises:
+        DriftFound: somebody changed what the contract relies on.
         VerificationFailed: rows differ; the contract has not begun.
         NotYet: a replica has not replayed what came before; the contract has not begun.
     """
     with work.session.transaction() as connection:
         passes = override is not None or judge_gate(connection, settings, graph, revision).open
+        if passes:
+            work.drift.refuse(connection, revision)
     if passes:
         work.verify(revision)
         work.catch_up(revision, f"the contract of {revision}")

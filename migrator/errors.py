@@ -12,6 +12,7 @@ MigratorError                 1
 ├── StepFailed                1  a step of a revision failed
 ├── RowsSetAside              1  a backfill could not change some rows
 ├── VerificationFailed        1  old and new shape differ
+├── DriftFound                1  somebody changed by hand what a revision relies on
 ├── NotYet                    3  gate closed, or something pending
 ├── LockNotAvailable          4  a table lock could not be had
 ├── RunnerBusy                4  another runner holds the runner lock
@@ -85,6 +86,10 @@ class RowsSetAside(MigratorError):
 
 class VerificationFailed(MigratorError):
     """Rows differ. Facts: `table`, `mismatches`, `sample` (keys of some of them)."""
+
+
+class DriftFound(MigratorError):
+    """What a revision relies on was changed by hand. Facts: `revision`, `differences` (part, was, is)."""
 
 
 class NotYet(MigratorError):

@@ -59,6 +59,16 @@ class NotChecked:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """A part of the schema that somebody changed by hand, and that does not keep an undo from running."""
+
+    revision: str
+    part: str
+    was: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     name: str
     seconds: float
@@ -127,6 +137,7 @@ Event = (
     | LockRetried
     | RowFailed
     | NotChecked
+    | Drifted
     | Paused
     | Waiting
     | Resumed

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migrator.drift import refuse_silence
 from migrator.errors import MigratorError, NotSupportedHere, StepFailed, UsageError
-from migrator.events import NotChecked, PhaseStarted, StateChanged, StepFinished, StepStarted
+from migrator.events import Drifted, NotChecked, PhaseStarted, StateChanged, StepFinished, StepStarted
 from migrator.performance import Performer
 from migrator.prechecks import look
 from migrator.prepared import refuse_prepared
@@ -20,6 +21,7 @@ from phases.model import BuildIndex, Phase, RemoveIndex, Step, Transaction, Veri
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from migrator.drift import Drift
     from migrator.ledger.records import StepRecord
     from migrator.planning import RevisionPlan
     from migrator.revisions import Revision
@@ -67,6 +69,7 @@ class Execution:
         performer: carries out single steps.
         on_state: called in the transaction of every change of state, so that
             what hangs on it (Alembic's stamp) commits with it.
+        drift: compares the catalog with what the last phase left.
         precheck_seconds: how long one question about existing rows may take.
     """
 
@@ -74,12 +77,14 @@ class Execution:
         self,
         performer: Performer,
         on_state: Callable[[Connection, str, str], None],
+        drift: Drift,
         *,
         precheck_seconds: float = 30.0,
     ) -> None:
         self.performer = performer
         self.session = performer.session
         self.on_state = on_state
+        self.drift = drift
         self.precheck_seconds = precheck_seconds
         self.outcomes: list[Outcome] = []
         self.not_checked: list[NotChecked] = []
@@ -118,13 +123,15 @@ class Execution:
                 store.record_event(connection, "not checked", revision=revision.id, detail=detail)
         self.not_checked += missed
 
-    def run_phase(self, revision: str, phase: Phase, guard: Guard | None = None) -> None:
+    def run_phase(self, revision: str, phase: Phase, guard: Guard | None = None, *, last: bool = True) -> None:
         """Run what is left of a phase.
 
         Args:
             guard: asked in the transaction that enters the phase; raises to refuse.
+            last: whether time will pass before the next one, in which somebody may change things.
 
         Raises:
+            DriftFound: somebody changed what the steps rely on; the phase has not begun.
             MigratorError: the step that failed; the next run starts with it.
         """
         from migrator.ledger import store
@@ -136,13 +143,14 @@ class Execution:
         def may_begin(connection: Connection) -> None:
             if guard is not None:
                 guard(connection)
+            self.drift.refuse(connection, revision)
             self._refuse_early(connection, [record.step for record in steps if record.state != "done"])
 
         self.enter(revision, ENTRY[phase], may_begin)
         for record in steps:
             if record.state != "done":
                 self.run_step(record)
-        self.enter(revision, EXIT[phase])
+        self.enter(revision, EXIT[phase], rests=last)
 
     def _refuse_early(self, connection: Connection, steps: Iterable[Step]) -> None:
         """Look for what would stop a step before the first one; the step looks again, behind its lock."""
@@ -150,7 +158,7 @@ class Execution:
             if isinstance(step, Transaction) and step.reprepares:
                 refuse_prepared(connection, step.name, self.performer.unprepared)
 
-    def enter(self, revision: str, state: str, guard: Guard | None = None) -> None:
+    def enter(self, revision: str, state: str, guard: Guard | None = None, *, rests: bool = False) -> None:
         """Change the state of a revision; entering the state it is in is no change."""
         from migrator.ledger import store
 
@@ -162,6 +170,8 @@ class Execution:
                 guard(connection)
             store.transition(connection, revision, state)
             store.record_event(connection, state, revision=revision)
+            if rests:
+                self.drift.keep(connection, revision)
             self.on_state(connection, revision, state)
         self.performer.observer(StateChanged(revision, state))
 
@@ -209,6 +219,8 @@ class Execution:
             )
         if record.state != "aborting":
             self._refuse_loss(revision, discard)
+        if record.state in ("expanded", "migrated"):
+            self._warn_of_drift(revision, discard)
         self._undo(revision, "aborting", (Phase.EXPAND, Phase.MIGRATE), self._forget, guard)
 
     def restore(self, revision: str) -> None:
@@ -249,6 +261,15 @@ class Execution:
                     next_step=f"keep them elsewhere first, or say so: migrator abort {revision} --discard-data",
                     rows=rows,
                 )
+
+    def _warn_of_drift(self, revision: str, discard: bool) -> None:
+        """Say what was changed by hand; refuse where writes may be in the new shape alone because of it."""
+        with self.session.transaction() as connection:
+            found = self.drift.differences(connection, revision)
+        for each in found:
+            self.performer.observer(Drifted(revision, each.part, each.was, each.found))
+        if not discard:
+            refuse_silence(revision, found)
 
     def _undo(
         self,
@@ -296,6 +317,7 @@ class Execution:
             store.reset_step(connection, step.id)
         store.remove_undo(connection, revision)
         store.transition(connection, revision, "migrated")
+        self.drift.keep(connection, revision)
         store.record_event(connection, "restored", revision=revision)
 
     def verify(self, revision: str) -> int:

@@ -141,7 +141,7 @@ WHERE k.contype IN ('c', 'u', 'p', 'f', 'x', 'n') AND {USER_SCHEMA} ORDER BY k.c
 """
 
 TRIGGERS = f"""
-SELECT t.tgrelid, t.tgname, pg_catalog.pg_get_triggerdef(t.oid), (t.tgtype & 3) = 3, t.tgenabled <> 'D',
+SELECT t.tgrelid, t.tgname, pg_catalog.pg_get_triggerdef(t.oid), (t.tgtype & 3) = 3, t.tgenabled IN ('O', 'A'),
        (SELECT array_agg(a.attname::text) FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.tgrelid
         AND (a.attnum = ANY (t.tgattr::int2[]) OR a.attnum IN (SELECT d.refobjsubid
           FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = t.oid
@@ -149,6 +149,24 @@ SELECT t.tgrelid, t.tgname, pg_catalog.pg_get_triggerdef(t.oid), (t.tgtype & 3) 
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND {USER_SCHEMA} ORDER BY t.tgname
+"""
+
+OWN_FUNCTIONS = r"""
+SELECT n.nspname, p.proname, 'source with MD5 ' || pg_catalog.md5(p.prosrc)
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proname >= '_migrator_' AND p.proname < '_migrator`'
+"""
+
+OWN_AT_REST = r"""
+SELECT pg_catalog.format('column %s of %s.%s', a.attname, n.nspname, c.relname), a.attname,
+       pg_catalog.format_type(a.atttypid, a.atttypmod)
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT a.attisdropped AND a.attname >= '_migrator_' AND a.attname < '_migrator`'
+UNION ALL
+SELECT pg_catalog.format('table %s.%s', n.nspname, c.relname), c.relname, 'there'
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relname >= '_migrator_' AND c.relname < '_migrator`'
 """
 
 DEPENDENTS = """

@@ -106,6 +106,8 @@ def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: b
 
 def execution(settings: Settings, session: Session, graph: RevisionGraph, observer: Observer) -> Execution:
     """An execution as the settings say, stamping Alembic's table where a revision may be released."""
+    from migrator.drift import Drift
+
     policy = LockPolicy(
         timeout_ms=settings.lock_timeout_ms,
         attempts=settings.lock_retries,
@@ -124,7 +126,8 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
 
         follow(connection, graph, revision, state)
 
-    return Execution(performer, on_state, precheck_seconds=settings.precheck_timeout)
+    drift = Drift(graph, session.server)
+    return Execution(performer, on_state, drift, precheck_seconds=settings.precheck_timeout)
 
 
 def clock(session: Session) -> datetime:

@@ -137,6 +137,7 @@ class Trigger:
     columns: tuple[str, ...] = ()
     """Columns of `UPDATE OF`, and of WHEN."""
     enabled: bool = True
+    """Whether it fires in an ordinary session, which is no replica."""
 
 
 @dataclass(frozen=True, slots=True)

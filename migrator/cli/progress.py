@@ -50,6 +50,8 @@ class Lines:
             case events.NotChecked():
                 note(f"  not checked in {event.seconds:g} s: whether {event.problem}", fg="yellow")
                 note(f"  {event.backstop} will find out", fg="yellow")
+            case events.Drifted():
+                note(f"  changed by hand: {event.part}\n    was: {event.was}\n    is:  {event.found}", fg="yellow")
             case events.Paused():
                 note(f"  waiting {event.seconds:.1f} s: {event.reason}", fg="yellow")
             case events.Waiting():

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 SCHEMA = "migrator"
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -132,6 +132,14 @@ set_aside = Table(
     Column("at", DateTime(timezone=True), nullable=False, server_default=NOW),
 )
 
+parts = Table(
+    "parts",
+    metadata,
+    Column("revision", ForeignKey(revisions.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("server", Integer, nullable=False),
+    Column("parts", JSON, nullable=False),
+)
+
 deployments = Table(
     "deployments",
     metadata,
@@ -175,5 +183,5 @@ events = Table(
     Column("detail", JSON),
 )
 
-ADDED = {2: (set_aside,)}
+ADDED = {2: (set_aside,), 3: (parts,)}
 """Tables that a version of the ledger has and the one before had not."""

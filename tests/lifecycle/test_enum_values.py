@@ -108,6 +108,7 @@ def test_a_column_that_came_by_hand_keeps_the_labels_as_they_are(shop, database)
     rename = shop.revision("rename", RENAME)
     shop.apply()
     database.run("CREATE TABLE pets (mood mood, moods mood[])")
+    database.run("DELETE FROM migrator.parts")  # as if they came after the comparison with what migrate left
     with pytest.raises(StepFailed, match=r"moods of table pets.* may have the value") as stopped:
         shop.apply("contract", rename)
     assert "column mood of table pets" in str(stopped.value)

@@ -90,6 +90,7 @@ def test_what_came_after_the_revision_began_is_not_left_behind(shop, any_databas
         "CREATE TRIGGER late AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION stay()",
         "CREATE VIEW latest AS SELECT max(day) FROM orders",
         "ALTER TABLE orders ADD COLUMN more int",
+        "DELETE FROM migrator.parts",  # as if they came after the comparison with what migrate left
     )
     with pytest.raises(StepFailed, match="column more, trigger late, view latest came or was changed"):
         shop.apply("contract", revision)

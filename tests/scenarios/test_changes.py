@@ -9,7 +9,8 @@ import pytest
 
 from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
-from migrator.errors import ConnectionFailed, PlanRefused, StepFailed, UsageError, VerificationFailed
+from migrator.errors import ConnectionFailed, DriftFound, PlanRefused, UsageError, VerificationFailed
+from migrator.events import Drifted
 from tests.crash.test_kill import start, wait_for
 from tests.plugins.servers import missing, versions
 
@@ -186,22 +187,133 @@ def test_43_whoever_may_use_a_column_may_use_its_successor(shop, database):
         database.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
-def test_51_what_somebody_changed_by_hand_stops_the_step_that_needs_it(shop, database):
+def named(stopped):
+    return {each["part"]: (each["was"], each["is"]) for each in stopped.value.facts["differences"]}
+
+
+def test_51_all_that_somebody_changed_by_hand_is_named_before_the_contract_begins(shop, database):
+    database.run("CREATE INDEX users_full_name ON users (full_name)", "CREATE INDEX users_note ON users (note)")
+    shop.revision("change", RENAME)
+    shop.apply()
+    ((first, again), (second, definition)) = database.rows(
+        "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname LIKE '~migrator%' ORDER BY 1"
+    )
+    ((function, source),) = database.rows(
+        "SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE '\\_migrator%'"
+    )
+    again, definition = (text.replace('FUNCTION "', 'FUNCTION public."') for text in (again, definition))
+    database.run(
+        f"CREATE OR REPLACE FUNCTION \"{function}\"() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        f'DROP TRIGGER "{second}" ON users',
+        f'DROP TRIGGER "{first}" ON users',
+        "ALTER TABLE users ALTER name TYPE varchar(90), ALTER full_name SET DEFAULT 'x'",
+        again,
+        f'ALTER TABLE users ENABLE REPLICA TRIGGER "{first}"',
+        "DROP INDEX users_full_name",
+        "CREATE INDEX urgent ON users (full_name, note)",
+        "ALTER TABLE users ADD CONSTRAINT brief CHECK (full_name < 'z')",
+        "ALTER TABLE users ALTER age SET DEFAULT 1, ADD extra int",  # nobody claims these
+        "DROP INDEX users_note",
+    )
+    with pytest.raises(DriftFound, match="nothing was done") as stopped:
+        shop.apply("contract", "change")
+    found = named(stopped)
+    was, source_is = found.pop(f"function public.{function}")
+    assert was != source_is
+    on = "of public.users"
+    assert found == {
+        f"trigger {first} {on}": (again, f"{again}, disabled"),
+        f"trigger {second} {on}": (definition, "not there"),
+        f"column name {on}": ("text", "character varying(90)"),
+        f"column full_name {on}": ("text", "text DEFAULT 'x'::text"),
+        f"index users_full_name {on}": (
+            "CREATE INDEX users_full_name ON public.users USING btree (full_name)",
+            "not there",
+        ),
+        f"index urgent {on}": ("not there", "CREATE INDEX urgent ON public.users USING btree (full_name, note)"),
+        f"constraint brief {on}": ("not there", "CHECK ((full_name < 'z'::text))"),
+    }
+    assert shop.states() == {"change": "migrated"}
+
+    database.run(
+        source,
+        f'DROP TRIGGER "{first}" ON users',
+        "ALTER TABLE users ALTER name TYPE text, ALTER full_name DROP DEFAULT, DROP CONSTRAINT brief",
+        again,
+        definition,
+        "CREATE INDEX users_full_name ON users (full_name)",
+        "DROP INDEX urgent",
+    )
+    shop.apply("contract", "change")
+    shop.restore("change")
+    database.run("ALTER TABLE users ALTER full_name SET DEFAULT 'x'")
+    with pytest.raises(DriftFound) as stopped:
+        shop.apply("contract", "change")
+    assert "migrator abort change" in stopped.value.next_step
+
+
+def test_51_what_somebody_changed_by_hand_stops_the_next_phase(shop, database):
     shop.revision("change", RENAME)
     shop.apply("expand")
     database.run("ALTER TABLE users RENAME COLUMN name TO nom")
-    with pytest.raises(StepFailed, match='column "name"') as found:
-        shop.apply()
-    assert "migrator abort change" in found.value.next_step
+    done = shop.cli("apply", "--yes")
+    assert done.returncode == 1
+    assert "column name of public.users\n    was: text\n    is:  not there" in done.stderr
+    assert "migrator abort change" in done.stderr
+    assert shop.states() == {"change": "expanded"}
     database.run("ALTER TABLE users RENAME COLUMN nom TO name")
     shop.apply()
-    assert shop.states() == {"change": "migrated"}
+    shop.apply("contract", "change")
+    ((kept,),) = database.rows("SELECT attname FROM pg_attribute WHERE attname LIKE '\\_migrator%'")
+    database.run(f'ALTER TABLE users RENAME COLUMN "{kept}" TO full_name')
+    with pytest.raises(DriftFound, match=kept) as stopped:
+        shop.apply("purge", "change")
+    assert "migrator restore change" in stopped.value.next_step
 
 
-def test_51_a_trigger_that_somebody_switched_off_is_noticed_before_the_contract(shop, database):
+def test_51_what_other_revisions_change_meanwhile_is_no_drift(shop, database):
+    shop.revision("first", RENAME)
+    shop.revision("second", 'RenameColumn("users", "note", "remark")')
+    shop.revision("third", 'AddCheck("users", "age > 0", name="grown")')
+    database.run("CREATE INDEX together ON users (full_name, age)")
+    shop.apply("expand")
+    shop.apply()
+    for name in ("third", "second", "first"):
+        shop.apply("contract", name)
+    for name in ("first", "second"):
+        shop.apply("purge", name)
+    assert shop.states() == {}
+
+
+def test_51_a_revision_that_an_older_program_began_has_nothing_to_be_compared_with(shop, database):
     shop.revision("change", RENAME)
     shop.apply()
-    database.run("ALTER TABLE users DISABLE TRIGGER USER", "UPDATE users SET full_name = 'x' WHERE id = 1")
+    database.run("DELETE FROM migrator.parts", "ALTER TABLE users ALTER full_name SET DEFAULT 'x'")
+    shop.apply("contract", "change")
+
+
+def test_51_an_abort_is_refused_only_where_values_may_be_in_the_new_shape_alone(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply()
+    database.run("ALTER TABLE users ALTER full_name SET DEFAULT 'x'", "ALTER TABLE users DISABLE TRIGGER USER")
+    with pytest.raises(UsageError, match=", disabled") as stopped:
+        shop.abort("change")
+    assert "--discard-data" in stopped.value.next_step
+    database.run("ALTER TABLE users ENABLE TRIGGER USER")
+    shop.abort("change")
+    changed = [event for event in shop.seen if isinstance(event, Drifted)]
+    assert changed[-1] == Drifted("change", "column full_name of public.users", "text", "text DEFAULT 'x'::text")
+    assert shop.states() == {"change": "pending"}
+
+
+def test_51_rows_of_a_trigger_that_was_off_for_a_while_are_noticed_before_the_contract(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply()
+    database.run(
+        "ALTER TABLE users DISABLE TRIGGER USER",
+        "UPDATE users SET full_name = 'x' WHERE id = 1",
+        "ALTER TABLE users ENABLE TRIGGER USER",
+    )
     with pytest.raises(VerificationFailed):
         shop.apply("contract", "change")
 
