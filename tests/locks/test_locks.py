@@ -148,7 +148,7 @@ def test_33_whoever_locks_several_tables_gives_way_before_the_server_ends_somebo
     done = project.cli("apply", "--yes", "--phase", "expand", "--lock-timeout", "5s")
     assert done.returncode == 0, done.stderr
     column, key, own = database.rows("SELECT longest FROM waits WHERE what IN ('ALTER TABLE', 'CREATE VIEW')")
-    assert column == (5000,)
+    assert 4000 < column[0] <= 5000
     assert 0 < key[0] <= 1500
     assert own == (1500,)
 
