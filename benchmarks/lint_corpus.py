@@ -186,7 +186,8 @@ def hazards(seen: Sequence[Observation], script: str) -> list[str]:
 
 def queues(text: str, taken: set[str], bounded: bool) -> bool:
     """Whether a statement is hazardous by the lock it waits for, however brief it is once granted."""
-    if not taken:
+    # DETACH … CONCURRENTLY locks the partition in its last moment, which is seen or not.
+    if not taken or re.search(r"\bDETACH\b.*\bCONCURRENTLY\b", text, re.I):
         return False
     if QUEUES.search(text):
         return not bounded or ALWAYS.search(text) is not None
