@@ -40,6 +40,14 @@ BEGIN
 END
 """
 
+# While the second table was not written to, a row of the first was deleted, and another has its key.
+CLEAR_BODY = """
+BEGIN
+  DELETE FROM {other} AS there WHERE {there_is_new} AND (TG_OP = 'INSERT' OR NOT ({there_is_old}));
+  RETURN NULL;
+END
+"""
+
 
 class PostgreSQLMerges(PostgreSQLSplits):
     """The part of the PostgreSQL dialect that fills one of two tables, or brings the other up to date."""
@@ -62,11 +70,17 @@ class PostgreSQLMerges(PostgreSQLSplits):
         return dropped(link.table, trigger_name(link, "draw")), drop_function(link, "draw")
 
     def push_second(self, link: SplitWrite) -> Changes:
-        columns = listed(column.name for column in link.columns)
-        return (trigger(link, "push", "old", link.table, f"AFTER UPDATE OF {columns}"),)
+        columns, key = listed(column.name for column in link.columns), listed(old for old, _ in link.key)
+        return (
+            trigger(link, "push", "old", link.table, f"AFTER UPDATE OF {columns}"),
+            *function(link, "clear", CLEAR_BODY),
+            # Triggers fire in the order of their names: this one before those that write the row.
+            trigger(link, "clear", "clear", link.table, f"AFTER INSERT OR UPDATE OF {key}"),
+        )
 
     def drop_push_second(self, link: SplitWrite) -> Changes:
-        return (dropped(link.table, trigger_name(link, "push")),)
+        triggers = (dropped(link.table, trigger_name(link, part)) for part in ("push", "clear"))
+        return (*triggers, drop_function(link, "clear"))
 
     def prune_second(self, link: SplitWrite) -> Changes:
         columns = listed(new for _, new in link.key)

@@ -223,6 +223,7 @@ def texts_of(link: SplitWrite, here: str = "here", there: str = "there") -> dict
         "there_key_changed": differing(news, "NEW.", news, "OLD."),
         "here_is_new": equal(olds, here, olds, "NEW."),
         "here_is_old": equal(olds, here, olds, "OLD."),
+        "there_is_new": equal(news, there, olds, "NEW."),
         "there_is_old": equal(news, there, olds, "OLD."),
         "here_is_there_new": equal(olds, here, news, "NEW."),
         "here_is_there_old": equal(olds, here, news, "OLD."),

@@ -294,6 +294,8 @@ class SplitTable(Operation):
         # What is set matters not: the trigger fetches what the second table has when the row is locked.
         themselves = {name: identifier(name) for name in self.columns}
         filled = dialect.fill(table, themselves, dialect.split_differs(link), target=target)
+        # An UPDATE of other columns fetches nothing, and may move a row away from the walk.
+        filled = replace(filled, repeat=True)
         back = dialect.together(f"bring back {target}", (*leaving.bring_back(), *dialect.fetch_second(link)))
         return (
             *self._refer(table, dialect),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from phases.model import Phase
@@ -70,6 +70,13 @@ both = st.one_of(statements(*TWO), statements(*ONE))
     overlap=st.lists(both, max_size=25),
     contracted=st.lists(statements(*ONE), max_size=8),
     restoring=st.lists(statements(*ONE), max_size=8),
+)
+@example(
+    before=[("a", "a"), ("a", "a")],
+    migrating=[],
+    overlap=[],
+    contracted=[*[("old", "touch", 1, None, None, 1)] * 4, ("old", "delete", 2, None, None, 1)],
+    restoring=[("old", "rekey", 1, None, None, 2)],
 )
 @EXAMPLES
 def test_both_shapes_say_what_was_written_last(session, name, before, migrating, overlap, contracted, restoring):

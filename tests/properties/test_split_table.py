@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from migrator.database import connect
@@ -226,6 +226,13 @@ class Split(Change):
     overlap=st.lists(st.one_of(statements("old", OLD), statements("new", NEW)), max_size=25),
     contracted=st.lists(statements("new", NEW), max_size=8),
     restoring=st.lists(statements("new", NEW), max_size=8),
+)
+@example(
+    before=[("a", "A")] * ROWS,
+    migrating=[],
+    overlap=[],
+    contracted=[*[("new", "touch", 3, None, None, 1)] * 3, ("new", "update address", 3, "b", "b", 1)],
+    restoring=[("new", "touch", 3, None, None, 1)] * 8,
 )
 @EXAMPLES
 def test_both_shapes_say_what_was_written_last(session, name, before, migrating, overlap, contracted, restoring):
