@@ -4,6 +4,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 RUN := $(VENV)/bin
 WORKERS ?= 2
+# The suite starts our commands hundreds of times; without caches each start compiles the package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint format bench docs requirements clean
 
@@ -40,7 +42,7 @@ requirements:
 $(READY): requirements/dev.txt pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
-	  uv pip install --quiet --python $(RUN)/python --require-hashes -r requirements/dev.txt && \
+	  uv pip install --quiet --compile-bytecode --python $(RUN)/python --require-hashes -r requirements/dev.txt && \
 	  uv pip install --quiet --python $(RUN)/python --no-deps --no-build-isolation -e . ; \
 	else \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")' && \
