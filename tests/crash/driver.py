@@ -1,8 +1,9 @@
 """Kill a runner with SIGKILL at every point of a command, and let the next run finish.
 
-`python driver.py PROJECT TEMPLATE_URL [STRIDE OFFSET]`. Runs apart from pytest because it forks:
-one child is killed at its n-th commit, another runs the same command to the end.
-Prints one JSON line for each kill.
+`python driver.py PROJECT ADMIN_URL TEMPLATE REVISION VERB KILLS`. Runs apart from pytest because it forks.
+KILLS is `in-a-row`: every run is killed a few commits after the one before it was, until one comes to
+its end; or `odd` or `even`: one child is killed at its n-th commit, another runs the same command
+to the end, and both begin again in a fresh copy with the next n. Prints one JSON line for each kill.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
+from itertools import count, cycle
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +24,8 @@ from migrator import api, database, settings
 from phases.model import Phase
 
 OVERRIDE = api.Override("a test")
+COMMITS = (1, 2, 3, 4, 1, 5, 6, 2, 8, 3, 7)
+"""After how many commits each run in a row is killed: some only begin, most get a step or two further."""
 
 
 def verbs(url: str, folder: Path, revision: str) -> dict[str, Callable[[], object]]:
@@ -42,12 +46,12 @@ def verbs(url: str, folder: Path, revision: str) -> dict[str, Callable[[], objec
 
 def die_at(point: int) -> None:
     """Make the n-th thing this process commits its last; what wrote nothing leaves nothing half done."""
-    count = SimpleNamespace(done=0)
+    seen = SimpleNamespace(done=0)
     transaction, alone = database.Session.transaction, database.Session.alone
 
     def reached() -> None:
-        count.done += 1
-        if count.done == point:
+        seen.done += 1
+        if seen.done == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
     @contextmanager
@@ -91,26 +95,42 @@ def copied(url: str, template: str) -> str:
     return f"{server}/{name}"
 
 
-def main() -> None:
-    folder, admin, template, revision, verb, stride, offset = sys.argv[1:]
-    point = 1 + int(offset)
-    # What is imported here is not imported again by every child.
-    api.status(settings.load({"database_url": copied(admin, template)}, environ={}, directory=Path(folder)))
-    while True:
+def in_a_row(action: Callable[[str], object], admin: str, template: str) -> None:
+    url = copied(admin, template)
+    for commits in cycle(COMMITS):
+        if not told(forked(lambda n=commits: (die_at(n), action(url))), url):
+            return
+
+
+def one_by_one(action: Callable[[str], object], admin: str, template: str, first: int) -> None:
+    for point in count(first, 2):
         url = copied(admin, template)
-
-        def killed(url: str = url, point: int = point) -> None:
-            die_at(point)
-            verbs(url, Path(folder), revision)[verb]()
-
-        ended = forked(killed)
-        again = forked(verbs(url, Path(folder), revision)[verb]) if ended == signal.SIGKILL else None
-        sys.stdout.write(json.dumps({"point": point, "ended": ended, "again": again, "url": url}) + "\n")
-        sys.stdout.flush()
-        if ended != signal.SIGKILL:
+        ended = forked(lambda n=point, there=url: (die_at(n), action(there)))
+        again = forked(lambda there=url: action(there)) if ended == signal.SIGKILL else None
+        if not told(ended, url, point=point, again=again):
             return
         sys.stdin.readline()
-        point += int(stride)
+
+
+def told(ended: int, url: str, **more: object) -> bool:
+    """Say how a child ended; returns whether it was killed."""
+    sys.stdout.write(json.dumps({"ended": ended, "url": url, **more}) + "\n")
+    sys.stdout.flush()
+    return ended == signal.SIGKILL
+
+
+def main() -> None:
+    folder, admin, template, revision, verb, kills = sys.argv[1:]
+    # What is imported here is not imported again by every child.
+    api.status(settings.load({"database_url": copied(admin, template)}, environ={}, directory=Path(folder)))
+
+    def action(url: str) -> object:
+        return verbs(url, Path(folder), revision)[verb]()
+
+    if kills == "in-a-row":
+        in_a_row(action, admin, template)
+    else:
+        one_by_one(action, admin, template, 1 if kills == "odd" else 2)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -23,8 +24,7 @@ from tests.plugins.servers import Database, missing, versions
 DRIVER = Path(__file__).with_name("driver.py")
 REVISION = "change"
 EVERY = os.environ.get("MIGRATOR_TEST_KILLS") == "every"
-"""Kill after every commit that wrote something, and not after every third one."""
-STRIDE = "2" if EVERY else "3"
+"""Besides, kill one run after each of its commits, and compare what the next run makes of it."""
 
 BASE = """
 CREATE TYPE mood AS ENUM ('sad', 'happy');
@@ -101,30 +101,20 @@ def content(database):
     return {**found, "dump": database.dump()}
 
 
-HALVES = [
-    pytest.param(0, id="odd"),
-    pytest.param(
-        1, id="even", marks=pytest.mark.skipif(not EVERY, reason="the other kills: MIGRATOR_TEST_KILLS=every")
-    ),
-]
+ONE_BY_ONE = pytest.mark.skipif(not EVERY, reason="one kill at a time: MIGRATOR_TEST_KILLS=every")
+KILLS = ["in-a-row", pytest.param("odd", marks=ONE_BY_ONE), pytest.param("even", marks=ONE_BY_ONE)]
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("how", KILLS)
 @pytest.mark.parametrize("verb", STATES)
-def test_killed_after_any_commit(verb, half, database, project):
+def test_killed_after_any_commit(verb, how, database, project):
     database.run(*statements(BASE))
     project.url = database.url
     project.revision(REVISION, OPERATIONS)
     for earlier in STATES[verb]:
         run(project, earlier)
     expected = finished_without_a_kill(database, project, verb)
-    points = 0
-    for killed in kills(database, project, verb, half):
-        copy = Database(killed["url"], database.name + "_copy", database.server, database.version)
-        assert killed["again"] == 0, f"killed at commit {killed['point']}: the next run failed"
-        assert content(copy) == expected, f"killed at commit {killed['point']}"
-        points += 1
-    assert points > 3
+    assert kills(database, project, verb, how, content, expected) > 3
 
 
 PARTITION = """PartitionTable("orders", "hash", "id", {f"orders_{i}": f"FOR VALUES WITH (MODULUS 2, REMAINDER {i})"
@@ -147,9 +137,9 @@ def orders(database):
     }
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("how", KILLS)
 @pytest.mark.parametrize("verb", STATES)
-def test_killed_while_a_table_becomes_a_partitioned_one(verb, half, database, project):
+def test_killed_while_a_table_becomes_a_partitioned_one(verb, how, database, project):
     database.run(*ORDERS)
     project.url = database.url
     project.revision(REVISION, PARTITION)
@@ -157,13 +147,7 @@ def test_killed_while_a_table_becomes_a_partitioned_one(verb, half, database, pr
         run(project, earlier)
     expected = finished_without_a_kill(database, project, verb, orders)
     assert len(expected["rows"]) == 200
-    points = 0
-    for killed in kills(database, project, verb, half):
-        copy = Database(killed["url"], database.name + "_copy", database.server, database.version)
-        assert killed["again"] == 0, f"killed at commit {killed['point']}: the next run failed"
-        assert orders(copy) == expected, f"killed at commit {killed['point']}"
-        points += 1
-    assert points > 1
+    assert kills(database, project, verb, how, orders, expected) > 1
 
 
 FAILING = (
@@ -173,9 +157,9 @@ FAILING = (
 )
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("how", KILLS)
 @pytest.mark.parametrize("verb", ["apply", "retry"])
-def test_killed_while_rows_that_fail_are_isolated_or_tried_again(verb, half, database, project):
+def test_killed_while_rows_that_fail_are_isolated_or_tried_again(verb, how, database, project):
     """No good row is changed twice, no bad one recorded twice or forgotten."""
     database.run(*FAILING[:2], *statements("".join(FAILING[2:])))
     project.url = database.url
@@ -188,13 +172,7 @@ def test_killed_while_rows_that_fail_are_isolated_or_tried_again(verb, half, dat
         ends = 0
     expected = finished_without_a_kill(database, project, verb)
     assert len(expected["aside"]) == (0 if verb == "retry" else 2)
-    points = 0
-    for killed in kills(database, project, verb, half, ends):
-        copy = Database(killed["url"], database.name + "_copy", database.server, database.version)
-        assert killed["again"] == ends, f"killed at commit {killed['point']}: the next run ended otherwise"
-        assert content(copy) == expected, f"killed at commit {killed['point']}"
-        points += 1
-    assert points > 1
+    assert kills(database, project, verb, how, content, expected, ends) > 1
 
 
 def statements(script):
@@ -224,23 +202,37 @@ def finished_without_a_kill(database, project, verb, look=content):
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-def kills(database, project, verb, half, ends=0):
+def kills(database, project, verb, how, look, expected, ends=0):
+    """Kill and compare; returns the number of kills."""
+    name = f"{database.name}_copy"
+    copy = Database(f"{database.url.rpartition('/')[0]}/{name}", name, database.server, database.version)
+    number = 0
+    with driven(database, project, verb, how) as driver:
+        for line in driver.stdout:
+            said = json.loads(line)
+            if said["ended"] != signal.SIGKILL:
+                break
+            number += 1
+            if how != "in-a-row":
+                assert said["again"] == ends, f"killed at commit {said['point']}: the next run ended otherwise"
+                assert look(copy) == expected, f"killed at commit {said['point']}"
+                driver.stdin.write("\n")
+                driver.stdin.flush()
+        assert said["ended"] == ends, f"after {number} kills: see MIGRATOR_TEST_KILLS=every"
+        assert look(copy) == expected, f"after {number} kills: see MIGRATOR_TEST_KILLS=every"
+    return number
+
+
+@contextmanager
+def driven(database, project, verb, how):
     admin = database.url.rpartition("/")[0] + "/postgres"
-    words = (str(project.folder), admin, database.name, REVISION, verb, STRIDE, str(half))
-    command = [sys.executable, str(DRIVER), *words]
+    command = [sys.executable, str(DRIVER), str(project.folder), admin, database.name, REVISION, verb, how]
     driver = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=project.environment()
     )
     with driver:
         try:
-            for line in driver.stdout:
-                killed = json.loads(line)
-                if killed["ended"] != 9:
-                    assert killed["ended"] == ends
-                    break
-                yield killed
-                driver.stdin.write("\n")
-                driver.stdin.flush()
+            yield driver
         finally:
             driver.kill()
             with psycopg.connect(admin.replace("+psycopg", ""), autocommit=True) as connection:
