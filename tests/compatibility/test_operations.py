@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from migrator.events import StepFinished
-from tests.plugins.applications import Application, Shape
+from tests.plugins.applications import Application, Shape, one_round
 from tests.plugins.servers import combinations
 
 BASE = """
@@ -388,8 +388,7 @@ def test_no_statement_of_either_version_fails(name, any_database, project):
 
     def after_each_step(event):
         if isinstance(event, StepFinished):
-            for application in (old, new):
-                application.round()
+            one_round(old, new)
 
     project.seen = Watched(after_each_step)
     try:
@@ -421,19 +420,19 @@ def wrong(database, case):
 def live(project, revision, old, new, check):
     """The life of a change, with the versions that may live in each part of it."""
     old.start()
-    old.round()
+    one_round(old)
     project.apply("expand")
     project.abort(revision, discard=True)
     project.apply()
     project.abort(revision, discard=True)
-    old.round()
+    one_round(old)
 
     project.apply("expand")
     new.start(reading=False)
     project.apply("migrate")
     new.stop()
     new.start()
-    new.round()
+    one_round(new)
     check()
     old.stop()
 
@@ -441,14 +440,13 @@ def live(project, revision, old, new, check):
         project.apply("contract", revision)
         project.restore(revision)
         old.start()
-        old.round()
-        new.round()
+        one_round(old, new)
         check()
         old.stop()
         project.apply("contract", revision)
         if "purge" in {step.phase for step in project.plan(revision)}:
             project.apply("purge", revision)
-    new.round()
+    one_round(new)
     new.stop()
 
 

@@ -342,15 +342,6 @@ class Application:
             self.clients.append(client)
         return self
 
-    def round(self) -> None:
-        """Wait until every client has run every statement, from first to last, once more."""
-        goals = {client: client.rounds + 2 for client in self.clients}
-        deadline = time.monotonic() + ROUND_SECONDS
-        while any(client.rounds < goal for client, goal in goals.items()):
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} stands still: {self.all_failures()[:3]}")
-            time.sleep(0.002)
-
     def stop(self) -> None:
         for client in self.clients:
             client.stopping.set()
@@ -362,3 +353,14 @@ class Application:
 
     def all_failures(self) -> list[str]:
         return [*self.failures, *(failure for client in self.clients for failure in client.failures)]
+
+
+def one_round(*applications: Application) -> None:
+    """Wait until every client has run every statement, from first to last, once more."""
+    clients = [client for application in applications for client in application.clients]
+    goals = {client: client.rounds + 2 for client in clients}
+    deadline = time.monotonic() + ROUND_SECONDS
+    while any(client.rounds < goal for client, goal in goals.items()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"a client stands still: {[a.all_failures()[:3] for a in applications]}")
+        time.sleep(0.005)
