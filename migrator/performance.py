@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run
 from migrator.dialects import postgresql
-from migrator.errors import DatabaseError, StepFailed, VerificationFailed
+from migrator.errors import Cancelled, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
-from migrator.failures import give_up, set_aside
+from migrator.failures import give_up, set_aside, too_long
 from migrator.prepared import refuse_prepared
 from migrator.replication import Watch
 from migrator.settings import mask
@@ -196,6 +196,10 @@ class Performer:
         for attempt in range(1, self.policy.attempts + 1):
             try:
                 return self._try_commit(record, effect, measured)
+            except Cancelled as cut:
+                if not effect.bounded:
+                    raise
+                raise too_long(record, effect.locks, self.policy.timeout_ms) from cut
             except (LockTimeout, Deadlocked):
                 blockers = tuple(self._blockers(effect.locks))
                 wait = self.policy.wait(attempt)
@@ -211,12 +215,16 @@ class Performer:
         asked = granted = time.monotonic()
         with self.session.transaction() as connection:
             longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
+            if effect.bounded:
+                longest = max(1, longest // 2)  # whoever comes while we wait for the lock waits for the work, too
             for statement in postgresql.lock_statements(effect.locks, longest, deadlock, unread=effect.unread):
                 run(connection, statement)
             granted = time.monotonic()
             if effect.reprepares:
                 # Behind the lock nobody can prepare another statement over these tables.
                 refuse_prepared(connection, record.name, self.unprepared)
+            if effect.bounded:
+                run(connection, postgresql.statement_timeout(longest))
             for statement in effect.statements:
                 run(connection, statement)
             if effect.finishes:
