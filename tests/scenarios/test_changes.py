@@ -412,3 +412,20 @@ def test_45_rows_that_break_a_rule_after_expand_are_found_before_it_is_declared(
         shop.apply("contract", "change")
     database.run("UPDATE users SET note = 'still to be written' WHERE id = 7", "UPDATE users SET age = 1 WHERE id = 7")
     shop.apply("contract", "change")
+
+
+def test_33_the_plan_says_which_statements_can_deadlock_while_rows_live_in_two_tables(shop, database):
+    database.run(
+        "CREATE TABLE cards (user_id int PRIMARY KEY REFERENCES users ON DELETE CASCADE, colour text)",
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER keep BEFORE UPDATE ON cards FOR EACH ROW EXECUTE FUNCTION keep()",
+    )
+    shop.revision("change", 'MergeTables("users", "cards", ["colour"], key="user_id")')
+    told = 'DELETE and TRUNCATE of "public.cards", UPDATE of its key, any UPDATE of it (BEFORE trigger keep), SELECT …'
+    assert told in shop.cli("plan").stdout
+    shop.apply()
+    (warning,) = json.loads(shop.cli("plan", "--format", "json").stdout)["revisions"][0]["warnings"]
+    assert told in warning
+    assert 'lock the row of "public.users" first, or try again after 40P01' in warning
+    shop.apply("contract", "change")
+    assert said(shop) == ""
