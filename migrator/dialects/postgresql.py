@@ -73,6 +73,16 @@ WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
 """Sessions of this database. Names are visible to every role, kinds of backends only to some."""
 
 
+CLIENTS = """
+SELECT pid, coalesce(application_name, ''), backend_start, pg_catalog.host(client_addr)
+FROM pg_catalog.pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
+  AND coalesce(backend_type, 'client backend') = 'client backend'
+  AND coalesce(application_name, '') NOT LIKE 'migrator %' ORDER BY backend_start, pid
+"""
+"""Sessions of others in this database. Start and address are NULL for roles without pg_read_all_stats."""
+
+
 REPLICAS = """
 SELECT pg_catalog.quote_ident(coalesce(nullif(r.application_name, ''), 'pid ' || r.pid))
          || coalesce(' (' || pg_catalog.host(r.client_addr) || ')', ''),

@@ -429,3 +429,31 @@ def test_33_the_plan_says_which_statements_can_deadlock_while_rows_live_in_two_t
     assert 'lock the row of "public.users" first, or try again after 40P01' in warning
     shop.apply("contract", "change")
     assert said(shop) == ""
+
+
+def test_47_the_contract_waits_for_a_session_of_an_old_build_and_names_it(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply()
+    for version, shape in (("1.0", "none"), ("2.0", "change")):
+        words = ("deploy", "record", "--app", "shop", "--version", version, "--shape", shape)
+        assert shop.cli(*words).returncode == 0
+    database.run(
+        "UPDATE migrator.deployments SET started_at = started_at - interval '25 hours',"
+        " finished_at = finished_at - interval '25 hours'"
+    )
+    contract = ("apply", "--phase", "contract", "--yes", "--to", "change")
+    with database.connect(application_name="shop/1.0 web") as old, database.connect(application_name="shop/2.0"):
+        left_behind = f'of a build that does not survive the contract: pid {old.info.backend_pid} "shop/1.0 web"'
+        before = database.rows("SELECT count(*) FROM migrator.events")
+        gate = shop.cli("gate", "change")
+        assert gate.returncode == 3
+        assert f"[ ] no session of an old build: {left_behind}" in gate.stdout
+        assert "pg_terminate_backend(pid)" in gate.stdout
+        assert database.rows("SELECT count(*) FROM migrator.events") == before
+        done = shop.cli(*contract)
+        assert done.returncode == 3
+        assert left_behind in done.stderr
+        assert shop.states() == {"change": "migrated"}
+        old.close()
+        assert "change: open" in shop.cli("gate", "change").stdout
+        assert shop.cli(*contract).returncode == 0
