@@ -24,8 +24,18 @@ from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.notices import noticed
 from migrator.planning import Plan, RevisionPlan, finished
-from migrator.replication import Watch
-from migrator.runs import clock, execution, load_graph, looking, open_ledger, planned, recorded, running
+from migrator.runs import (
+    clock,
+    execution,
+    lagging,
+    load_graph,
+    looking,
+    open_ledger,
+    planned,
+    pressure,
+    recorded,
+    running,
+)
 from phases.gate import Verdict
 from phases.model import Phase, Verify
 
@@ -334,7 +344,8 @@ class Status:
     """Where every started or pending revision stands.
 
     `rows`: backfilled so far, `aside`: rows set aside and not settled; both by revision.
-    `replicas`: why batches pause, or why it is not known whether they should; empty where neither is so.
+    `replicas`: why batches pause for them, or why it is not known whether they should; empty where neither is so.
+    `pressure`: the same of WAL that piles up, and of dead rows where a backfill is under way.
     """
 
     revisions: tuple[RevisionPlan, ...]
@@ -345,6 +356,7 @@ class Status:
     aside: Mapping[str, Sequence[AsideRecord]]
     events: tuple[EventRecord, ...]
     replicas: str = ""
+    pressure: tuple[str, ...] = ()
 
 
 def status(settings: Settings, *, events: int = 0) -> Status:
@@ -367,15 +379,8 @@ def status(settings: Settings, *, events: int = 0) -> Status:
                 log = tuple(store.events(connection, events)) if events else ()
         aside, heads = rows_aside(session), recorded(session, graph).heads
         runner, replicas = runner_owner(session), lagging(settings, session)
-        return Status(found.revisions, heads, runner, clock(session), rows, aside, log, replicas)
-
-
-def lagging(settings: Settings, session: Session) -> str:
-    """Why batches would pause at this moment, or what is not known of that."""
-    if not settings.replica_lag or session.facts.in_recovery:
-        return ""
-    verdict = Watch(session, settings.replica_lag).look()
-    return verdict.reason or verdict.unknown
+        pressing = pressure(settings, session, found.revisions)
+        return Status(found.revisions, heads, runner, clock(session), rows, aside, log, replicas, pressing)
 
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:

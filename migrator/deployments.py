@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
+from migrator.database import rows_of
+from migrator.dialects import postgresql
 from migrator.errors import NotYet, UsageError
 from migrator.ledger import set_aside, store
 from migrator.ledger.dialect import hold_deployments
@@ -15,6 +17,7 @@ from migrator.ledger.tables import NOW, deployments
 from migrator.planning import RELEASABLE
 from phases.gate import Deployment, Facts, live_until
 from phases.model import Phase, Verify
+from phases.sessions import Session
 from phases.shapes import BuildVerdict, RevisionState, judge_build
 
 if TYPE_CHECKING:
@@ -65,6 +68,7 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         migrated and all(step.state == "done" for step in checks),
         len(set_aside.by_revision(connection).get(revision, ())),
         compared=bool(checks),
+        sessions=[Session(*row) for row in rows_of(connection, postgresql.CLIENTS)],
     )
 
 

@@ -77,7 +77,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Replicas are behind, and nothing is done until they are not; said again at every look.
+    """Replicas are behind, or log or dead rows pile up, and nothing is done until that is over; said at every look.
 
     `name` is of a step, or of the revision whose contract has to wait; `seconds` have passed so far.
     """
@@ -98,6 +98,14 @@ class Resumed:
 @dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unjudged:
+    """What piles up on the server cannot be known, or no wait makes it less; batches go on."""
 
     name: str
     reason: str
@@ -142,6 +150,7 @@ Event = (
     | Waiting
     | Resumed
     | Unwatched
+    | Unjudged
     | StepFinished
     | StepStopped
     | StateChanged

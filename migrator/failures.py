@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from migrator.errors import LockNotAvailable, RowsSetAside
+from migrator.errors import LockNotAvailable, RowsSetAside, StepFailed
 from phases.errors import Unchanged
 from phases.model import Lock, Phase
 
@@ -53,4 +53,21 @@ def give_up(step: str, locks: tuple[Lock, ...], blockers: tuple[str, ...], attem
         mode=locks[0].mode.value if locks else "",
         blockers=list(blockers),
         attempts=attempts,
+    )
+
+
+def too_long(record: StepRecord, locks: tuple[Lock, ...], timeout_ms: int) -> StepFailed:
+    """The error of a step that would have kept others waiting for longer than they may."""
+    tables = ", ".join(f'"{lock.table}"' for lock in locks)
+    back = (
+        "make the table smaller"
+        if record.undoes is not None
+        else f"take it back: migrator {'restore' if record.phase is Phase.CONTRACT else 'abort'} {record.revision}"
+    )
+    return StepFailed(
+        f"{record.name}: it was not done in {timeout_ms / 2:g} ms, half the lock timeout, and was undone: reads and"
+        f" writes of {tables} would have waited for the rest",
+        next_step=f"{back}; or run the same command again at a quiet time, or with a longer lock_timeout",
+        tables=[str(lock.table) for lock in locks],
+        limit_ms=timeout_ms / 2,
     )

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run
 from migrator.dialects import postgresql
-from migrator.errors import DatabaseError, StepFailed, VerificationFailed
+from migrator.errors import Cancelled, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
-from migrator.failures import give_up, set_aside
+from migrator.failures import give_up, set_aside, too_long
 from migrator.prepared import refuse_prepared
+from migrator.pressure import Pressure
 from migrator.replication import Watch
 from migrator.settings import mask
 from phases.backfill import Pacing
@@ -82,15 +83,18 @@ class Measured:
     builds: int = 0
     paused: float = 0.0
     replicas: str = ""
-    """Why it was paused, or why it is not known whether it should have been."""
+    """Why it was paused for them, or why it is not known whether it should have been."""
+    pressure: str = ""
+    """The same of log and dead rows."""
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def wait(self, seconds: float, reason: str) -> None:
-        self.paused += seconds
-        self.replicas = reason or self.replicas
+    def wait(self, replicas: tuple[float, str], pressure: tuple[float, str]) -> None:
+        self.paused += replicas[0] + pressure[0]
+        self.replicas = replicas[1] or self.replicas
+        self.pressure = pressure[1] or self.pressure
 
 
 class Performer:
@@ -101,7 +105,7 @@ class Performer:
         ledger_hook: called inside every committing transaction, before its commit.
         policy: how long to try for locks.
         pacing: how a backfill spaces its batches.
-        replicas: what batches wait for.
+        replicas, pressure: what batches wait for.
         observer: told what happens.
         pause: waits; replaced where no time may pass.
         unprepared: names of applications whose sessions never hold prepared statements.
@@ -113,6 +117,7 @@ class Performer:
         policy: LockPolicy,
         pacing: Pacing,
         replicas: Watch,
+        pressure: Pressure,
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
         unprepared: Sequence[str] = (),
@@ -121,6 +126,7 @@ class Performer:
         self.policy = policy
         self.pacing = pacing
         self.replicas = replicas
+        self.pressure = pressure
         self.observer = observer
         self.pause = pause
         self.unprepared = unprepared
@@ -196,6 +202,10 @@ class Performer:
         for attempt in range(1, self.policy.attempts + 1):
             try:
                 return self._try_commit(record, effect, measured)
+            except Cancelled as cut:
+                if not effect.bounded:
+                    raise
+                raise too_long(record, effect.locks, self.policy.timeout_ms) from cut
             except (LockTimeout, Deadlocked):
                 blockers = tuple(self._blockers(effect.locks))
                 wait = self.policy.wait(attempt)
@@ -211,12 +221,16 @@ class Performer:
         asked = granted = time.monotonic()
         with self.session.transaction() as connection:
             longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
+            if effect.bounded:
+                longest = max(1, longest // 2)  # whoever comes while we wait for the lock waits for the work, too
             for statement in postgresql.lock_statements(effect.locks, longest, deadlock, unread=effect.unread):
                 run(connection, statement)
             granted = time.monotonic()
             if effect.reprepares:
                 # Behind the lock nobody can prepare another statement over these tables.
                 refuse_prepared(connection, record.name, self.unprepared)
+            if effect.bounded:
+                run(connection, postgresql.statement_timeout(longest))
             for statement in effect.statements:
                 run(connection, statement)
             if effect.finishes:
@@ -256,7 +270,8 @@ class Performer:
         from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
-        measured.wait(*self.replicas.follow(record.name))
+        assert isinstance(record.step, Fill)
+        measured.wait(self.replicas.follow(record.name), self.pressure.follow(record.name, record.step.table))
         begun = time.monotonic()
         try:
             with self.session.transaction() as connection:

@@ -176,7 +176,7 @@ def plan_revision(
         refuse_overlap(claimed, busy)
         checks = tuple(prechecks(operations, catalog, dialect))
         steps, after = steps_of(operations, catalog, dialect)
-        judgement = judged(operations, catalog, dialect)
+        known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect))
     except Refused as refusal:
         raise refused(revision, refusal) from None
     phases = {phase for phase, _ in steps}
@@ -190,7 +190,7 @@ def plan_revision(
         checks,
         not_ours(claimed, catalog),
         changed := reshaped(catalog, after),
-        (*judgement, *(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published)),
+        (*known, *(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published)),
     )
     return plan, after, claimed if Phase.CONTRACT in phases else ()
 
@@ -242,15 +242,28 @@ def prechecks(operations: Sequence[Operation], catalog: Catalog, dialect: Dialec
         current = operation.outcome(current, dialect)
 
 
+def warnings(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[str]:
+    """What operations say for as long as both versions live."""
+    current = catalog
+    for operation in operations:
+        yield from operation.warnings(current)
+        current = operation.outcome(current, dialect)
+
+
 def exists(touch: Touch, catalog: Catalog) -> bool:
     table = catalog.tables.get(touch.table)
     return table is not None and (touch.part is None or table.has_column(touch.part))
 
 
-def recorded_plan(record: RevisionRecord, steps: Sequence[StepRecord], operations: Sequence[str]) -> RevisionPlan:
+def recorded_plan(
+    record: RevisionRecord, steps: Sequence[StepRecord], operations: Sequence[Operation], catalog: Catalog
+) -> RevisionPlan:
     """The plan of a revision that was started: its steps are those in the ledger."""
     planned = tuple(PlannedStep(s.phase, s.step, s.state, s.seconds) for s in steps)
-    return RevisionPlan(record.id, record.message, record.state, record.additive, tuple(operations), planned)
+    described = tuple(operation.describe() for operation in operations)
+    both_live = record.state not in ("contracted", "purging", "purged")
+    said = tuple(line for operation in operations for line in operation.warnings(catalog)) if both_live else ()
+    return RevisionPlan(record.id, record.message, record.state, record.additive, described, planned, warnings=said)
 
 
 def build_plan(
@@ -287,7 +300,7 @@ def build_plan(
             steps = recorded.steps[revision.id]
             if not finished(record, steps):
                 operations = operations_of(revision)
-                plans.append(recorded_plan(record, steps, [o.describe() for o in operations]))
+                plans.append(recorded_plan(record, steps, operations, catalog))
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,9 +11,12 @@ from migrator.database import Session, connect, refuse_shared_backend, require_w
 from migrator.events import Observer
 from migrator.execution import Execution
 from migrator.performance import LockPolicy, Performer
-from migrator.planning import Plan, Recorded, build_plan, dialect_for
+from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for
+from migrator.pressure import Pressure
 from migrator.replication import Watch
 from phases.backfill import Pacing
+from phases.model import Fill
+from phases.pressure import Limits
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -119,7 +122,9 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         set_aside_limit=settings.set_aside_limit,
     )
     watch = Watch(session, settings.replica_lag, observer)
-    performer = Performer(session, policy, pacing, watch, observer, unprepared=settings.unprepared_applications)
+    pressing = Pressure(session, limits(settings), observer)
+    unprepared = settings.unprepared_applications
+    performer = Performer(session, policy, pacing, watch, pressing, observer, unprepared=unprepared)
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
         from migrator.release import follow
@@ -128,6 +133,30 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
 
     drift = Drift(graph, session.server)
     return Execution(performer, on_state, drift, precheck_seconds=settings.precheck_timeout)
+
+
+def limits(settings: Settings) -> Limits:
+    """What may pile up before batches pause."""
+    return Limits(settings.archive_backlog, settings.slot_backlog, settings.dead_rows)
+
+
+def lagging(settings: Settings, session: Session) -> str:
+    """Why batches would pause at this moment, or what is not known of that."""
+    if not settings.replica_lag or session.facts.in_recovery:
+        return ""
+    verdict = Watch(session, settings.replica_lag).look()
+    return verdict.reason or verdict.unknown
+
+
+def pressure(settings: Settings, session: Session, plans: Sequence[RevisionPlan]) -> tuple[str, ...]:
+    """Why batches of the backfills under way would pause at this moment, or what is not known of that."""
+    if session.facts.in_recovery:
+        return ()
+    steps = [step.step for item in plans if item.state != "pending" for step in item.remaining]
+    tables = dict.fromkeys(step.table for step in steps if isinstance(step, Fill))
+    watch = Pressure(session, limits(settings))
+    verdicts = [watch.look(table)[0] for table in tables]
+    return tuple(dict.fromkeys(said for each in verdicts for said in (each.reason, each.unknown) if said))
 
 
 def clock(session: Session) -> datetime:

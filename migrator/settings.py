@@ -97,6 +97,18 @@ def size(text: object) -> int:
     return int(float(found[1]) * units[found[2].lower()])
 
 
+def share(text: object) -> float:
+    """Read `50%`, or `0`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    found = re.fullmatch(r"\s*(?:(\d+(?:\.\d+)?)\s*%|0)\s*", str(text))
+    if not found:
+        raise ValueError(f"{text!r} is not a share; write for example 50%, or 0")
+    return float(found[1] or 0) / 100
+
+
 def positive(text: object) -> int:
     if not re.fullmatch(r"\s*\+?0*[1-9]\d*\s*", str(text)):
         raise ValueError(f"{text!r} is not a whole number above zero")
@@ -130,7 +142,7 @@ def patterns(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings. Durations are in seconds, sizes in bytes."""
+    """All settings. Durations are in seconds, sizes in bytes, shares of one."""
 
     database_url: str | None = None
     database_url_env: str | None = None
@@ -140,6 +152,9 @@ class Settings:
     lock_give_up: float = 300.0
     batch_target: float = 0.1
     replica_lag: float = 10.0
+    archive_backlog: int = 2 * 1024**3
+    slot_backlog: int = 10 * 1024**3
+    dead_rows: float = 1.0
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
@@ -198,6 +213,9 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_give_up": duration,
     "batch_target": duration,
     "replica_lag": lag,
+    "archive_backlog": size,
+    "slot_backlog": size,
+    "dead_rows": share,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,

@@ -41,6 +41,7 @@ class Commit:
     finishes: bool = False
     reprepares: bool = False
     unread: bool = False
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

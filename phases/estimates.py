@@ -113,6 +113,7 @@ class Estimate:
         seconds: it takes, without waiting for locks.
         wal: bytes of write-ahead log.
         disk: bytes the database is larger by afterwards.
+        bloat: those of them that hold no data: former versions of rows, and their index entries.
         temporary: further bytes while it runs.
         source: where the rate comes from; empty for a step that touches no rows.
         analysed: False where rows were worked out from the size of the table.
@@ -126,6 +127,7 @@ class Estimate:
     temporary: int = 0
     source: str = ""
     analysed: bool = True
+    bloat: int = 0
 
 
 def estimate(step: Step, size: Size, rates: Rates, server: Server, columns: Sequence[str] = ()) -> Estimate:
@@ -159,8 +161,9 @@ def fill_estimate(size: Size, rate: Rate, server: Server, columns: Sequence[str]
     entries = int(size.indexes * indexed)
     # Each page is written once in full, each row once more as a record of its own.
     wal = (size.heap + rows * (size.row_bytes + WAL_PER_ROW)) * WAL_MARGIN + entries
-    disk = int(size.heap * growth) + added + entries
-    return Estimate(rows, size.heap, rate.seconds(rows) or BRIEF_SECONDS, int(wal), disk, source=rate.source)
+    bloat = int(size.heap * growth) + entries
+    seconds = rate.seconds(rows) or BRIEF_SECONDS
+    return Estimate(rows, size.heap, seconds, int(wal), bloat + added, source=rate.source, bloat=bloat)
 
 
 def index_estimate(size: Size, rate: Rate, columns: Sequence[str]) -> Estimate:

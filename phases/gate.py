@@ -8,6 +8,8 @@ Rules (`research` of the deploy records, and design of the gate):
   and environment finishes, or, where it failed or was rolled back, when that was
   recorded. A deployment that never finished is live.
 - A build that does not say what it survives counts as using the old shape.
+- A session that says, by its application name, that it is of a build that uses the old
+  shape, or that nobody recorded, is live, whatever the records say.
 - Deploying a clean build again does not reset the clock; any exposure of a build
   that uses the old shape does, from the end of that exposure.
 """
@@ -19,7 +21,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from phases.sessions import Session, sort_out
+
 DAY = timedelta(hours=24)
+SHOWN = 5
+"""Sessions that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,8 @@ class Facts:
     """Everything the gate looks at.
 
     `now` is the database's clock; `verified`: migrate is over, and found no row that
-    differs; `set_aside` rows a backfill could not change; `compared`: there are rows to compare.
+    differs; `set_aside` rows a backfill could not change; `compared`: there are rows to compare;
+    `sessions`: those of clients that are connected.
     """
 
     now: datetime
@@ -53,6 +60,7 @@ class Facts:
     verified: bool
     set_aside: int = 0
     compared: bool = True
+    sessions: Sequence[Session] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,10 @@ def judge(facts: Facts, *, hours: float = 24.0) -> Verdict:
         nothing_running(facts),
         newest_succeeded(facts),
         no_old_build_live(facts),
+        no_old_session(facts),
         soaked(facts, newest_end, soak),
     )
-    opens_at = newest_end + soak if newest_end is not None else None
+    opens_at = newest_end + soak if newest_end is not None and no_old_session(facts).holds else None
     return Verdict(all(c.holds for c in conditions), opens_at, conditions)
 
 
@@ -224,6 +233,36 @@ def no_old_build_live(facts: Facts) -> Condition:
         said or "none that is recorded",
         "deploy a build that survives the contract in its place" if live else "",
     )
+
+
+def no_old_session(facts: Facts) -> Condition:
+    """Whether no connected client says that it is of a build that the contract would break."""
+    builds: dict[str, dict[str, bool]] = defaultdict(dict)
+    for deployment in sorted(facts.deployments, key=lambda d: d.started_at):
+        builds[deployment.application][deployment.version] = deployment.clean
+    seen = sort_out(facts.sessions, builds)
+    parts = [
+        f"{title}: {named(found)}"
+        for title, found in (
+            ("of a build that does not survive the contract", seen.old),
+            ("of a build that nobody recorded", seen.unrecorded),
+        )
+        if found
+    ]
+    silent = f"; which build {named(seen.silent)} is of, its name does not say" if seen.silent else ""
+    remedies = ["stop those instances, or end a session that was left behind: SELECT pg_terminate_backend(pid)"]
+    remedies += ["record what is live: migrator deploy record --app NAME --version VERSION"] if seen.unrecorded else []
+    return Condition(
+        "no session of an old build",
+        not parts,
+        "; ".join(parts) or f"none of {len(facts.sessions)} sessions says that it is of one (app/version){silent}",
+        "; ".join(remedies) if parts else "",
+    )
+
+
+def named(sessions: Sequence[Session]) -> str:
+    more = f" and {len(sessions) - SHOWN} more" if len(sessions) > SHOWN else ""
+    return ", ".join(map(str, sessions[:SHOWN])) + more
 
 
 def soaked(facts: Facts, since: datetime | None, soak: timedelta) -> Condition:

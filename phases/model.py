@@ -111,6 +111,8 @@ class Transaction(Step):
     must not change result type"), so it runs only when no session can hold one.
     `recreates` names the objects that are dropped and created again, or replaced.
     `unread` marks statements that nobody has looked into: what they lock is not known.
+    `bounded` marks statements that work behind a lock others wait for: waiting for the lock and the
+    statements have half the lock timeout each, and are undone where that is not enough.
     """
 
     statements: tuple[str, ...]
@@ -119,6 +121,7 @@ class Transaction(Step):
     reprepares: bool = False
     recreates: tuple[str, ...] = ()
     unread: bool = False
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,15 @@ def perform(step: Step, cursor: Cursor | None, server: Server, pacing: Pacing) -
 
 
 def perform_transaction(step: Transaction) -> Performance:
-    yield Commit(step.statements, step.locks, step.scans, finishes=True, reprepares=step.reprepares, unread=step.unread)
+    yield Commit(
+        step.statements,
+        step.locks,
+        step.scans,
+        finishes=True,
+        reprepares=step.reprepares,
+        unread=step.unread,
+        bounded=step.bounded,
+    )
 
 
 def perform_build(step: BuildIndex) -> Performance:

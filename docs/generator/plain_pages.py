@@ -8,7 +8,7 @@ import importlib
 import click
 
 from migrator.cli.commands import COMMANDS
-from migrator.settings import Settings, setting_names
+from migrator.settings import READERS, SIZES, Settings, setting_names, share, size
 
 from .rule_pages import rules_page
 
@@ -21,6 +21,9 @@ ABOUT = {
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
     "replica_lag": "How far behind a replica may be before batches pause; `0` looks at no replica at all.",
+    "archive_backlog": "How much WAL may wait to be archived before batches pause; `0` does not look.",
+    "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",
+    "dead_rows": "Dead rows, as a share of the live ones, above which batches wait for a vacuum; `0`: never.",
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
@@ -62,9 +65,13 @@ def settings_page() -> str:
 
 def shown(name: str, default: object) -> str:
     """A default as a user would write it."""
+    if READERS[name] is share:
+        return f"`{100 * float(str(default)):g}%`"
+    if READERS[name] is size and default is not None:
+        return f"`{int(str(default)) // SIZES['GB']}GB`"
     if isinstance(default, float) and name != "gate_hours":
-        size, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
-        return f"`{default / size:g}{unit}`"
+        long, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
+        return f"`{default / long:g}{unit}`"
     return "" if default in (None, ()) else f"`{default}`"
 
 

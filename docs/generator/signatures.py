@@ -30,7 +30,14 @@ TASKS = {
         "DropDefault",
         "Backfill",
     ),
-    "Demand something of every row": ("SetNotNull", "AddCheck", "AddUnique", "AddForeignKey", "AddPrimaryKey"),
+    "Demand something of every row": (
+        "SetNotNull",
+        "AddCheck",
+        "AddUnique",
+        "AddForeignKey",
+        "AddPrimaryKey",
+        "AddExclusion",
+    ),
     "Let go of something": (
         "DropColumn",
         "DropTable",

@@ -23,7 +23,8 @@ def print_cost(cost: Estimate | None) -> None:
     rows = f"{cost.rows} rows" if cost.analysed else f"rows unknown, run ANALYZE (about {cost.rows} by its size)"
     parts = [rows, f"{size_text(cost.bytes)} read", f"about {time_text(cost.seconds)} ({cost.source})"]
     parts += [f"{size_text(cost.wal)} WAL"] if cost.wal else []
-    parts += [f"{size_text(cost.disk)} more disk"] if cost.disk else []
+    bloat = f" (bloat: {size_text(cost.bloat)})" if cost.bloat else ""
+    parts += [f"{size_text(cost.disk)} more disk{bloat}"] if cost.disk else []
     parts += [f"{size_text(cost.temporary)} for a while"] if cost.temporary else []
     say(f"       cost: {', '.join(parts)}", dim=True)
 

@@ -95,6 +95,9 @@ def lock_text(step: PlannedStep) -> str:
     from phases.model import BuildIndex, Fill, RemoveIndex, Transaction
 
     match step.step:
+        case Transaction(bounded=True):
+            held = "; ".join(f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks)
+            return f"{held}, for no longer than the lock timeout: else it is undone"
         case Transaction() if step.step.locks:
             return "; ".join(f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks)
         case Transaction(unread=True):

@@ -61,6 +61,8 @@ class Lines:
                 note(f"  going on after {event.seconds:.0f} s")
             case events.Unwatched():
                 note(f"  batches do not wait for replicas: {event.reason}; GRANT pg_monitor", fg="yellow")
+            case events.Unjudged():
+                note(f"  batches go on: {event.reason}", fg="yellow")
             case events.StepFinished():
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged(state="aborting" | "restoring"):

@@ -50,6 +50,7 @@ def status_data(status: Status) -> dict[str, Any]:
         "alembic_heads": sorted(status.heads),
         "runner": status.runner,
         "replicas": status.replicas,
+        "pressure": status.pressure,
         "revisions": [
             {
                 **revision_data(item),
@@ -84,6 +85,8 @@ def print_status(status: Status) -> None:
     say(f"runner:          {status.runner or 'none at work'}")
     if status.replicas:
         say(f"replicas:        {status.replicas}", fg="yellow")
+    for reason in status.pressure:
+        say(f"backfills:       {reason}", fg="yellow")
     if not status.revisions:
         say("Every revision is finished.")
     for item in status.revisions:

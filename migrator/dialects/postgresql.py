@@ -73,6 +73,16 @@ WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
 """Sessions of this database. Names are visible to every role, kinds of backends only to some."""
 
 
+CLIENTS = """
+SELECT pid, coalesce(application_name, ''), backend_start, pg_catalog.host(client_addr)
+FROM pg_catalog.pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_catalog.pg_backend_pid()
+  AND coalesce(backend_type, 'client backend') = 'client backend'
+  AND coalesce(application_name, '') NOT LIKE 'migrator %' ORDER BY backend_start, pid
+"""
+"""Sessions of others in this database. Start and address are NULL for roles without pg_read_all_stats."""
+
+
 REPLICAS = """
 SELECT pg_catalog.quote_ident(coalesce(nullif(r.application_name, ''), 'pid ' || r.pid))
          || coalesce(' (' || pg_catalog.host(r.client_addr) || ')', ''),
@@ -92,6 +102,41 @@ SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')
 """
 """What is written, flushed or not: a transaction that did not wait for the flush is visible already."""
 
+
+ARCHIVE = """
+SELECT current_setting('archive_mode') <> 'off',
+       pg_catalog.has_function_privilege('pg_catalog.pg_ls_archive_statusdir()', 'EXECUTE'),
+       CASE WHEN a.last_failed_time > coalesce(a.last_archived_time, '-infinity') THEN a.last_failed_wal ELSE '' END,
+       coalesce(a.last_archived_wal, ''), pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()),
+       pg_catalog.pg_size_bytes(current_setting('wal_segment_size'))
+FROM pg_catalog.pg_stat_archiver a
+"""
+"""Every role may ask this; the queue itself only members of pg_monitor."""
+ARCHIVE_QUEUE = "SELECT count(*) FROM pg_catalog.pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+
+SLOTS = """
+SELECT s.slot_name::text,
+       coalesce(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn), 0)::bigint,
+       s.active, {status}
+FROM pg_catalog.pg_replication_slots s WHERE s.restart_lsn IS NOT NULL OR {status} = 'lost'
+"""
+SLOT_STATUS_SINCE = (13, 0)
+
+
+def slots(version: tuple[int, int]) -> str:
+    """Question for the WAL that replication slots keep; one that has lost it keeps none."""
+    status = "coalesce(s.wal_status, '')" if version >= SLOT_STATUS_SINCE else "''"
+    return SLOTS.format(status=status)
+
+
+TABLE_ROWS = """
+SELECT s.n_live_tup, s.n_dead_tup, s.vacuum_count + s.autovacuum_count,
+       current_setting('autovacuum')::boolean AND current_setting('track_counts')::boolean
+         AND NOT coalesce(c.reloptions && ARRAY['autovacuum_enabled=false', 'autovacuum_enabled=off',
+           'autovacuum_enabled=0', 'autovacuum_enabled=no'], false)
+FROM pg_catalog.pg_stat_all_tables s JOIN pg_catalog.pg_class c ON c.oid = s.relid
+WHERE s.relid = pg_catalog.to_regclass({table})
+"""
 
 STATISTICS_SCHEMA = """
 SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e

@@ -120,6 +120,7 @@ WRITTEN: dict[type, Callable[[Any], list[str]]] = {
     operations.DropDefault: alter(lambda o: f"ALTER {identifier(o.column)} DROP DEFAULT"),
     operations.AddForeignKey: add_foreign_key,
     operations.AddUnique: lambda o: constrained(o, f"UNIQUE ({listed(o.columns)})"),
+    operations.AddExclusion: lambda o: constrained(o, o.definition),
     operations.AddCheck: lambda o: constrained(o, f"CHECK ({o.check})"),
     operations.DropConstraint: alter(lambda o: f"DROP CONSTRAINT {identifier(o.name)}"),
     operations.CreateIndex: create_index,

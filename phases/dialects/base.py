@@ -86,6 +86,7 @@ class Dialect(Protocol):
         reprepares: bool = False,
         recreates: Sequence[str] = (),
         unread: bool = False,
+        bounded: bool = False,
     ) -> Step:
         """Changes that become visible at once.
 
@@ -94,6 +95,7 @@ class Dialect(Protocol):
                 clients prepared before do not survive.
             recreates: what is dropped and created again, or replaced, for people to read.
             unread: the statements are the user's own, and what they lock is not known.
+            bounded: undone where waiting and working together take longer than anybody may wait.
         """
 
     def build_index(self, table: TableName, name: str, create: str, *, undo: bool = True) -> Step:
@@ -208,6 +210,12 @@ class Dialect(Protocol):
 
     def drop_value_map(self, link: ValueMap) -> Changes: ...
     def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes: ...
+    def add_exclusion(self, table: TableName, constraint: Constraint) -> Changes:
+        """Add an exclusion constraint, which reads the table and builds an index behind an exclusive lock."""
+
+    def without_operator_class(self, table: TableName, columns: Sequence[str], using: str) -> str:
+        """Question for columns whose type an index of that method cannot have as it is."""
+
     def validate_constraint(self, table: TableName, name: str) -> Changes: ...
     def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes: ...
     def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes: ...

@@ -104,6 +104,7 @@ class PostgreSQL(
         reprepares: bool = False,
         recreates: Sequence[str] = (),
         unread: bool = False,
+        bounded: bool = False,
     ) -> Step:
         return Transaction(
             name=name,
@@ -113,6 +114,7 @@ class PostgreSQL(
             reprepares=reprepares,
             recreates=tuple(recreates),
             unread=unread,
+            bounded=bounded,
             undo=tuple(undo),
             loses=loses,
         )

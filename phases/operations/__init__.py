@@ -22,6 +22,7 @@ from phases.operations.drop_table import DropTable as DropTable
 from phases.operations.enum_values import RemoveEnumValue as RemoveEnumValue
 from phases.operations.enum_values import RenameEnumValue as RenameEnumValue
 from phases.operations.enums import AddEnumValue as AddEnumValue
+from phases.operations.exclusion import AddExclusion as AddExclusion
 from phases.operations.indexes import CreateIndex as CreateIndex
 from phases.operations.indexes import DropIndex as DropIndex
 from phases.operations.merge_tables import MergeTables as MergeTables

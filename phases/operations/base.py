@@ -86,6 +86,10 @@ class Operation:
         """Questions about the data to ask before the first step."""
         return ()
 
+    def warnings(self, catalog: Catalog) -> tuple[str, ...]:
+        """What is not refused, and should be known for as long as both versions live; one line each."""
+        return ()
+
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         """Additive steps: old and new application work after each of them."""
         return ()

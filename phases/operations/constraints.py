@@ -24,6 +24,9 @@ from phases.operations.base import (
 )
 from phases.sql import identifier, listed, qualified
 
+MOST_ROWS = 1000
+"""A table of no more is read, and an index of it built, well within a lock timeout."""
+
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 
 
@@ -63,6 +66,34 @@ def declared(dialect: Dialect, table: Table, constraint: Constraint) -> tuple[St
         dialect.together(f"declare {constraint.kind} {constraint.name}", added, undo=(drop,)),
         dialect.together(f"validate {constraint.kind} {constraint.name}", validated, scans=True),
     )
+
+
+def exclude(dialect: Dialect, table: TableName, constraint: Constraint, *, undo: bool) -> Step:
+    """Add an exclusion constraint, for no longer than readers and writers may wait."""
+    name = f"{constraint.kind} constraint {constraint.name}"
+    drop = dialect.together(f"drop {name}", dialect.drop_constraint(table, constraint))
+    added = dialect.add_exclusion(table, constraint)
+    return dialect.together(f"add {name}", added, undo=(drop,) if undo else (), bounded=True)
+
+
+def check_brief(table: Table, so: str, remedy: str) -> None:
+    """Refuse a table that is known to be too large to be read while reads and writes of it wait."""
+    if table.rows > MOST_ROWS:
+        raise Refused(
+            f'"{table.name}" has about {table.rows:,} rows: the server builds the index of an exclusion constraint'
+            f" while reads and writes wait, which is brief up to {MOST_ROWS:,} rows; {so} online",
+            remedy=remedy,
+        )
+
+
+def few_rows(table: Table, remedy: str) -> Precheck:
+    """Ask whether a table has more rows than its statistics say."""
+    sql = (
+        f"SELECT 'more than {MOST_ROWS:,} rows' FROM (SELECT FROM {qualified(table.name)} LIMIT {MOST_ROWS + 1}) AS few"
+        f" HAVING count(*) > {MOST_ROWS}"
+    )
+    problem = f'"{table.name}" is too large for the index of an exclusion constraint: reads and writes wait for it'
+    return Precheck(sql, problem, remedy, (Touch(table.name),))
 
 
 def with_constraint(catalog: Catalog, table: Table, constraint: Constraint) -> Catalog:
@@ -217,9 +248,10 @@ class AddForeignKey(Operation):
 
 @dataclass(frozen=True)
 class DropConstraint(Operation):
-    """Drop a CHECK, UNIQUE or FOREIGN KEY, in the contract.
+    """Drop a CHECK, UNIQUE, EXCLUDE or FOREIGN KEY, in the contract.
 
-    Old writers may count on it (`ON CONFLICT`, cascades) until they are gone.
+    Old writers may count on it (`ON CONFLICT`, cascades) until they are gone. EXCLUDE only of a table of very
+    few rows: of a larger one a restore could not bring it back online.
 
     Args:
         table: exact name of the table.
@@ -244,14 +276,25 @@ class DropConstraint(Operation):
         table = catalog.table(self.table, self.schema)
         constraint = find_constraint(table, self.name)
         check_ordinary(table, "DropConstraint")
-        if constraint.kind in (ConstraintKind.PRIMARY, ConstraintKind.EXCLUSION):
+        if constraint.kind is ConstraintKind.PRIMARY:
             raise Refused(f'"{self.name}" is a {constraint.kind} constraint, which cannot be brought back online')
+        if constraint.kind is ConstraintKind.EXCLUSION:
+            check_brief(table, f'a restore could not bring "{self.name}" back', self._for_good(table))
         for key in table.incoming:
             if constraint.kind is ConstraintKind.UNIQUE and set(key.columns) == set(constraint.columns):
                 raise Refused(
                     f'foreign key "{key.constraint}" of "{key.table}" needs "{self.name}"',
                     remedy="drop that foreign key in an earlier revision",
                 )
+
+    def _for_good(self, table: Table) -> str:
+        drop = f"ALTER TABLE {qualified(table.name)} DROP CONSTRAINT {identifier(self.name)}"
+        return f"drop it for good: RunSQL(contract='{drop}', restore=\"\")"
+
+    def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
+        table = catalog.table(self.table, self.schema)
+        excludes = find_constraint(table, self.name).kind is ConstraintKind.EXCLUSION
+        return (few_rows(table, self._for_good(table)),) if excludes else ()
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
@@ -268,6 +311,8 @@ class DropConstraint(Operation):
                 dialect.build_index(table.name, self.name, index.definition, undo=False),
                 dialect.together(f"attach unique constraint {self.name}", attach),
             )
+        if constraint.kind is ConstraintKind.EXCLUSION:
+            return (exclude(dialect, table.name, constraint, undo=False),)
         steps = declared(dialect, table, constraint)
         return steps if constraint.validated else steps[:1]
 

@@ -27,6 +27,7 @@ from phases.operations.base import (
     without_undo,
 )
 from phases.operations.leaving import Leaving
+from phases.operations.one_to_one import deadlocks
 from phases.sql import identifier, listed, literal, qualified
 
 
@@ -89,6 +90,9 @@ class SplitTable(Operation):
         name = catalog.name(self.table, self.schema)
         key = catalog.tables[name].primary_key() if name in catalog.tables else ()
         return tuple(Touch(name, column) for column in (*key, *self.columns))
+
+    def warnings(self, catalog: Catalog) -> tuple[str, ...]:
+        return (deadlocks(catalog.name(self.table, self.schema), catalog.name(self.to, self.schema)),)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)

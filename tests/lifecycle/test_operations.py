@@ -190,6 +190,19 @@ CASES = {
         'AddForeignKey("users", "extra_id", "orgs", "id", on_delete="set null")',
         given="ALTER TABLE users ADD COLUMN extra_id int DEFAULT 1",
     ),
+    "add exclusion": Case(
+        """AddExclusion("halls", "taken once", [("(lower(name))", "="), ("days", "&&")], where="days <> 'empty'"),"""
+        """ CreateTable("gates", Column("days", "int4range")), AddExclusion("gates", "shut once", [("days", "&&")])""",
+        question="SELECT count(*) FROM pg_constraint WHERE contype = 'x' AND conrelid = 'halls'::regclass",
+        given="CREATE EXTENSION btree_gist; CREATE TABLE halls (name text, days int4range);"
+        " INSERT INTO halls VALUES ('a', '[1,5)'), ('A', '[5,9)'), ('b', '[1,9)'), ('b', NULL)",
+    ),
+    "drop exclusion": Case(
+        'DropConstraint("halls", "taken once")',
+        given='CREATE TABLE halls (days int4range, CONSTRAINT "taken once" EXCLUDE USING gist (days WITH &&)'
+        " WHERE (days <> '[7,8)') DEFERRABLE); INSERT INTO halls VALUES ('[1,5)');"
+        " COMMENT ON CONSTRAINT \"taken once\" ON halls IS 'agreed'",
+    ),
     "drop check": Case('DropConstraint("users", "users_full_name_check")'),
     "drop unique": Case('DropConstraint("users", "users_full_name_code_key")'),
     "drop foreign key": Case('DropConstraint("users", "users_org_id_fkey")'),

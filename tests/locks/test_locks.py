@@ -153,6 +153,25 @@ def test_33_whoever_locks_several_tables_gives_way_before_the_server_ends_somebo
     assert own == (1500,)
 
 
+def test_an_exclusion_constraint_that_is_not_built_within_the_lock_timeout_is_undone(database, project):
+    database.run(
+        "CREATE TABLE halls (days int4range)",
+        "INSERT INTO halls VALUES ('[1,5)')",
+        "CREATE FUNCTION slow(int4range) RETURNS int4range IMMUTABLE LANGUAGE plpgsql"
+        " AS 'BEGIN PERFORM pg_sleep(0.1); RETURN $1; END'",
+    )
+    project.url = database.url
+    project.revision("change", 'AddExclusion("halls", "once", [("(slow(days))", "&&")])')
+    before = database.dump()
+    done = project.cli("apply", "--yes", "--lock-timeout", "40ms")
+    assert done.returncode == 1
+    assert 'not done in 20 ms, half the lock timeout, and was undone: reads and writes of "public.halls"' in done.stderr
+    assert "migrator abort change" in done.stderr
+    assert database.dump() == before
+    assert project.cli("apply", "--yes", "--lock-timeout", "10s").returncode == 0
+    assert "once" in database.dump()
+
+
 def test_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
     with prepared.connect() as holder:
         holder.execute("BEGIN")

@@ -43,6 +43,10 @@ TABLES = (
     "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
     "CREATE TABLE bare (a int, b int)",
     "INSERT INTO bare VALUES (1, 2), (1, NULL)",
+    "CREATE TABLE stays (nights int4range, CONSTRAINT once EXCLUDE USING gist (nights WITH &&))",
+    "INSERT INTO stays SELECT int4range(i, i + 1) FROM generate_series(1, 1001) i",
+    "CREATE TABLE known AS SELECT i FROM generate_series(1, 1001) i",
+    "ANALYZE known",
     "CREATE INDEX users_age_idx ON users (age)",
     "INSERT INTO users VALUES (1, 'Ann', 'a@example.org', NULL, 'x'), (2, 'Bob', 'b@example.org', 30, 'x')",
 )
@@ -94,6 +98,22 @@ REFUSED = {
     "unique index over equal rows": ('CreateIndex("users", "code", unique=True)', "share a value"),
     "unique index over equal expressions": ('CreateIndex("users", "(lower(code))", unique=True)', "x in 1 and 2"),
     "unique key over equal rows": ('AddUnique("users", "code")', "(for example x in 1 and 2)"),
+    "exclusion over rows that exclude each other": (
+        'AddExclusion("bare", "apart", [("(int4range(a, b))", "&&")])',
+        'rows of "public.bare" exclude each other (for example (0,1) and (0,2))',
+    ),
+    "exclusion without an operator class": (
+        'AddExclusion("bare", "apart", [("a", "="), ("(int4range(a, b))", "&&")])',
+        "(for example a is integer)",
+    ),
+    "exclusion of equal rows": ('AddExclusion("bare", "apart", [("a", "=")])', "write AddUnique"),
+    "exclusion by no operator": ('AddExclusion("bare", "apart", [("a", "= b")])', '"= b" is not an operator'),
+    "exclusion of many rows": ('AddExclusion("stays", "apart", [("nights", "&&")])', "(for example more than 1,000"),
+    "exclusion of rows known to be many": (
+        'AddExclusion("known", "apart", [("(int4range(i, i + 1))", "&&")])',
+        '"public.known" has about 1,001 rows',
+    ),
+    "exclusion that could not come back": ('DropConstraint("stays", "once")', "RunSQL(contract="),
     "fill that fails": ('AddColumn("users", "size", "int", fill="code::int")', "fill cannot be computed for every row"),
     "check that fails": ('AddCheck("users", "1 / (age - 30) > 0")', "check cannot be computed for every row"),
     "partition with rows of another": (

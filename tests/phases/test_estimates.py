@@ -49,7 +49,8 @@ columns = st.lists(st.sampled_from("abcxyz"), unique=True)
 @given(st.sampled_from(STEPS), sizes, rates, st.sampled_from((NEW, OLD)), columns)
 def test_no_figure_is_negative(step, size, rates, server, columns):
     found = estimate(step, size, rates, server, columns)
-    assert min(found.rows, found.bytes, found.seconds, found.wal, found.disk, found.temporary) >= 0
+    assert min(found.rows, found.bytes, found.seconds, found.wal, found.disk, found.temporary, found.bloat) >= 0
+    assert found.bloat <= found.disk
 
 
 @given(st.sampled_from(STEPS), sizes, rates, st.sampled_from((NEW, OLD)), st.integers(1, 100))

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phases.gate import Deployment, Facts, judge
+from phases.sessions import Session
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -96,7 +97,7 @@ def test_verdict(name):
     verdict = judge(Facts(hours(now), records, "migrated", True))
     assert verdict.open is opened
     assert verdict.opens_at == (hours(opens_at) if opens_at is not None else None)
-    assert len(verdict.conditions) == 7
+    assert len(verdict.conditions) == 8
     assert all(condition.evidence for condition in verdict.conditions)
 
 
@@ -157,3 +158,55 @@ def test_rows_set_aside_keep_the_gate_shut_and_are_counted():
 def test_what_has_nothing_to_compare_is_not_said_to_be_compared(verified, says):
     verdict = judge(Facts(hours(1000), [OLD, NEW], "migrating", verified, compared=False))
     assert next(c.evidence for c in verdict.conditions if c.name == "verified") == says
+
+
+LONG = "v" * 80
+BUILDS = [
+    OLD,
+    NEW,
+    deployed("1", 0, 1, clean=False, app="shop api"),
+    deployed("2", 13, 14, clean=True, app="shop api"),
+    deployed("blue", 0, 1, clean=False),
+    deployed(LONG, 0, 1, clean=True),
+    deployed("9", 11, 12, clean=True),
+]
+SESSIONS = {
+    "shop/1": "does not survive",
+    "shop@1 worker": "does not survive",
+    "shop 1 unprepared": "does not survive",
+    "shop blue": "does not survive",
+    "shop api 1": "does not survive",
+    "shop/3": "nobody recorded",
+    "shop 3.0": "nobody recorded",
+    "shop v3": "nobody recorded",
+    "shop/2": "none of 1 sessions",
+    f"shop/{LONG}"[:63]: "none of 1 sessions",
+    f"shop/{LONG}x"[:62]: "nobody recorded",
+    "shop unprepared": "its name does not say",
+    "shop": "its name does not say",
+    "shop/": "its name does not say",
+    "shopping 1": "none of 1 sessions",
+    "psql": "none of 1 sessions",
+    "": "none of 1 sessions",
+}
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_47_a_live_session_of_an_old_or_unrecorded_build_shuts_the_gate(name):
+    told, session = SESSIONS[name], Session(7, name, hours(20), "10.0.0.9")
+    verdict = judge(Facts(hours(1000), BUILDS, "migrated", True, sessions=[session]))
+    (condition,) = [each for each in verdict.conditions if each.name == "no session of an old build"]
+    shut = told in ("does not survive", "nobody recorded")
+    assert told in condition.evidence
+    assert condition.holds is verdict.open is not shut
+    assert (verdict.opens_at is None) is shut
+    assert (f'pid 7 "{name}" from 10.0.0.9 since 2026-03-02 08:00:00 UTC' in condition.evidence) is shut or not shut
+    assert ("pg_terminate_backend" in condition.remedy) is shut
+    assert ("migrator deploy record" in condition.remedy) is (told == "nobody recorded")
+
+
+def test_47_what_a_role_may_not_see_of_a_session_is_said():
+    verdict = judge(Facts(hours(1000), BUILDS, "migrated", True, sessions=[Session(7, "shop/1")] * 7))
+    (evidence,) = [each.evidence for each in verdict.conditions if not each.holds]
+    assert 'pid 7 "shop/1" (since when and from where, this role may not see)' in evidence
+    assert evidence.endswith(" and 2 more")

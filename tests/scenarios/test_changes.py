@@ -412,3 +412,48 @@ def test_45_rows_that_break_a_rule_after_expand_are_found_before_it_is_declared(
         shop.apply("contract", "change")
     database.run("UPDATE users SET note = 'still to be written' WHERE id = 7", "UPDATE users SET age = 1 WHERE id = 7")
     shop.apply("contract", "change")
+
+
+def test_33_the_plan_says_which_statements_can_deadlock_while_rows_live_in_two_tables(shop, database):
+    database.run(
+        "CREATE TABLE cards (user_id int PRIMARY KEY REFERENCES users ON DELETE CASCADE, colour text)",
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "CREATE TRIGGER keep BEFORE UPDATE ON cards FOR EACH ROW EXECUTE FUNCTION keep()",
+    )
+    shop.revision("change", 'MergeTables("users", "cards", ["colour"], key="user_id")')
+    told = 'DELETE and TRUNCATE of "public.cards", UPDATE of its key, any UPDATE of it (BEFORE trigger keep), SELECT …'
+    assert told in shop.cli("plan").stdout
+    shop.apply()
+    (warning,) = json.loads(shop.cli("plan", "--format", "json").stdout)["revisions"][0]["warnings"]
+    assert told in warning
+    assert 'lock the row of "public.users" first, or try again after 40P01' in warning
+    shop.apply("contract", "change")
+    assert said(shop) == ""
+
+
+def test_47_the_contract_waits_for_a_session_of_an_old_build_and_names_it(shop, database):
+    shop.revision("change", RENAME)
+    shop.apply()
+    for version, shape in (("1.0", "none"), ("2.0", "change")):
+        words = ("deploy", "record", "--app", "shop", "--version", version, "--shape", shape)
+        assert shop.cli(*words).returncode == 0
+    database.run(
+        "UPDATE migrator.deployments SET started_at = started_at - interval '25 hours',"
+        " finished_at = finished_at - interval '25 hours'"
+    )
+    contract = ("apply", "--phase", "contract", "--yes", "--to", "change")
+    with database.connect(application_name="shop/1.0 web") as old, database.connect(application_name="shop/2.0"):
+        left_behind = f'of a build that does not survive the contract: pid {old.info.backend_pid} "shop/1.0 web"'
+        before = database.rows("SELECT count(*) FROM migrator.events")
+        gate = shop.cli("gate", "change")
+        assert gate.returncode == 3
+        assert f"[ ] no session of an old build: {left_behind}" in gate.stdout
+        assert "pg_terminate_backend(pid)" in gate.stdout
+        assert database.rows("SELECT count(*) FROM migrator.events") == before
+        done = shop.cli(*contract)
+        assert done.returncode == 3
+        assert left_behind in done.stderr
+        assert shop.states() == {"change": "migrated"}
+        old.close()
+        assert "change: open" in shop.cli("gate", "change").stdout
+        assert shop.cli(*contract).returncode == 0

@@ -1,0 +1,102 @@
+"""What a backfill must not fill the server up with. Numbers: docs/explanation/scenarios.md."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from migrator import api
+from migrator.database import connect
+from migrator.embedded import EmbeddedServer, all_binaries
+from migrator.events import Resumed, StepProgress, Unjudged, Waiting
+from migrator.pressure import Pressure
+from phases.model import TableName
+from phases.pressure import FEW_ROWS, Limits
+from tests.plugins.servers import missing
+
+SLOT = "forgotten"
+TABLES = (
+    "CREATE TABLE users (id int PRIMARY KEY, full_name text)",
+    "INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 50) i",
+    "DELETE FROM users WHERE id > 40",
+)
+
+
+@pytest.fixture
+def shop(database, project):
+    database.run(*TABLES)
+    project.url = database.url
+    project.revision("change", 'RenameColumn("users", "full_name", "name")')
+    return project
+
+
+def test_53_a_backfill_pauses_while_a_slot_that_nobody_reads_keeps_too_much_log(shop, database):
+    shop.apply("expand")
+    database.run(f"SELECT pg_create_physical_replication_slot('{SLOT}', true)", "CREATE TABLE noise (a int)")
+    strict, seen = replace(shop.settings, slot_backlog=1), []
+
+    def observer(event):
+        seen.append(event)
+        if isinstance(event, Waiting) and sum(isinstance(each, Waiting) for each in seen) == 1:
+            assert any(f"replication slot {SLOT}" in reason for reason in api.status(strict).pressure)
+            assert f"replication slot {SLOT}" in shop.cli("status", MIGRATOR_SLOT_BACKLOG="1").stdout
+            database.run(f"SELECT pg_drop_replication_slot('{SLOT}')")
+
+    done = api.apply(strict, observer=observer)
+    first, *others = [event for event in seen if isinstance(event, Waiting | Resumed | StepProgress)]
+    assert isinstance(first, Waiting)
+    assert f"SELECT pg_drop_replication_slot('{SLOT}')" in first.reason
+    assert any(isinstance(event, Resumed) for event in others)
+    assert [outcome.pressure for outcome in done.outcomes if outcome.paused_seconds] == [first.reason]
+    assert shop.states() == {"change": "migrated"}
+    assert api.status(strict).pressure == ()
+
+
+def test_53_what_waits_to_be_archived_is_read_where_the_role_may():
+    able = [found for _, found in sorted(all_binaries().items())]
+    if not able:
+        missing("no PostgreSQL server to start")
+    with ExitStack() as stack:
+        given = {"archive_mode": "on", "archive_command": "false"}
+        server = stack.enter_context(EmbeddedServer(able[-1], given))
+        admin = stack.enter_context(psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True))
+        for statement in ("CREATE ROLE guest LOGIN", *TABLES, "SELECT pg_switch_wal()"):
+            admin.execute(statement)
+        for url, queued in ((server.url(), 16 * 1024**2), (server.url().replace("postgres@", "guest@"), None)):
+            session = stack.enter_context(connect(url, "test"))
+            archive = Pressure(session, Limits(archive=1)).archive()
+            assert archive.queued == queued
+            assert bool(Pressure(session, Limits(archive=1)).look(TableName("public", "users"))[0].reason) is bool(
+                queued
+            )
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_53_a_backfill_waits_for_the_vacuum_of_its_table_where_one_may_come(shop, database, served):
+    if database.version < (15, 0):
+        pytest.skip("statistics are sent when the server likes")
+    database.run(
+        f"ALTER TABLE users SET (autovacuum_enabled = {served})",
+        f"INSERT INTO users SELECT i FROM generate_series(100, {FEW_ROWS + 200}) i",
+        "DELETE FROM users WHERE id >= 100",
+    )
+    with database.connect() as other, connect(shop.url, "test") as session:
+        other.execute("SELECT pg_stat_force_next_flush()")
+        seen, users = [], TableName("public", "users")
+
+        def observer(event):
+            seen.append(event)
+            if isinstance(event, Waiting):
+                other.execute("VACUUM users")
+                other.execute("SELECT pg_stat_force_next_flush()")
+
+        watch = Pressure(session, Limits(dead=0.01), observer, pause=seen.append)
+        assert watch.rows(TableName("public", "gone")) is None
+        if served != watch.rows(users).served:
+            pytest.skip("autovacuum is off on this server")
+        watch.follow("fill", users)
+    assert [type(event) for event in seen] == ([Waiting, float, Resumed] if served else [Unjudged])
+    assert ("autovacuum is behind" if served else "VACUUM it") in seen[0].reason
