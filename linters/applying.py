@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from linters import actions
+from linters.frozen import changed
 from linters.session import Session
-from linters.values import Constraint, Index, Kind, Name, changed
+from linters.values import Constraint, Index, Kind, Name
 
 
 def apply(action: actions.Action, session: Session) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from linters.frozen import Frozen, changed
 from linters.values import (
     UNKNOWN_TYPE,
     Column,
@@ -22,7 +23,6 @@ from linters.values import (
     Name,
     Relation,
     Routine,
-    changed,
 )
 
 Key = TypeVar("Key", bound=Hashable)
@@ -50,8 +50,7 @@ class Registry(Generic[Key, Value]):
             del self.values[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Frozen):
     """A lock of the open transaction, and the line of the statement that took it."""
 
     mode: Mode

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from linters.actions import (
@@ -33,6 +32,7 @@ from linters.actions import (
     Tune,
     ValidateConstraint,
 )
+from linters.frozen import changed
 from linters.postgresql.elements import column_of, constant, constraint_of, expression, relation, strings, type_of
 from linters.values import Column, Constraint, Kind, Mode, Name, Relation
 
@@ -85,7 +85,7 @@ def create_table(node: Any) -> Iterator[Action]:
             like = True
     constraints += [own for column in columns for own in column.constraints]
     keys = {c for k in constraints if k.kind in (Kind.PRIMARY, Kind.NOT_NULL) for c in k.columns}
-    found = tuple(replace(c, not_null=True) if c.name in keys else c for c in columns)
+    found = tuple(changed(c, not_null=True) if c.name in keys else c for c in columns)
     made_of = Relation(
         name,
         "partitioned" if node.HasField("partspec") else "table",
