@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -229,6 +228,8 @@ def known_size(size: int | None) -> int:
 
 def fingerprint(rule: str, file: str, statement: str) -> str:
     """The same as long as rule, file and statement are, wherever in the file the statement stands."""
+    import hashlib
+
     return hashlib.sha256("\0".join((rule, file, statement)).encode()).hexdigest()[:32]
 
 
@@ -238,8 +239,7 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
     made = []
     for finding in findings:
         number = seen[finding.fingerprint] = seen.get(finding.fingerprint, 0) + 1
-        suffix = f"-{number}" if number > 1 else ""
-        made.append(replace(finding, fingerprint=finding.fingerprint + suffix))
+        made.append(replace(finding, fingerprint=f"{finding.fingerprint}-{number}") if number > 1 else finding)
     return made
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from linters import actions
@@ -29,6 +28,8 @@ def cost_of(action: actions.Action, session: Session) -> Cost:
 @cache
 def steady_functions() -> frozenset[str]:
     """Names of the server's own functions that give the same value all through a statement."""
+    from importlib import resources
+
     return frozenset(resources.files("linters.postgresql").joinpath("steady_functions.txt").read_text().split())
 
 
