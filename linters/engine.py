@@ -81,6 +81,8 @@ class Engine:
                     self.by_action.setdefault(kind, []).append(rule)
                 if not rule.on:
                     self.general.append(rule)
+        for rules in self.by_action.values():
+            rules += self.general
 
     def seed(self, source: Source) -> list[Piece]:
         """Take a script as done: a dump of the schema, or a revision of long ago. Returns what cannot be read in it."""
@@ -135,8 +137,8 @@ class Engine:
 
     def ahead(self, script: Script, number: int) -> Iterator[actions.Action]:
         """What follows a statement in its transaction."""
-        for _, found in script[number + 1 :] if self.session.in_transaction else ():
-            for action in found:
+        for following in range(number + 1, len(script) if self.session.in_transaction else 0):
+            for action in script[following][1]:
                 if isinstance(action, actions.Commit | actions.Rollback):
                     return
                 yield action
@@ -154,7 +156,8 @@ class Engine:
     def statement(
         self, source: Source, piece: Piece, found: tuple[actions.Action, ...], ahead: Callable[[], Any]
     ) -> Iterator[Finding]:
-        found = tuple(self.called(found))
+        if self.session.routines.values:
+            found = tuple(self.called(found))
         locks = self.own_locks(found) if len(found) > 1 else {}
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
@@ -162,7 +165,7 @@ class Engine:
             at = At(
                 action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead
             )
-            for rule in (*self.by_action.get(type(action), ()), *self.general):
+            for rule in self.by_action.get(type(action), self.general):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)
             self.after(action, cost, source, piece)

@@ -24,7 +24,10 @@ MINIMUM_GATE_HOURS = 24.0
 def mask(text: str) -> str:
     """Hide passwords of URLs and connection strings, wherever they stand in a text."""
     # To the last @ of the line: a raw password may hold spaces and @ itself. Rather too much than too little.
-    text = re.sub(r"(\w[\w+.-]*://[^\s:/]*:)(?!\*\*\*@)(?:(?!\s+\S*://)[^\n])*@", r"\1***@", text)
+    if "://" in text:
+        text = re.sub(r"(\w[\w+.-]*://[^\s:/]*:)(?!\*\*\*@)(?:(?!\s+\S*://)[^\n])*@", r"\1***@", text)
+    if "=" not in text:
+        return text
     quoted = r"'(?:[^'\\]|\\.)*'(?=[\s,;)]|$)"
     return re.sub(rf"(?i)((?:password|passwd|pwd)\s*=\s*)({quoted}|[^\s&]+)", r"\1***", text)
 

@@ -144,7 +144,7 @@ def alter_table(node: Any) -> Iterator[Action]:
         yield Harmless(f"ALTER {kind.removeprefix('OBJECT_')}")
         return
     table = relation(node.relation)
-    for command in sorted(commands, key=pass_of):
+    for command in sorted(commands, key=pass_of) if len(commands) > 1 else commands:
         yield alteration(table, command)
 
 
@@ -155,6 +155,9 @@ def pass_of(command: Any) -> int:
 
 def alteration(table: Name, command: Any) -> Action:
     kind = constant(command, "subtype")
+    known = ALTERATIONS.get(kind)
+    if known is not None:
+        return known(table, command.name, command, getattr(command, "def"))
     if kind in TUNED:
         return tuned(table, kind, command)
     if kind in REWRITTEN:
@@ -163,10 +166,7 @@ def alteration(table: Name, command: Any) -> Action:
         return RowSecurity(table, SECURITY[kind])
     if kind.startswith(("AT_EnableTrig", "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_DisableTrig")):
         return SwitchTrigger(table, command.name or "ALL", kind.startswith("AT_Enable"))
-    known = ALTERATIONS.get(kind)
-    if known is None:
-        return Opaque(f"{kind.removeprefix('AT_')} of ALTER TABLE is not known to this linter")
-    return known(table, command.name, command, getattr(command, "def"))
+    return Opaque(f"{kind.removeprefix('AT_')} of ALTER TABLE is not known to this linter")
 
 
 def tuned(table: Name, kind: str, command: Any) -> Tune:

@@ -81,6 +81,7 @@ def run(request: Request) -> Report:
     return judged(request)[0]
 
 
+@without_collector()
 def judged(request: Request) -> tuple[Report, list[Judged]]:
     """What `run` gives, and the .sql scripts it is about."""
     options = request.options
@@ -89,9 +90,8 @@ def judged(request: Request) -> tuple[Report, list[Judged]]:
     facts = facts_of(request)
     with scratch_of(request, facts) as scratch:
         bench = Bench(request, facts, scratch)
-        with without_collector():
-            for path in paths:
-                bench.judge(path, changes)
+        for path in paths:
+            bench.judge(path, changes)
     found = distinct(bench.findings)
     left = [finding for finding in found if finding.fingerprint not in baseline]
     report = Report(
