@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from linters.frozen import Frozen
 from linters.values import Column, Constraint, Domain, Expression, Index, Labels, Mode, Name, Relation, Routine, Type
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Frozen):
     """Anything that a statement does."""
 
 
-@dataclass(frozen=True, slots=True)
 class OfTable(Action):
     """Something done to one table."""
 
     table: Name
 
 
-@dataclass(frozen=True, slots=True)
 class CreateTable(OfTable):
     relation: Relation
     if_not_exists: bool = False
@@ -27,26 +23,22 @@ class CreateTable(OfTable):
     is_copy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class AddColumn(OfTable):
     column: Column
     if_not_exists: bool = False
     position: str = ""  # FIRST, or the column that it comes after
 
 
-@dataclass(frozen=True, slots=True)
 class DropColumn(OfTable):
     column: str
     cascade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class RenameColumn(OfTable):
     column: str
     to: str
 
 
-@dataclass(frozen=True, slots=True)
 class ChangeType(OfTable):
     column: str
     type: Type
@@ -54,36 +46,30 @@ class ChangeType(OfTable):
     collation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class SetNotNull(OfTable):
     column: str
 
 
-@dataclass(frozen=True, slots=True)
 class DropNotNull(OfTable):
     column: str
 
 
-@dataclass(frozen=True, slots=True)
 class SetDefault(OfTable):
     column: str
     default: Expression
 
 
-@dataclass(frozen=True, slots=True)
 class DropDefault(OfTable):
     """The default, identity or sequence of a column goes."""
 
     column: str
 
 
-@dataclass(frozen=True, slots=True)
 class AddIdentity(OfTable):
     column: str
     always: bool = True
 
 
-@dataclass(frozen=True, slots=True)
 class SetExpression(OfTable):
     """A generated column gets another expression, or none where `expression` is None."""
 
@@ -91,23 +77,19 @@ class SetExpression(OfTable):
     expression: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
 class AddConstraint(OfTable):
     constraint: Constraint
 
 
-@dataclass(frozen=True, slots=True)
 class ValidateConstraint(OfTable):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class DropConstraint(OfTable):
     name: str
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class RenameTable(OfTable):
     """A relation gets another name or schema."""
 
@@ -115,7 +97,6 @@ class RenameTable(OfTable):
     kind: str = "table"
 
 
-@dataclass(frozen=True, slots=True)
 class RenameOther(Action):
     """Another object gets another name: `kind` in the words of SQL (`INDEX`, `FUNCTION`, `TYPE`)."""
 
@@ -125,14 +106,12 @@ class RenameOther(Action):
     table: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class DropTable(OfTable):
     kind: str = "table"
     cascade: bool = False
     if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class DropOther(Action):
     """Another object goes: `kind` in the words of SQL."""
 
@@ -142,7 +121,6 @@ class DropOther(Action):
     table: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class CreateIndex(OfTable):
     index: Index
     concurrently: bool = False
@@ -150,13 +128,11 @@ class CreateIndex(OfTable):
     only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class DropIndex(Action):
     index: Name
     concurrently: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Reindex(Action):
     """`what`: INDEX, TABLE, SCHEMA or DATABASE."""
 
@@ -165,70 +141,58 @@ class Reindex(Action):
     concurrently: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class AttachIndex(Action):
     parent: Name
     index: Name
 
 
-@dataclass(frozen=True, slots=True)
 class AttachPartition(OfTable):
     partition: Name
     bound: str
 
 
-@dataclass(frozen=True, slots=True)
 class DetachPartition(OfTable):
     partition: Name
     concurrently: bool = False
     finalize: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class CreateTrigger(OfTable):
     name: str
     columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class SwitchTrigger(OfTable):
     name: str
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
 class DropTrigger(OfTable):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class CreateView(OfTable):
     relation: Relation
     replace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class RefreshView(OfTable):
     concurrently: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class CreateRoutine(Action):
     routine: Routine
     replace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class CallRoutine(Action):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class CreateDomain(Action):
     domain: Domain
 
 
-@dataclass(frozen=True, slots=True)
 class AlterDomain(Action):
     """A constraint of a domain comes (`constraint`), or changes in a way that breaks nobody (None)."""
 
@@ -237,25 +201,21 @@ class AlterDomain(Action):
     validates: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class CreateEnum(Action):
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
 class AddEnumValue(Action):
     type: Name
     value: str
 
 
-@dataclass(frozen=True, slots=True)
 class RenameEnumValue(Action):
     type: Name
     value: str
     to: str
 
 
-@dataclass(frozen=True, slots=True)
 class AlterComposite(Action):
     """An attribute of a composite type changes. `cascade`: in every table of that type too."""
 
@@ -264,24 +224,20 @@ class AlterComposite(Action):
     cascade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Rewrite(OfTable):
     by: str  # in the words of SQL: VACUUM FULL, CLUSTER, SET LOGGED
     to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class LockTable(OfTable):
     mode: Mode
     nowait: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Truncate(OfTable):
     cascade: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class RowSecurity(OfTable):
     """ENABLE, DISABLE, FORCE or NO FORCE ROW LEVEL SECURITY, or a policy: CREATE, ALTER or DROP POLICY."""
 
@@ -290,12 +246,10 @@ class RowSecurity(OfTable):
     columns: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class ReplicaIdentity(OfTable):
     what: str
 
 
-@dataclass(frozen=True, slots=True)
 class Tune(OfTable):
     """A property that no statement of an application sees, with the lock it takes."""
 
@@ -304,13 +258,11 @@ class Tune(OfTable):
     options: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Publish(Action):
     what: str
     tables: tuple[Name, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Write(OfTable):
     """INSERT, UPDATE, DELETE, MERGE or COPY FROM. `bounded`: it names its rows, or how many.
 
@@ -328,7 +280,6 @@ class Write(OfTable):
     keys: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class Read(Action):
     """SELECT, or whatever else only reads. `bounded`: it stops early, or names its rows one by one."""
 
@@ -338,27 +289,22 @@ class Read(Action):
     bounded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Begin(Action): ...
 
 
-@dataclass(frozen=True, slots=True)
 class Commit(Action): ...
 
 
-@dataclass(frozen=True, slots=True)
 class Rollback(Action):
     """ROLLBACK, or to a savepoint."""
 
     savepoint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Savepoint(Action):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class Set(Action):
     """A setting. `value` is None for its default."""
 
@@ -367,33 +313,28 @@ class Set(Action):
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class Revoke(Action):
     what: str
     role: str
 
 
-@dataclass(frozen=True, slots=True)
 class OutsideTransaction(Action):
     """A statement that no transaction may hold, and that nobody waits for: VACUUM, CREATE DATABASE."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
 class Harmless(Action):
     """Nobody waits for it, and nobody's statement fails of it."""
 
     what: str
 
 
-@dataclass(frozen=True, slots=True)
 class Refused(Action):
     """The server refuses it wherever it stands."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class Opaque(Action):
     reason: str

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from linters import actions
+from linters.frozen import changed
 from linters.session import Session
-from linters.values import Constraint, Index, Kind, Name, changed
+from linters.values import Constraint, Index, Kind, Name
 
 
 def apply(action: actions.Action, session: Session) -> None:
@@ -121,7 +122,8 @@ def rename_table(action: actions.RenameTable, session: Session) -> None:
     session.put(changed(found, name=new))
     for index in indexes:
         session.put_index(changed(index, table=new))
-    for other in list(session.relations.values.values()):
+    for each in (*session.heirs.get(old, ()), *session.referrers.get(old, ())):
+        other = session.relation(each)
         if old in other.parents or any(c.references == old for c in other.constraints):
             session.change(
                 other.name,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from linters.frozen import Frozen, changed
 from linters.source import Piece, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Frozen):
     """A statement, or several, or something that is none.
 
     Args:
@@ -58,7 +58,7 @@ class Collected(Source):
                 yield Piece(start, start + len(data), problem=item.problem)
                 continue
             for piece in split(Statement(self.name, data)):
-                yield replace(piece, start=start + piece.start, end=start + piece.end)
+                yield changed(piece, start=start + piece.start, end=start + piece.end)
 
 
 def collected(name: str, items: Iterable[Item]) -> Collected:
@@ -80,4 +80,4 @@ def readable(item: Item) -> Item:
     if "\0" not in item.text:
         return item
     shown = item.text.replace("\0", " ")
-    return replace(item, text=shown, problem="there is a NUL character in it, which would hide what follows")
+    return changed(item, text=shown, problem="there is a NUL character in it, which would hide what follows")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from linters.values import Mode, Name
 
 
-@dataclass(slots=True)
 class Cost:
     """Locks, and the work that is done while they are held.
 
-    Args:
+    Attributes:
         locks: the strongest mode on each relation.
         scans: relations that are read from end to end.
         rewrites: relations that are written again, with all their indexes.
@@ -22,14 +19,12 @@ class Cost:
         level: the lock in the words of a server that has no modes: NONE, SHARED or EXCLUSIVE.
     """
 
-    locks: dict[Name, Mode] = field(default_factory=dict)
-    scans: list[Name] = field(default_factory=list)
-    rewrites: list[Name] = field(default_factory=list)
-    builds: list[Name] = field(default_factory=list)
-    error: str = ""
-    why: str = ""
-    assumed: str = ""
-    level: str = ""
+    def __init__(self) -> None:
+        self.locks: dict[Name, Mode] = {}
+        self.scans: list[Name] = []
+        self.rewrites: list[Name] = []
+        self.builds: list[Name] = []
+        self.error = self.why = self.assumed = self.level = ""
 
     def lock(self, name: Name, mode: Mode) -> None:
         if self.locks.get(name, Mode.NONE) < mode:

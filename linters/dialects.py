@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from linters.actions import Action
 from linters.costs import Cost
+from linters.frozen import Frozen
 from linters.rules.base import Rule
 from linters.session import Session
 from linters.source import Piece, Source
@@ -16,8 +16,7 @@ from linters.source import Piece, Source
 NAMES = ("postgresql", "mysql", "mariadb")
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Frozen):
     """The parts of the linter that know a server.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -82,6 +81,8 @@ class Engine:
                     self.by_action.setdefault(kind, []).append(rule)
                 if not rule.on:
                     self.general.append(rule)
+        for rules in self.by_action.values():
+            rules += self.general
 
     def seed(self, source: Source) -> list[Piece]:
         """Take a script as done: a dump of the schema, or a revision of long ago. Returns what cannot be read in it."""
@@ -136,8 +137,8 @@ class Engine:
 
     def ahead(self, script: Script, number: int) -> Iterator[actions.Action]:
         """What follows a statement in its transaction."""
-        for _, found in script[number + 1 :] if self.session.in_transaction else ():
-            for action in found:
+        for following in range(number + 1, len(script) if self.session.in_transaction else 0):
+            for action in script[following][1]:
                 if isinstance(action, actions.Commit | actions.Rollback):
                     return
                 yield action
@@ -155,7 +156,8 @@ class Engine:
     def statement(
         self, source: Source, piece: Piece, found: tuple[actions.Action, ...], ahead: Callable[[], Any]
     ) -> Iterator[Finding]:
-        found = tuple(self.called(found))
+        if self.session.routines.values:
+            found = tuple(self.called(found))
         locks = self.own_locks(found) if len(found) > 1 else {}
         line = source.place(piece.start)[0] if self.session.in_transaction else 0
         for action in found:
@@ -163,7 +165,7 @@ class Engine:
             at = At(
                 action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead
             )
-            for rule in (*self.by_action.get(type(action), ()), *self.general):
+            for rule in self.by_action.get(type(action), self.general):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)
             self.after(action, cost, source, piece)
@@ -229,6 +231,8 @@ def known_size(size: int | None) -> int:
 
 def fingerprint(rule: str, file: str, statement: str) -> str:
     """The same as long as rule, file and statement are, wherever in the file the statement stands."""
+    import hashlib
+
     return hashlib.sha256("\0".join((rule, file, statement)).encode()).hexdigest()[:32]
 
 
@@ -238,8 +242,7 @@ def distinct(findings: Iterable[Finding]) -> list[Finding]:
     made = []
     for finding in findings:
         number = seen[finding.fingerprint] = seen.get(finding.fingerprint, 0) + 1
-        suffix = f"-{number}" if number > 1 else ""
-        made.append(replace(finding, fingerprint=finding.fingerprint + suffix))
+        made.append(replace(finding, fingerprint=f"{finding.fingerprint}-{number}") if number > 1 else finding)
     return made
 
 

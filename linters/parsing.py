@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from linters.library import library
+
 SELECT = "SELECT "
 COMMENTS = ("SQL_COMMENT", "C_COMMENT")
 
@@ -19,13 +21,12 @@ def parse(sql: str) -> Any:
     Raises:
         ValueError: one line that says what is wrong and where.
     """
-    import postgast
-
     if "\0" in sql:
         raise ValueError("there is a NUL character in it")
+    parser = library()
     try:
-        return postgast.parse(sql)
-    except postgast.PgQueryError as problem:
+        return parser.parse(sql)
+    except parser.Error as problem:
         position = getattr(problem, "cursorpos", 0) or 0
         raise ValueError(f"{str(problem).splitlines()[0]} (character {position})") from None
     except Exception as problem:  # protobuf gives up at 100 levels with an error type of its own
@@ -38,11 +39,10 @@ def scan(sql: str) -> list[Any]:
     Raises:
         ValueError: a string or a comment does not end.
     """
-    import postgast
-
+    parser = library()
     try:
-        return list(postgast.scan(sql).tokens)
-    except postgast.PgQueryError as problem:
+        return list(parser.scan(sql).tokens)
+    except parser.Error as problem:
         raise ValueError(str(problem).splitlines()[0]) from None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from linters.frozen import Frozen, changed
 from linters.values import (
     UNKNOWN_TYPE,
     Column,
@@ -22,7 +23,6 @@ from linters.values import (
     Name,
     Relation,
     Routine,
-    changed,
 )
 
 Key = TypeVar("Key", bound=Hashable)
@@ -50,8 +50,7 @@ class Registry(Generic[Key, Value]):
             del self.values[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Frozen):
     """A lock of the open transaction, and the line of the statement that took it."""
 
     mode: Mode
@@ -102,6 +101,7 @@ class Session:
         self.heirs: dict[Name, dict[Name, None]] = {}
         self.referrers: dict[Name, dict[Name, None]] = {}
         self.index_names: dict[Name, dict[Name, None]] = {}
+        self.readers: dict[Name, dict[Name, None]] = {}
         self.held: dict[Name, Held] = {}
         self.explicit = False
         self.wrapped = given.in_transaction
@@ -146,8 +146,9 @@ class Session:
 
     def relation(self, name: Name) -> Relation:
         """What is known of a relation; of an unknown one, that it may have rows and readers."""
-        found = self.relations.get(self.resolve(name))
-        return found if found is not None else Relation(self.resolve(name))
+        known = self.resolve(name)
+        found = self.relations.values.get(known)
+        return found if found is not None else Relation(known)
 
     def knows(self, name: Name) -> bool:
         return self.relations.get(self.resolve(name)) is not None
@@ -157,7 +158,7 @@ class Session:
 
     def is_new(self, name: Name) -> bool:
         """Whether no other session can have a relation in use: this transaction creates it, or it is temporary."""
-        found = self.relations.get(self.resolve(name))
+        found = self.relations.values.get(self.resolve(name))
         return found is not None and (found.temporary or found.born == self.era)
 
     def put(self, relation: Relation) -> None:
@@ -167,6 +168,8 @@ class Session:
         for constraint in relation.constraints:
             if constraint.references is not None:
                 self.referrers.setdefault(constraint.references, {})[relation.name] = None
+        for table, _ in relation.reads:
+            self.readers.setdefault(table, {})[relation.name] = None
 
     def put_index(self, index: Index) -> None:
         self.indexes.put(index.name, index)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from linters.frozen import Frozen
 from linters.parsing import parse, scan
 
 BLANK = re.compile(rb"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/|;)*", re.S)
@@ -24,8 +25,7 @@ VARIABLE = re.compile(rb"(?<![:\w]):(?:'\w+'|\"\w+\"|[A-Za-z_]\w*)|%\(\w+\)s|(?<
 TEMPLATE = re.compile(rb"\{\{|\{%|\$\{\w|<%|@\w+@")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Frozen):
     """A statement of a script: its node, or why there is none. `start`, `end`: bytes."""
 
     start: int

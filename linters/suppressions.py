@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from linters.findings import Finding
+from linters.frozen import Frozen
 from linters.source import Piece, Source
 
 MARK = b"migrator:"
@@ -21,8 +22,7 @@ UNTIL = re.compile(r"\buntil\s*=\s*(\S+)")
 WITHOUT_REASON, UNUSED, EXPIRED = "suppression-without-reason", "unused-suppression", "expired-suppression"
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(Frozen):
     """What is wrong with a comment: the rule that says so, and why."""
 
     rule: str

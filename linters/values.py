@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-Value = TypeVar("Value")
-
-
-def changed(value: Value, **fields: Any) -> Value:
-    """`dataclasses.replace` for a value with slots, in a third of the time: a script changes thousands."""
-    made = object.__new__(type(value))
-    for name in value.__slots__:  # type: ignore[attr-defined]
-        object.__setattr__(made, name, fields[name] if name in fields else getattr(value, name))
-    return made
+from linters.frozen import Frozen
 
 
 class Name(NamedTuple):
@@ -69,8 +60,7 @@ class Type(NamedTuple):
 UNKNOWN_TYPE = Type("?")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Expression:
+class Expression(Frozen):
     """An expression.
 
     Args:
@@ -87,6 +77,9 @@ class Expression:
     required: tuple[str, ...] = ()
     is_null: bool = False
 
+    __eq__ = object.__eq__  # equal text may be another expression
+    __hash__ = object.__hash__
+
     def __str__(self) -> str:
         return self.write()
 
@@ -102,8 +95,7 @@ class Kind(Enum):
     EXCLUSION = "EXCLUDE"
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(Frozen):
     """A constraint of a table or of a domain.
 
     Args:
@@ -127,8 +119,7 @@ class Constraint:
     inline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Frozen):
     """A column.
 
     Args:
@@ -152,8 +143,7 @@ class Column:
     born: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Frozen):
     """An index. `expressions`: columns its expressions and its condition read. `method`: FULLTEXT, SPATIAL or empty."""
 
     name: Name
@@ -168,8 +158,7 @@ class Index:
     method: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Frozen):
     """A table, view or materialized view as far as it is known.
 
     Args:
@@ -217,8 +206,7 @@ class Relation:
         return next((constraint for constraint in self.constraints if constraint.name == name), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Frozen):
     """A domain: its base type, and whether anything constrains its values."""
 
     name: Name
@@ -226,8 +214,7 @@ class Domain:
     constrained: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Routine:
+class Routine(Frozen):
     """A function or procedure. `body`: the block of PL/pgSQL that it runs, None where it is not known."""
 
     name: str
@@ -236,10 +223,9 @@ class Routine:
     body: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(Frozen):
     """An enum type and its values. `born`: as that of a relation."""
 
     name: Name
-    values: tuple[str, ...] = field(default=())
+    values: tuple[str, ...] = ()
     born: int = 0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +24,10 @@ MINIMUM_GATE_HOURS = 24.0
 def mask(text: str) -> str:
     """Hide passwords of URLs and connection strings, wherever they stand in a text."""
     # To the last @ of the line: a raw password may hold spaces and @ itself. Rather too much than too little.
-    text = re.sub(r"(\w[\w+.-]*://[^\s:/]*:)(?!\*\*\*@)(?:(?!\s+\S*://)[^\n])*@", r"\1***@", text)
+    if "://" in text:
+        text = re.sub(r"(\w[\w+.-]*://[^\s:/]*:)(?!\*\*\*@)(?:(?!\s+\S*://)[^\n])*@", r"\1***@", text)
+    if "=" not in text:
+        return text
     quoted = r"'(?:[^'\\]|\\.)*'(?=[\s,;)]|$)"
     return re.sub(rf"(?i)((?:password|passwd|pwd)\s*=\s*)({quoted}|[^\s&]+)", r"\1***", text)
 
@@ -42,8 +43,8 @@ def normalise_url(url: str) -> str:
         raise SettingsError("the database URL has no scheme", next_step="postgresql://user:password@host:5432/database")
     family = scheme.partition("+")[0].lower()
     if family not in DRIVERS:
-        near = difflib.get_close_matches(family, list(DRIVERS), n=1)
-        hint = f'did you mean "{near[0]}://"?' if near else f"known are: {', '.join(sorted(DRIVERS))}"
+        near = nearest(family, DRIVERS)
+        hint = f'did you mean "{near}://"?' if near else f"known are: {', '.join(sorted(DRIVERS))}"
         raise SettingsError(f'the database URL has an unknown scheme "{family}"', next_step=hint)
     normal = f"{DRIVERS[family]}://{rest}"
     try:
@@ -297,7 +298,16 @@ def line_of(text: str, key: str) -> int:
     return inside
 
 
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The one of some words that was probably meant; empty for none."""
+    import difflib  # for mistakes only, like the reader of TOML for files that are there
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+
+
 def read_toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text())
     except OSError as problem:
@@ -319,8 +329,8 @@ def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
     for key, value in table.items():
         where = f"{path}:{line_of(text, key)}"
         if key not in READERS:
-            near = difflib.get_close_matches(key, list(READERS), n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"known are: {', '.join(READERS)}"
+            near = nearest(key, READERS)
+            hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(READERS)}"
             raise SettingsError(f'{where}: unknown setting "{key}"', next_step=hint, file=str(path))
         if isinstance(value, dict | bool) or (isinstance(value, list) and READERS[key] is not patterns):
             raise SettingsError(f"{where}: {key} must be text or a number", file=str(path))

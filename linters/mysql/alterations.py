@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from linters.actions import Action, OfTable
 from linters.values import Column
 
 
-@dataclass(frozen=True, slots=True)
 class AlterTable(OfTable):
     """A statement of MySQL or MariaDB that changes one table: its parts are done together, by one algorithm.
 
@@ -24,7 +21,6 @@ class AlterTable(OfTable):
     is_copy: bool = False
 
 
-@dataclass(frozen=True, slots=True)
 class ModifyColumn(OfTable):
     """MODIFY or CHANGE: everything about a column is said again, `to.name` may be another one."""
 
@@ -33,7 +29,6 @@ class ModifyColumn(OfTable):
     position: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class ConvertCharset(OfTable):
     """CONVERT TO CHARACTER SET: every column of text, and the default."""
 
@@ -41,14 +36,12 @@ class ConvertCharset(OfTable):
     collation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class TableOptions(OfTable):
     """Options of a table: names in capitals, values as they are written."""
 
     options: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
 class AlterPartitions(OfTable):
     """`what`: ADD, DROP, TRUNCATE, REORGANIZE, EXCHANGE, BY, REMOVE and so on."""
 
@@ -57,13 +50,11 @@ class AlterPartitions(OfTable):
     checked: bool = True
 
 
-@dataclass(frozen=True, slots=True)
 class EnforceCheck(OfTable):
     name: str
     enforced: bool
 
 
-@dataclass(frozen=True, slots=True)
 class ImplicitCommit(Action):
     """The statement that follows ends the transaction it stands in."""
 

@@ -6,10 +6,10 @@ Indexes are named within their table: the schema part of an index's name is the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from linters import actions, applying
+from linters.frozen import changed
 from linters.mysql import alterations
 from linters.mysql.ways import Algorithm, AlterCost, since
 from linters.session import Session
@@ -53,7 +53,7 @@ def create_table(action: actions.CreateTable, session: Session) -> None:
         found = settled(constraint, name, names, session)
         names.append(found.name)
         made.append(found)
-    session.put(replace(action.relation, name=name, born=born, constraints=tuple(made)))
+    session.put(changed(action.relation, name=name, born=born, constraints=tuple(made)))
 
 
 def forgotten(constraint: Constraint, session: Session) -> bool:
@@ -65,13 +65,13 @@ def settled(constraint: Constraint, table: Name, taken: list[str], session: Sess
     """A constraint with the name that the server gives it, and the target resolved."""
     target = session.resolve(constraint.references) if constraint.references else None
     if constraint.name:
-        return replace(constraint, references=target)
+        return changed(constraint, references=target)
     mariadb = session.given.dialect == "mariadb"
     start = f"{table.name}_ibfk_" if constraint.kind is Kind.FOREIGN else f"{table.name}_chk_"
     if mariadb and constraint.kind is Kind.CHECK:
         start = "CONSTRAINT_"
     number = 1 + sum(name.startswith(start) for name in taken)
-    return replace(constraint, name=f"{start}{number}", references=target)
+    return changed(constraint, name=f"{start}{number}", references=target)
 
 
 def create_index(action: actions.CreateIndex, session: Session) -> None:
@@ -79,14 +79,14 @@ def create_index(action: actions.CreateIndex, session: Session) -> None:
 
 
 def put_index(index: Index, table: Name, session: Session) -> None:
-    session.put_index(replace(index, name=Name(table.name, index.name.name), table=table))
+    session.put_index(changed(index, name=Name(table.name, index.name.name), table=table))
 
 
 def add_column(action: actions.AddColumn, session: Session) -> None:
     table = session.relation(action.table)
     if table.column(action.column.name) is not None:
         return
-    column = replace(action.column, constraints=())
+    column = changed(action.column, constraints=())
     session.change(table.name, columns=placed(table, column, action.position))
     for constraint in action.column.constraints:
         if not forgotten(constraint, session):
@@ -104,7 +104,7 @@ def placed(table: Relation, column: Column, position: str) -> tuple[Column, ...]
 def modify(action: alterations.ModifyColumn, session: Session) -> None:
     table = session.relation(action.table)
     keyed = [i for i in session.indexes_of(table.name) if i.name.name == "PRIMARY" and action.column in i.columns]
-    made = replace(action.to, name=action.column, constraints=(), not_null=action.to.not_null or bool(keyed))
+    made = changed(action.to, name=action.column, constraints=(), not_null=action.to.not_null or bool(keyed))
     if action.position:
         session.change(table.name, columns=placed(table, made, action.position))
     else:
@@ -119,7 +119,7 @@ def add_constraint(action: actions.AddConstraint, session: Session) -> None:
     if action.constraint.kind is Kind.PRIMARY:
         put_index(Index(Name("", "PRIMARY"), table.name, action.constraint.columns, True), table.name, session)
         keyed = action.constraint.columns
-        columns = tuple(replace(c, not_null=True) if c.name in keyed else c for c in table.columns)
+        columns = tuple(changed(c, not_null=True) if c.name in keyed else c for c in table.columns)
         session.change(table.name, columns=columns)
         return
     made = settled(action.constraint, table.name, [c.name for c in table.constraints], session)
@@ -141,7 +141,7 @@ def drop_column(action: actions.DropColumn, session: Session) -> None:
         if not left:
             session.indexes.remove(index.name)
         elif left != index.columns:
-            session.put_index(replace(index, columns=left))
+            session.put_index(changed(index, columns=left))
 
 
 def rename_table(action: actions.RenameTable, session: Session) -> None:
@@ -159,12 +159,12 @@ def rename_other(action: actions.RenameOther, session: Session) -> None:
     found = session.indexes.get(Name(table.name, action.name))
     if found is not None:
         session.indexes.remove(found.name)
-        put_index(replace(found, name=Name("", action.to)), table, session)
+        put_index(changed(found, name=Name("", action.to)), table, session)
 
 
 def convert(action: alterations.ConvertCharset, session: Session) -> None:
     table = session.relation(action.table)
-    columns = tuple(replace(c, charset="", collation="") for c in table.columns)
+    columns = tuple(changed(c, charset="", collation="") for c in table.columns)
     session.change(table.name, columns=columns, options=with_options(
         table, (("CHARSET", action.charset), ("COLLATE", action.collation))
     ))  # fmt: skip
@@ -181,8 +181,8 @@ def with_options(table: Relation, found: tuple[tuple[str, str], ...]) -> tuple[t
 
 def enforce(action: alterations.EnforceCheck, session: Session) -> None:
     table = session.relation(action.table)
-    changed = tuple(replace(c, enforced=action.enforced) if c.name == action.name else c for c in table.constraints)
-    session.change(table.name, constraints=changed)
+    known = tuple(changed(c, enforced=action.enforced) if c.name == action.name else c for c in table.constraints)
+    session.change(table.name, constraints=known)
 
 
 def drop_index(action: actions.DropIndex, session: Session) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from linters.frozen import changed
 from linters.mysql.elements import TEXT
 from linters.mysql.ways import COPY, INSTANT, SHARED, Algorithm, Way, copied, is_mariadb, metadata, rebuilt, virtual
 from linters.session import Session
@@ -218,4 +217,4 @@ def instant_column(why: str, table: Relation, session: Session) -> Way:
     if full or blocked:
         reason = "a FULLTEXT index" if full else "an indexed VIRTUAL column"
         return rebuilt(f"{why}, and a table with {reason} is written again for that", table, session)
-    return replace(INSTANT, inside=rebuilt(why, table, session).algorithm, why=why)
+    return changed(INSTANT, inside=rebuilt(why, table, session).algorithm, why=why)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from linters import actions
 from linters.costs import Cost
+from linters.frozen import changed
 from linters.mysql import alterations
 from linters.mysql.columns import (
     before_virtual,
@@ -98,12 +98,12 @@ def way_of(part: actions.Action, table: Relation, session: Session) -> Way:
 def forced(action: alterations.AlterTable, way: Way, cost: AlterCost, session: Session) -> Way:
     """What the statement asks for, where that is dearer than what the server would choose."""
     if action.algorithm == "COPY" and way.algorithm < COPY:
-        way = replace(way, algorithm=COPY, lock=SHARED, why="ALGORITHM=COPY asks for it")
+        way = changed(way, algorithm=COPY, lock=SHARED, why="ALGORITHM=COPY asks for it")
     elif action.algorithm == "INPLACE" and not is_mariadb(session) and way.algorithm is Algorithm.INSTANT:
         inside = max((part.inside for _, part in cost.parts), default=Algorithm.NOCOPY)
-        way = replace(way, algorithm=inside, why=f"ALGORITHM=INPLACE keeps it from being INSTANT; {way.why}")
+        way = changed(way, algorithm=inside, why=f"ALGORITHM=INPLACE keeps it from being INSTANT; {way.why}")
     if action.lock in Lock.__members__ and Lock[action.lock] > way.lock:
-        way = replace(way, lock=Lock[action.lock])
+        way = changed(way, lock=Lock[action.lock])
     return way
 
 
@@ -220,7 +220,7 @@ def indexed_column(name: str, own: list[Any], table: Relation, session: Session)
     if all(index.method == "FULLTEXT" for index in own) and not shared:
         return Way(Algorithm.INPLACE, Lock.NONE, Algorithm.INPLACE, True, f"{name} and its FULLTEXT index go")
     if is_mariadb(session) and not shared:
-        return replace(instant_column(f"{name} and its index go", table, session), algorithm=Algorithm.NOCOPY)
+        return changed(instant_column(f"{name} and its index go", table, session), algorithm=Algorithm.NOCOPY)
     if is_mariadb(session) and virtual(table):
         return copied(f"{name} goes from an index of several columns", table, session)
     return rebuilt(f"{name} goes, which an index has", table, session)
@@ -230,7 +230,7 @@ def modify(action: alterations.ModifyColumn, table: Relation, session: Session) 
     old = session.column(table.name, action.column)
     to = action.to
     keyed = any(action.column in i.columns for i in session.indexes_of(table.name) if i.name.name == "PRIMARY")
-    to = replace(to, not_null=True) if keyed else to
+    to = changed(to, not_null=True) if keyed else to
     own = next((c for c in table.constraints if c.kind is Kind.FOREIGN and action.column in c.columns), None)
     referenced = any(action.column in c.referenced_columns for _, c in session.referencing(table.name))
     ends = referenced and bool(old.sequence) and not to.sequence and not is_mariadb(session)
@@ -298,7 +298,7 @@ def add_constraint(action: actions.AddConstraint, table: Relation, session: Sess
     nullable = any(not session.column(table.name, name).not_null for name in constraint.columns)
     if nullable:
         filled = Column("id", session.column(table.name, constraint.columns[0]).type)
-        return nullability(filled, replace(filled, not_null=True), table, session)
+        return nullability(filled, changed(filled, not_null=True), table, session)
     return rebuilt("rows are stored in the order of the primary key", table, session)
 
 

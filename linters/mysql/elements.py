@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from linters.frozen import changed
 from linters.mysql.cursor import Cursor, Unknown, plain, separated, written
 from linters.mysql.tokens import Token
 from linters.values import Column, Constraint, Expression, Index, Kind, Name, Type
@@ -123,7 +124,7 @@ def constraint_part(cursor: Cursor, column: str, name: str) -> Constraint | None
         cursor.accept("ENFORCED")
         return Constraint(Kind.CHECK, name, tuple(dict.fromkeys(condition.columns)), condition, enforced=enforced)
     if cursor.looking_at("REFERENCES"):
-        return replace(reference(cursor, (column,), name), inline=True)
+        return changed(reference(cursor, (column,), name), inline=True)
     return None
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from linters import actions
+from linters.frozen import changed
 from linters.mysql import alterations
 from linters.mysql.columns import charset_change, charset_of, type_change, width
 from linters.mysql.elements import TEXT
@@ -27,7 +26,7 @@ def convert(action: alterations.ConvertCharset, table: Relation, session: Sessio
 
 
 def converted(column: Column, action: alterations.ConvertCharset, table: Relation, session: Session) -> Way:
-    to = replace(column, charset=action.charset, collation=action.collation)
+    to = changed(column, charset=action.charset, collation=action.collation)
     before, after = charset_of(column, table), charset_of(to, table)
     if column.type.name in ("tinytext", "text", "mediumtext") and width(after) > width(before):
         return copied(f"{column.name} becomes a longer type of text, so that all its values fit", table, session)

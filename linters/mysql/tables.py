@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from linters import actions
 from linters.actions import Action
+from linters.frozen import changed
 from linters.mysql import alterations
 from linters.mysql.cursor import Cursor, Unknown, plain, written
 from linters.mysql.elements import Definition, column_of, default_of, definitions, index_of, key_of
@@ -91,7 +91,7 @@ def made_table(
     indexes: list[Index] = []
     for line in lines:
         if isinstance(line, Definition):
-            columns.append(replace(line.column, constraints=()))
+            columns.append(changed(line.column, constraints=()))
             constraints += line.column.constraints
             indexes += line.indexes
         elif isinstance(line, Index):
@@ -99,7 +99,7 @@ def made_table(
         else:
             constraints.append(line)
     keyed = next((i.columns for i in indexes if i.name.name == "PRIMARY"), ())
-    columns = [replace(c, not_null=True) if c.name in keyed else c for c in columns]
+    columns = [changed(c, not_null=True) if c.name in keyed else c for c in columns]
     relation = Relation(
         name, "partitioned" if partitioned else "table", tuple(columns), tuple(constraints),
         complete=bool(lines) and not is_copy, temporary=temporary, options=options,

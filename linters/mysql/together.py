@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from linters import actions
+from linters.frozen import changed
 from linters.mysql.columns import before_virtual
 from linters.mysql.ways import COPY, INSTANT, SHARED, Algorithm, Way, copied, is_mariadb, rebuilt, since
 from linters.session import Session
@@ -18,7 +18,7 @@ Parts = tuple[actions.Action, ...]
 def before(parts: Parts, table: Relation, session: Session) -> Relation:
     """A table without the foreign keys that the statement drops: what needs them needs them no more."""
     gone = {part.name for part in parts if isinstance(part, actions.DropConstraint)}
-    return replace(table, constraints=tuple(c for c in table.constraints if c.name not in gone)) if gone else table
+    return changed(table, constraints=tuple(c for c in table.constraints if c.name not in gone)) if gone else table
 
 
 def beside(part: actions.Action, way: Way, parts: Parts, table: Relation, session: Session) -> Way:
@@ -46,8 +46,8 @@ def create_index(part: actions.CreateIndex, way: Way, parts: Parts, table: Relat
     new = new_columns(parts)
     own = [new[name] for name in part.index.columns if name in new]
     if any(column.generated == "VIRTUAL" for column in own):
-        return replace(way, lock=SHARED, why="a VIRTUAL column is indexed in the statement that adds it")
-    return replace(way, lock=SHARED) if any(column.sequence for column in own) else way
+        return changed(way, lock=SHARED, why="a VIRTUAL column is indexed in the statement that adds it")
+    return changed(way, lock=SHARED) if any(column.sequence for column in own) else way
 
 
 def drop_index(part: actions.DropIndex, way: Way, parts: Parts, table: Relation, session: Session) -> Way:
@@ -79,7 +79,7 @@ def drop_column(part: actions.DropColumn, way: Way, parts: Parts, table: Relatio
     dropped = {p.index for p in parts if isinstance(p, actions.DropIndex)}
     own = [index.name for index in session.indexes_of(table.name) if part.column in index.columns]
     if own and dropped.issuperset(own) and not way.error:
-        return replace(way, algorithm=Algorithm.NOCOPY, builds=False, why=f"{part.column} goes, and its index")
+        return changed(way, algorithm=Algorithm.NOCOPY, builds=False, why=f"{part.column} goes, and its index")
     return way
 
 

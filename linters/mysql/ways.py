@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from linters.actions import Action
 from linters.costs import Cost
+from linters.frozen import Frozen, changed
 from linters.session import Session
 from linters.values import Index, Name, Relation
 
@@ -29,8 +29,7 @@ class Lock(IntEnum):
     EXCLUSIVE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Frozen):
     """How the server does one part of an ALTER.
 
     Args:
@@ -52,7 +51,7 @@ class Way:
     def worst(self, other: Way) -> Way:
         """Both at once: the dearer algorithm, the stronger lock, the reason of the dearer."""
         dearer = other if (other.algorithm, other.lock) > (self.algorithm, self.lock) else self
-        return replace(
+        return changed(
             dearer, lock=max(self.lock, other.lock), inside=max(self.inside, other.inside),
             builds=self.builds or other.builds, assumed=dearer.assumed, error=self.error or other.error,
         )  # fmt: skip
@@ -62,12 +61,13 @@ INSTANT = Way()
 SHARED, COPY = Lock.SHARED, Algorithm.COPY
 
 
-@dataclass(slots=True)
 class AlterCost(Cost):
     """The cost of one ALTER: the way of the whole, and that of each of its parts."""
 
-    way: Way = INSTANT
-    parts: list[tuple[Action, Way]] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.way = INSTANT
+        self.parts: list[tuple[Action, Way]] = []
 
 
 def is_mariadb(session: Session) -> bool:
@@ -131,5 +131,5 @@ def together(ways: Iterable[Way], session: Session) -> Way:
     if len(found) > 1 and whole.algorithm < COPY and lifting:
         dearest = max(found, key=lambda way: way.inside)
         if dearest.inside > whole.algorithm:
-            whole = replace(whole, algorithm=dearest.inside, why=dearest.why)
+            whole = changed(whole, algorithm=dearest.inside, why=dearest.why)
     return whole

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from linters import actions
@@ -29,6 +28,8 @@ def cost_of(action: actions.Action, session: Session) -> Cost:
 @cache
 def steady_functions() -> frozenset[str]:
     """Names of the server's own functions that give the same value all through a statement."""
+    from importlib import resources
+
     return frozenset(resources.files("linters.postgresql").joinpath("steady_functions.txt").read_text().split())
 
 
@@ -124,7 +125,7 @@ def change_type(action: actions.ChangeType, session: Session, cost: Cost) -> Non
 def type_change_error(action: actions.ChangeType, session: Session) -> str:
     """Why the server refuses to change the type: something is defined by it."""
     table = session.relation(action.table)
-    for view in session.relations.values.values():
+    for view in session.relations.values.values() if table.name in session.readers else ():
         if view.reads and any(r == table.name and column in (action.column, "*") for r, column in view.reads):
             return f"{view.kind} {view.name} reads {action.column}"
     for name, columns in table.policies:
@@ -233,7 +234,7 @@ def drop_table(action: actions.DropTable, session: Session, cost: Cost) -> None:
 
 
 def reader_of(table: Name, session: Session) -> str:
-    for view in session.relations.values.values():
+    for view in session.relations.values.values() if table in session.readers else ():
         if any(read == table for read, _ in view.reads):
             return f"{view.kind} {view.name}"
     return ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from linters.frozen import changed
 from linters.parsing import expression_text, fields, names_of
 from linters.values import Column, Constraint, Expression, Kind, Name, Type
 
@@ -157,4 +157,4 @@ def column_of(node: Any) -> Column:
 
 
 def unenforced(constraint: Constraint) -> Constraint:
-    return replace(constraint, enforced=False, validated=False)
+    return changed(constraint, enforced=False, validated=False)

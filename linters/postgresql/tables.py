@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from linters.actions import (
@@ -33,6 +32,7 @@ from linters.actions import (
     Tune,
     ValidateConstraint,
 )
+from linters.frozen import changed
 from linters.postgresql.elements import column_of, constant, constraint_of, expression, relation, strings, type_of
 from linters.values import Column, Constraint, Kind, Mode, Name, Relation
 
@@ -85,7 +85,7 @@ def create_table(node: Any) -> Iterator[Action]:
             like = True
     constraints += [own for column in columns for own in column.constraints]
     keys = {c for k in constraints if k.kind in (Kind.PRIMARY, Kind.NOT_NULL) for c in k.columns}
-    found = tuple(replace(c, not_null=True) if c.name in keys else c for c in columns)
+    found = tuple(changed(c, not_null=True) if c.name in keys else c for c in columns)
     made_of = Relation(
         name,
         "partitioned" if node.HasField("partspec") else "table",
@@ -144,7 +144,7 @@ def alter_table(node: Any) -> Iterator[Action]:
         yield Harmless(f"ALTER {kind.removeprefix('OBJECT_')}")
         return
     table = relation(node.relation)
-    for command in sorted(commands, key=pass_of):
+    for command in sorted(commands, key=pass_of) if len(commands) > 1 else commands:
         yield alteration(table, command)
 
 
@@ -155,6 +155,9 @@ def pass_of(command: Any) -> int:
 
 def alteration(table: Name, command: Any) -> Action:
     kind = constant(command, "subtype")
+    known = ALTERATIONS.get(kind)
+    if known is not None:
+        return known(table, command.name, command, getattr(command, "def"))
     if kind in TUNED:
         return tuned(table, kind, command)
     if kind in REWRITTEN:
@@ -163,10 +166,7 @@ def alteration(table: Name, command: Any) -> Action:
         return RowSecurity(table, SECURITY[kind])
     if kind.startswith(("AT_EnableTrig", "AT_EnableAlwaysTrig", "AT_EnableReplicaTrig", "AT_DisableTrig")):
         return SwitchTrigger(table, command.name or "ALL", kind.startswith("AT_Enable"))
-    known = ALTERATIONS.get(kind)
-    if known is None:
-        return Opaque(f"{kind.removeprefix('AT_')} of ALTER TABLE is not known to this linter")
-    return known(table, command.name, command, getattr(command, "def"))
+    return Opaque(f"{kind.removeprefix('AT_')} of ALTER TABLE is not known to this linter")
 
 
 def tuned(table: Name, kind: str, command: Any) -> Tune:

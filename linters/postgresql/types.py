@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from linters.frozen import Frozen
 from linters.session import Session
 from linters.values import UNKNOWN_TYPE, Column, Type
 
@@ -28,8 +27,7 @@ MOST_DIGITS = 6
 UTC = ("utc", "gmt", "etc/utc", "etc/gmt", "uct", "zulu", "universal", "greenwich", "0", "utc0")
 
 
-@dataclass(frozen=True, slots=True)
-class TypeChange:
+class TypeChange(Frozen):
     """`why` in a few words. `assumed`: what was not known and taken for the worse."""
 
     rewrites: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 from linters.actions import Action
 from linters.costs import Cost
 from linters.findings import Category, Severity
+from linters.frozen import Frozen
 from linters.session import Held, Session
 from linters.values import Kind, Mode, Name
 
@@ -21,8 +22,7 @@ HAZARD, COMPATIBILITY, UNANALYSED, STYLE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Frozen):
     """What a rule found: a message in the names of the statement, and what differs from the rule's own words."""
 
     message: str
@@ -89,8 +89,7 @@ USUAL_KEY = re.compile(r"id|uuid|guid|ctid|oid|key|slug|code|email|username|name
 Check = Callable[[At], Iterable[Found]]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Frozen):
     """A hazard, and how it is recognised.
 
     Args:

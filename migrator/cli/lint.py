@@ -90,7 +90,6 @@ def command(
 ) -> int:  # fmt: skip
     if explain or list_rules:
         return show_rules(explain, given["dialect"], form)
-    from migrator.linting import baselines
     from migrator.linting.invocation import options_from, refuse_together, warn
     from migrator.linting.judging import Request, fails, run
 
@@ -101,6 +100,8 @@ def command(
         return fixed(request, form, output, dry_run)
     report = run(request)
     if write_baseline:
+        from migrator.linting import baselines
+
         place = Path(options.baseline or baselines.DEFAULT)
         say_note(f"{baselines.write(place, report.findings)} findings are accepted in {place}")
         say_note(f"next: migrator lint --baseline {place}")

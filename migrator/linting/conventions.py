@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -95,6 +94,8 @@ def in_transaction(path: Path, data: bytes, tool: str) -> bool:
 
 def table_of(path: Path) -> dict[str, object]:
     """A TOML file beside a script; empty where there is none that can be read."""
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text())
     except (OSError, ValueError):

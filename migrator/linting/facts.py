@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from linters.engine import Engine
+from linters.frozen import changed
 from linters.source import Source
 from linters.values import Name
 from migrator.linting import facts_queries as queries
@@ -41,7 +42,7 @@ class Facts:
         for name in self.invalid:
             index = session.indexes.get(name)
             if index is not None:
-                session.put_index(replace(index, valid=False))
+                session.put_index(changed(index, valid=False))
         return len(unread)
 
 

@@ -18,13 +18,13 @@ from linters.session import Given, Session
 from linters.source import Source
 from migrator import __version__
 from migrator.errors import MigratorError, UsageError
-from migrator.linting import baselines, files
-from migrator.linting.changes import Changes
+from migrator.linting import files
 from migrator.linting.options import Options
 from migrator.linting.servers import USUAL, chosen_dialect, dotted, release
 from migrator.settings import mask
 
 if TYPE_CHECKING:
+    from migrator.linting.changes import Changes
     from migrator.linting.facts import Facts
     from migrator.linting.shadowing import Shadow
     from migrator.shadow import Scratch
@@ -81,18 +81,17 @@ def run(request: Request) -> Report:
     return judged(request)[0]
 
 
+@without_collector()
 def judged(request: Request) -> tuple[Report, list[Judged]]:
     """What `run` gives, and the .sql scripts it is about."""
     options = request.options
     paths, skipped = files.find(options.paths, options.exclude)
-    baseline = baselines.read(Path(options.baseline)) if options.baseline and request.accept else frozenset()
-    changes = Changes(request.diff, Path.cwd()) if request.diff else None
+    baseline, changes = accepted(request), changes_since(request.diff)
     facts = facts_of(request)
     with scratch_of(request, facts) as scratch:
         bench = Bench(request, facts, scratch)
-        with without_collector():
-            for path in paths:
-                bench.judge(path, changes)
+        for path in paths:
+            bench.judge(path, changes)
     found = distinct(bench.findings)
     left = [finding for finding in found if finding.fingerprint not in baseline]
     report = Report(
@@ -108,6 +107,23 @@ def judged(request: Request) -> tuple[Report, list[Judged]]:
         observed=tuple(bench.shadow.observed) if bench.shadow else None,
     )
     return report, bench.judged
+
+
+def accepted(request: Request) -> frozenset[str]:
+    """Fingerprints that are left out."""
+    if not (request.options.baseline and request.accept):
+        return frozenset()
+    from migrator.linting import baselines
+
+    return baselines.read(Path(request.options.baseline))
+
+
+def changes_since(commit: str) -> Changes | None:
+    if not commit:
+        return None
+    from migrator.linting.changes import Changes
+
+    return Changes(commit, Path.cwd())
 
 
 def scratch_of(request: Request, facts: Facts | None) -> AbstractContextManager[Scratch | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -81,8 +80,8 @@ def expanded(names: Iterable[str]) -> list[str]:
 
 
 def near_rule(name: str) -> str:
-    near = difflib.get_close_matches(name, all_rules(), n=1)
-    return f'did you mean "{near[0]}"?' if near else "migrator lint --list-rules"
+    near = settings.nearest(name, all_rules())
+    return f'did you mean "{near}"?' if near else "migrator lint --list-rules"
 
 
 def texts(value: object) -> tuple[str, ...]:
@@ -184,8 +183,8 @@ def from_file(path: Path) -> Options:
     for key, value in table.items() if isinstance(table, dict) else [("lint", table)]:
         where = f"{path}:{line_of(lines, key)}"
         if key not in READERS:
-            near = difflib.get_close_matches(key, list(READERS), n=1)
-            hint = f'did you mean "{near[0]}"?' if near else f"known are: {', '.join(READERS)}"
+            near = settings.nearest(key, READERS)
+            hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(READERS)}"
             raise SettingsError(f'{where}: unknown setting "{key}" of [{SECTION}]', next_step=hint, file=str(path))
         option, read = READERS[key]
         try:
