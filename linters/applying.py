@@ -253,6 +253,7 @@ def rewrite(action: actions.Rewrite, session: Session) -> None:
 
 
 def change_setting(action: actions.Set, session: Session) -> None:
+    session.turns += 1
     if action.local:
         session.local_settings[action.name] = action.value
     else:

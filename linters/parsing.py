@@ -1,4 +1,4 @@
-"""The one module that knows the SQL parser of PostgreSQL."""
+"""The one module that knows the trees of the SQL parser of PostgreSQL; `library` loads it."""
 
 from __future__ import annotations
 

@@ -109,10 +109,17 @@ class Session:
         self.script = 0
         self.marks: list[tuple[str, int, dict[Name, Held]]] = []
         self.new_values: set[str] = set()
+        self.turns = 0
+        self.costed: tuple[Any, tuple[int, int], Any] | None = None
 
     @property
     def version(self) -> int:
         return self.given.release[0]
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        """Equal at two times between which nothing that is known or set has changed."""
+        return self.turns, len(self.journal)
 
     @property
     def in_transaction(self) -> bool:
@@ -128,6 +135,7 @@ class Session:
         self.wrapped = self.given.in_transaction if in_transaction is None else in_transaction
         self.era += 1
         self.script += 1
+        self.turns += 1
         self.settings.values.clear()
 
     def resolve(self, name: Name) -> Name:
@@ -221,6 +229,7 @@ class Session:
         if self.in_transaction:  # begins nothing: what came before is in the same one
             return
         self.explicit = True
+        self.turns += 1
         self.journal.clear()
         self.marks.clear()
 
@@ -228,6 +237,7 @@ class Session:
         """COMMIT. What the transaction created is in use from then on."""
         if self.in_transaction:
             self.era += 1
+        self.turns += 1
         self.explicit = self.wrapped = False
         self.held.clear()
         self.new_values.clear()
@@ -249,6 +259,7 @@ class Session:
                 values.pop(key, None)
             else:
                 values[key] = was
+        self.turns += 1
         del self.journal[mark:]
         if savepoint:
             self.held = dict(held)

@@ -31,9 +31,11 @@ def alter(action: alterations.AlterTable, session: Session) -> None:
 
     if not session.knows(action.table):
         return
+    columns = any(isinstance(part, actions.AddColumn | actions.DropColumn) for part in action.parts)
+    if not columns and not session.relation(action.table).row_versions:
+        return
     cost = cost_of(action, session)
     if isinstance(cost, AlterCost):
-        columns = any(isinstance(part, actions.AddColumn | actions.DropColumn) for part, _ in cost.parts)
         if cost.way.algorithm >= Algorithm.INPLACE:
             session.change(action.table, row_versions=0)
         elif cost.way.algorithm is Algorithm.INSTANT and columns:

@@ -49,13 +49,15 @@ FOR_EACH_ROW = frozenset("uuid uuid_short sys_guid sysdate utc_timestamp utc_dat
 """Functions in a default that MariaDB calls for each row, so that it copies the table."""
 
 
+LIMITS = {"INSTANT": Algorithm.INSTANT, "NOCOPY": Algorithm.NOCOPY, "INPLACE": Algorithm.INPLACE}
+"""The dearest algorithm that each clause allows."""
 NAMING = actions.RenameColumn | actions.DropColumn | actions.SetDefault | actions.DropDefault | alterations.ModifyColumn
 
 
 def cost_of(action: actions.Action, session: Session) -> Cost:
     """The cost of one action in the state before it."""
     if isinstance(action, alterations.AlterTable):
-        return alter(action, session)
+        return cost_of_alter(action, session)
     cost = Cost()
     if isinstance(action, actions.RenameTable | actions.DropTable | actions.Truncate):
         cost.lock(session.resolve(action.table), Mode.ACCESS_EXCLUSIVE)
@@ -64,6 +66,14 @@ def cost_of(action: actions.Action, session: Session) -> Cost:
     elif isinstance(action, actions.Write):
         cost.lock(session.resolve(action.table), Mode.ROW_EXCLUSIVE)
     return cost
+
+
+def cost_of_alter(action: alterations.AlterTable, session: Session) -> Cost:
+    """The cost of an ALTER, which is asked for again to count what was INSTANT."""
+    if session.costed is None or session.costed[0] is not action or session.costed[1] != session.moment:
+        session.costed = action, session.moment, alter(action, session)
+    found: Cost = session.costed[2]
+    return found
 
 
 def alter(action: alterations.AlterTable, session: Session) -> AlterCost:
@@ -113,8 +123,7 @@ def refusal(action: alterations.AlterTable, way: Way, session: Session) -> str:
         return f"ALGORITHM=INSTANT goes with no LOCK={action.lock} on MySQL"
     if action.algorithm == "NOCOPY" and not is_mariadb(session):
         return "MySQL has no ALGORITHM=NOCOPY"
-    limits = {"INSTANT": Algorithm.INSTANT, "NOCOPY": Algorithm.NOCOPY, "INPLACE": Algorithm.INPLACE}
-    if way.algorithm > limits.get(action.algorithm, COPY):
+    if way.algorithm > LIMITS.get(action.algorithm, COPY):
         return f"ALGORITHM={action.algorithm} is not possible: {way.why or way.assumed}"
     if action.lock in ("NONE", "SHARED") and way.lock > Lock[action.lock]:
         return f"LOCK={action.lock} is not possible: {way.why}"

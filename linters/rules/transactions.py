@@ -48,15 +48,18 @@ def concurrently(at: At) -> Iterator[Found]:
 def several_tables(at: At) -> Iterator[Found]:
     if not at.session.in_transaction:
         return
-    before = {n for n, held in at.session.held.items() if held.mode.blocks_writes and at.in_use(n)}
-    added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and at.in_use(n) and n not in before]
+    held = at.session.held
+    had = {n for n in at.cost.locks if n in held and held[n].mode.blocks_writes}
+    added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and n not in had and at.in_use(n)]
+    if not added:
+        return
+    before = {n for n, lock in held.items() if lock.mode.blocks_writes and at.in_use(n)}
     gone = {n for n in before if at.session.given.complete and not at.session.knows(n)}
     before = {n for n in before - gone if at.session.relation(n).kind != "view"}
     if before and added and not related(before, added, at):
-        first = min(before, key=lambda name: at.session.held[name].line)
+        first = min(before, key=lambda name: held[name].line)
         yield Found(
-            f"{words(sorted(before))} stays locked from line {at.session.held[first].line} on while this waits for"
-            f" {words(added)}",
+            f"{words(sorted(before))} stays locked from line {held[first].line} on while this waits for {words(added)}",
             "COMMIT;  -- before it",
         )
 
@@ -87,8 +90,10 @@ def related(before: set[Name], added: list[Name], at: At) -> bool:
     good="ALTER TABLE t ADD COLUMN b int; UPDATE t SET b = a WHERE id = 1",
 )
 def work_under_lock(at: At) -> Iterator[Found]:
+    if not at.session.held or not takes_long(at):
+        return
     held = [n for n, lock in at.session.held.items() if lock.mode.blocks_writes and at.in_use(n)]
-    if not held or not takes_long(at):
+    if not held:
         return
     first = min((at.session.held[name] for name in held), key=lambda lock: lock.line)
     who = "reads and writes" if first.mode is Mode.ACCESS_EXCLUSIVE else "writes"

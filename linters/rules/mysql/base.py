@@ -31,10 +31,10 @@ def rule(id: str, category: Category, *on: type, **facts: Any) -> Callable[[Chec
 def parts(at: At, *kinds: type) -> Iterator[tuple[Any, Way]]:
     """Parts of an ALTER that the server accepts, of a table in use, each with its own way."""
     cost = at.cost
-    if isinstance(cost, AlterCost) and at.in_use(at.action.table) and not cost.error:
-        for part, way in cost.parts:
-            if isinstance(part, kinds):
-                yield part, way
+    if isinstance(cost, AlterCost) and not cost.error:
+        found = [pair for pair in cost.parts if isinstance(pair[0], kinds)]
+        if found and at.in_use(at.action.table):
+            yield from found
 
 
 def costly(at: At, *kinds: type) -> Iterator[tuple[Any, Way]]:
