@@ -70,6 +70,7 @@ class Given:
         lock_timeout: milliseconds that are set for them, 0 for none.
         in_transaction: whoever runs a script puts it in one transaction, unless said otherwise of the script.
         dialect: `postgresql`, `mysql` or `mariadb`.
+        unreleased: no version of the application uses what a script creates before the script is over.
     """
 
     version: int | tuple[int, ...] = 17
@@ -79,6 +80,7 @@ class Given:
     lock_timeout: float = 0
     in_transaction: bool = False
     dialect: str = "postgresql"
+    unreleased: bool = False
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -109,6 +111,16 @@ class Session:
         self.script = 0
         self.marks: list[tuple[str, int, dict[Name, Held]]] = []
         self.new_values: set[str] = set()
+
+    def copy(self) -> Session:
+        """Another session that knows the same, between two scripts."""
+        made = Session(self.given)
+        for name in ("relations", "indexes", "domains", "enums", "routines"):
+            getattr(made, name).values.update(getattr(self, name).values)
+        for name in ("heirs", "referrers", "index_names"):
+            getattr(made, name).update({key: dict(found) for key, found in getattr(self, name).items()})
+        made.era, made.script = self.era, self.script
+        return made
 
     @property
     def version(self) -> int:
@@ -223,7 +235,7 @@ class Session:
 
     def end(self) -> None:
         """COMMIT. What the transaction created is in use from then on."""
-        if self.in_transaction:
+        if self.in_transaction and not self.given.unreleased:
             self.era += 1
         self.explicit = self.wrapped = False
         self.held.clear()

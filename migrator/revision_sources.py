@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -12,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linters.collected import Collected, Item, collected
-from linters.suppressions import MARK
 from linters.values import Name
 from migrator.migration import Migration
 from migrator.offline.own import accepted, outcome, phases
 from migrator.offline.running import Ran, Target, run
+from migrator.places import silencing
 
 if TYPE_CHECKING:
     from linters.findings import Finding
@@ -236,16 +234,3 @@ def operation_lines(path: Path) -> list[int]:
             given = node.value.args if isinstance(node.value, ast.Call) else []
             return [*(argument.lineno for argument in given), node.lineno]
     return [1]
-
-
-def silencing(path: Path) -> list[Item]:
-    """Comments to the linter, as those of SQL at the same place."""
-    text = path.read_text(encoding="utf-8-sig")
-    if MARK.decode() not in text:
-        return []
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return []
-    comments = [token for token in tokens if token.type == tokenize.COMMENT and MARK.decode() in token.string]
-    return [Item("--" + t.string.lstrip("#"), t.start[0], t.start[1] + 1) for t in comments]

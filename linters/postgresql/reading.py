@@ -31,6 +31,8 @@ def write(node: Any) -> Iterator[Action]:
     labels = tuple(text_constants(node))
     columns = tuple(item.res_target.name for item in getattr(node, "cols" if what == "INSERT" else "target_list", ()))
     others = tuple(name for name in objects.tables_in(node) if name != table)
+    if node.HasField("with_clause"):
+        yield from written_in(node.with_clause)
     if what == "INSERT":
         select = node.select_stmt.select_stmt
         from_query = (bool(select.from_clause) and not stops(select, ())) or select.HasField("larg")
@@ -40,6 +42,13 @@ def write(node: Any) -> Iterator[Action]:
     keys: list[str] = []
     bounded = where and what != "MERGE" and names_rows(node.where_clause, keys)
     yield actions.Write(table, what, where, bounded, False, others, labels, columns, tuple(keys))
+
+
+def written_in(node: Any) -> Iterator[Action]:
+    """The writes in the arms of a WITH."""
+    for name, child in nodes(node):
+        if name in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
+            yield from write(child)
 
 
 def names_rows(node: Any, keys: list[str]) -> bool:
@@ -103,9 +112,7 @@ def select(node: Any) -> Iterator[Action]:
 
         name = relation(node.into_clause.rel)
         yield actions.CreateTable(name, Relation(name), is_copy=True)
-    writing = [child for name, child in nodes(node) if name in ("insert_stmt", "update_stmt", "delete_stmt")]
-    for child in writing:
-        yield from write(child)
+    yield from written_in(node)
     yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls), stops(node, calls))
 
 
