@@ -117,8 +117,11 @@ def rename_column(action: actions.RenameColumn, session: Session) -> None:
 def rename_table(action: actions.RenameTable, session: Session) -> None:
     old, new = session.resolve(action.table), session.resolve(action.to)
     found, indexes = session.relation(old), session.indexes_of(old)
+    kind = found.kind if session.knows(old) else action.kind
     session.relations.remove(old)
-    session.put(changed(found, name=new))
+    session.put(changed(found, name=new, kind=kind))
+    if old in session.held:
+        session.held.setdefault(new, changed(session.held[old], renamed=True))
     for index in indexes:
         session.put_index(changed(index, table=new))
     for other in list(session.relations.values.values()):

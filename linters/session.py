@@ -52,10 +52,14 @@ class Registry(Generic[Key, Value]):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lock of the open transaction, and the line of the statement that took it."""
+    """A lock of the open transaction, and the line of the statement that took it.
+
+    `renamed`: it was taken under another name, under which it is held, too.
+    """
 
     mode: Mode
     line: int
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,8 @@ def create_routine(node: Any) -> Iterator[Action]:
     constant_body = language == "sql" and body is not None and is_constant_query(body)
     if language == "sql" and body is not None:
         body = None if constant_body else f"BEGIN {body.strip().rstrip(';')}; END"
-    routine = Routine(name, volatility == "volatile", constant_body, body)
+    returned = strings(node.return_type.names)[-1:]
+    routine = Routine(name, volatility == "volatile", constant_body, body, returned == ("trigger",))
     yield CreateRoutine(routine, node.replace)
 
 

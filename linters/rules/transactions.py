@@ -48,8 +48,9 @@ def concurrently(at: At) -> Iterator[Found]:
 def several_tables(at: At) -> Iterator[Found]:
     if not at.session.in_transaction:
         return
-    before = {n for n, held in at.session.held.items() if held.mode.blocks_writes and at.in_use(n)}
-    added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and at.in_use(n) and n not in before]
+    held = {n: lock for n, lock in at.session.held.items() if lock.mode.blocks_writes and at.in_use(n)}
+    before = {n for n, lock in held.items() if not lock.renamed}
+    added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and at.in_use(n) and n not in held]
     gone = {n for n in before if at.session.given.complete and not at.session.knows(n)}
     before = {n for n in before - gone if at.session.relation(n).kind != "view"}
     if before and added and not related(before, added, at):
@@ -62,8 +63,10 @@ def several_tables(at: At) -> Iterator[Found]:
 
 
 def related(before: set[Name], added: list[Name], at: At) -> bool:
-    """Partitions of one table, and the two sides of one foreign key, cannot be had apart."""
+    """Partitions of one table, the two sides of one foreign key, and a sequence of a column cannot be had apart."""
     for name in added:
+        if any(name.name.startswith(f"{n.name}_") and name.name.endswith("_seq") for n in before):
+            continue
         relation = at.session.relation(name)
         parents = {*relation.parents, *(c.references for c in relation.constraints if c.references)}
         others = {c.references for n in before for c in at.session.relation(n).constraints if c.references}
@@ -116,9 +119,9 @@ def takes_long(at: At) -> bool:
 
 
 def is_table(at: At, name: Name) -> bool:
-    """Whether rows are read from it that are in use: not those of the server's own catalog."""
+    """Whether rows are read from it that are in use: not those of the server's own catalog, nor that of a sequence."""
     own = name.schema in ("pg_catalog", "information_schema") or name.name.startswith("pg_")
-    return not own and at.in_use(name)
+    return not own and at.session.relation(name).kind != "sequence" and at.in_use(name)
 
 
 @rule(
