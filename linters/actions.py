@@ -371,6 +371,7 @@ class Set(Action):
 class Revoke(Action):
     what: str
     role: str
+    tables: tuple[Name, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

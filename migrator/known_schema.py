@@ -80,12 +80,13 @@ def schema_text(items: Iterable[Table | Enum]) -> list[str]:
 
 def created(table: Table) -> str:
     name = qualified(table.name)
-    if table.bound and table.parents:
-        return f"CREATE TABLE {name} PARTITION OF {qualified(table.parents[0])} {table.bound}"
-    columns = ", ".join(map(column_text, table.columns))
     key = ", ".join(identifier(column) if column else "(1)" for column in table.partition_key)
+    by = f" PARTITION BY RANGE ({key})" if key else ""
+    if table.bound and table.parents:
+        return f"CREATE TABLE {name} PARTITION OF {qualified(table.parents[0])} {table.bound}{by}"
+    columns = ", ".join(map(column_text, table.columns))
     parents = ", ".join(map(qualified, table.parents))
-    tail = f" PARTITION BY RANGE ({key})" if key else f" INHERITS ({parents})" if parents else ""
+    tail = by or (f" INHERITS ({parents})" if parents else "")
     return f"CREATE TABLE {name} ({columns}){tail}"
 
 

@@ -8,17 +8,14 @@ from linters.collected import Item, collected
 from linters.engine import Choice, Engine
 from linters.findings import Category, Finding
 from linters.session import Session
-from phases.catalog import Server
-from phases.dialects.postgresql_backfill import PageWalk, walk_for
+from phases.dialects.postgresql_backfill import PageWalk
 from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, Transaction
 
 REVOKED = "EXECUTE 'REVOKE ALL ON "
 """How a block begins that takes from a relation what default privileges have given: roles are known to the server."""
 
 
-def findings(
-    steps: Iterable[tuple[Phase, Step]], session: Session, server: Server
-) -> Iterator[tuple[Phase, Step, Finding]]:
+def findings(steps: Iterable[tuple[Phase, Step]], session: Session) -> Iterator[tuple[Phase, Step, Finding]]:
     """What the linter says of steps in their phases, but for those that run SQL of the user's own.
 
     Args:
@@ -27,7 +24,7 @@ def findings(
     given = list(steps)
     for phase in Phase:
         own = [step for of, step in given if of is phase]
-        items = [item for number, step in enumerate(own, 1) for item in sent(step, number, server)]
+        items = [item for number, step in enumerate(own, 1) for item in sent(step, number)]
         # What a purge destroys left the shape in the contract.
         engine = Engine(session, Choice(phase=str(Phase.CONTRACT if phase is Phase.PURGE else phase)))
         for finding in engine.judge(collected(str(phase), items), False):
@@ -37,7 +34,7 @@ def findings(
                 yield phase, step, finding
 
 
-def sent(step: Step, number: int, server: Server) -> Sequence[Item]:
+def sent(step: Step, number: int) -> Sequence[Item]:
     """The statements of a step, with its number for a line; those of a backfill as its first batch sends them."""
     match step:
         case Transaction():
@@ -47,14 +44,8 @@ def sent(step: Step, number: int, server: Server) -> Sequence[Item]:
         case RemoveIndex():
             statements = (step.drop,)
         case Fill():
-            statements = (first_batch(step, server),)
+            # Whichever way a server walks, a batch is bounded.
+            statements = (PageWalk(step, 1, ranges=True).batch([0, 8, 0]),)
         case _:
             statements = ()
     return [Item(text, number) for text in statements]
-
-
-def first_batch(step: Fill, server: Server) -> str:
-    walk = walk_for(step, server, 1)
-    if isinstance(walk, PageWalk):
-        return walk.batch([0, 8, 0])
-    return walk.batch([["1"] * len(step.key), ["9"] * len(step.key)])

@@ -209,7 +209,7 @@ def plan_revision(
 
 def linted(steps: PhasedSteps, catalog: Catalog, schema: KnownSchema) -> tuple[str, ...]:
     """What the linter says of the steps of operations, in words."""
-    found = findings(steps, schema.session(catalog), catalog.server)
+    found = findings(steps, schema.session(catalog))
     return tuple(f"{phase}: {step.name}: {finding.message} ({finding.rule})" for phase, step, finding in found)
 
 

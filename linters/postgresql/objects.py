@@ -308,8 +308,9 @@ def grant(node: Any) -> Iterator[Action]:
         yield Harmless("GRANT")
         return
     what = ", ".join(item.access_priv.priv_name.upper() for item in node.privileges) or "ALL"
+    tables = tuple(relation(item.range_var) for item in node.objects if item.HasField("range_var"))
     for item in node.grantees:
-        yield Revoke(what, item.role_spec.rolename or "PUBLIC")
+        yield Revoke(what, item.role_spec.rolename or "PUBLIC", tables)
 
 
 def call(node: Any) -> Iterator[Action]:

@@ -83,13 +83,22 @@ def made_again(at: At, table: Name) -> bool:
 )
 def rename_column(at: At) -> Iterator[Found]:
     table = own(at)
-    if at.in_use(table):
+    known = at.session.relation(table).column(at.action.column)
+    mine = known is not None and known.born and known.born == at.session.script  # the live version does not know it
+    if at.in_use(table) and not mine and not turned_back(at, table):
         yield Found(
             f"statements that name {table}.{at.action.column} fail",
             f"ALTER TABLE {sql_name(table)} ADD COLUMN {quoted(at.action.to)} …;\n"
             f"-- triggers keep {quoted(at.action.column)} and {quoted(at.action.to)} in step; backfill in batches",
             code("RenameColumn", table.name, at.action.column, at.action.to, schema=schema_of(table)),
         )
+
+
+def turned_back(at: At, table: Name) -> bool:
+    """Whether the same transaction gives the name back, to this column or to the one that takes its place."""
+    found = (*at.siblings, *at.ahead())
+    renames = [a for a in found if isinstance(a, actions.RenameColumn) and at.session.resolve(a.table) == table]
+    return any(a.to == at.action.column for a in renames)
 
 
 @rule(
@@ -309,6 +318,8 @@ def drop_unique(at: At) -> Iterator[Found]:
     good="GRANT SELECT ON t TO PUBLIC",
 )
 def revoke(at: At) -> Iterator[Found]:
+    if at.action.tables and not any(map(at.in_use, at.action.tables)):
+        return
     yield Found(f"statements of {at.action.role} that need {at.action.what} fail")
 
 

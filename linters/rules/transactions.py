@@ -65,6 +65,8 @@ def several_tables(at: At) -> Iterator[Found]:
 def related(before: set[Name], added: list[Name], at: At) -> bool:
     """Partitions of one table, the two sides of one foreign key, and a sequence of a column cannot be had apart."""
     for name in added:
+        if reads_one_of(before, name, at):
+            continue
         if any(name.name.startswith(f"{n.name}_") and name.name.endswith("_seq") for n in before):
             continue
         relation = at.session.relation(name)
@@ -73,6 +75,14 @@ def related(before: set[Name], added: list[Name], at: At) -> bool:
         if not ({*parents} & before or name in others or any(name in at.session.relation(n).parents for n in before)):
             return False
     return True
+
+
+def reads_one_of(tables: set[Name], name: Name, at: At) -> bool:
+    """Whether it is a view over one of the tables, or over such a view: it goes and comes with them."""
+    relation = at.session.relation(name)
+    if relation.kind != "view":
+        return False
+    return any(table in tables or reads_one_of(tables, table, at) for table in {table for table, _ in relation.reads})
 
 
 @rule(
