@@ -115,6 +115,8 @@ class Session:
         self.script = 0
         self.marks: list[tuple[str, int, dict[Name, Held]]] = []
         self.new_values: set[str] = set()
+        # Something was run of which nobody knows what it has made.
+        self.doubtful = False
 
     def copy(self) -> Session:
         """Another session that knows the same, between two scripts."""
@@ -123,7 +125,7 @@ class Session:
             getattr(made, name).values.update(getattr(self, name).values)
         for name in ("heirs", "referrers", "index_names"):
             getattr(made, name).update({key: dict(found) for key, found in getattr(self, name).items()})
-        made.era, made.script = self.era, self.script
+        made.era, made.script, made.doubtful = self.era, self.script, self.doubtful
         return made
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import replace
 from linters.engine import Engine
 from linters.session import Given, Session
 from linters.source import Source
-from linters.values import Name
+from linters.values import Name, Relation
 from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Enum, Table
 from phases.model import TableName
 from phases.sql import identifier, literal, qualified
@@ -30,6 +30,7 @@ class KnownSchema:
         self.engine: Engine | None = None
         self.known: dict[TableName, Table | Enum] = {}
         self.constrained: frozenset[str] = frozenset()
+        self.relations: frozenset[TableName] = frozenset()
 
     def session(self, catalog: Catalog) -> Session:
         """A session of its own that knows a catalog in full."""
@@ -44,8 +45,12 @@ class KnownSchema:
         types = catalog.constrained_types - self.constrained
         text = ";\n".join((*domains(types), *schema_text(changed.values())))
         self.engine.seed(Source("schema", text.encode()))
-        self.known, self.constrained = now, catalog.constrained_types
-        return self.engine.session.copy()
+        session = self.engine.session
+        for taken in (Name(item.schema, item.name) for item in catalog.relations - self.relations):
+            if not session.knows(taken) and taken not in session.indexes.values:
+                session.put(Relation(taken, "sequence"))
+        self.known, self.constrained, self.relations = now, catalog.constrained_types, catalog.relations
+        return session.copy()
 
 
 def forget(name: Name, session: Session) -> None:

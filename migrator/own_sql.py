@@ -49,15 +49,17 @@ def told(operation: RunSQL, catalog: Catalog, earlier: Sequence[str], created: f
     for rule in operation.accept:
         if rule not in RULES:
             raise Refused(f'accept= of RunSQL names "{rule}", which is no rule', remedy=nearest(rule, RULES))
+    before = list(earlier)
     for phase, script in operation.scripts().items():
         unused = frozenset() if phase is Phase.CONTRACT else created
-        for finding in findings(script, catalog, phase, earlier, unused) if script else ():
+        for finding in findings(script, catalog, phase, before, unused) if script else ():
             if finding.rule in operation.accept:
                 yield f"{phase}: {finding.message} ({finding.rule}), accepted: {operation.reason}"
             elif finding.severity is Severity.ERROR:
                 raise refusal(finding, phase)
             else:
                 yield f"{phase}: {finding.message} ({finding.rule})"
+        before.append(script)
 
 
 def refusal(finding: Finding, phase: Phase) -> Refused:
