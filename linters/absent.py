@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 
 from linters import actions
 from linters.applying import is_quiet
+from linters.making import CreateSequence
 from linters.session import Session
 from linters.values import Name
 
-MAKING = (actions.CreateTable, actions.CreateView, actions.CreateSequence)
+MAKING = (actions.CreateTable, actions.CreateView, CreateSequence)
 SYSTEM = ("pg_catalog", "information_schema", "pg_toast", "pg_temp")
 AROUND = ("DO", "CALL", "EXPLAIN", "EXECUTE", "PREPARE")
 """Statements that run others, perhaps: what they name may never be asked for."""

@@ -389,18 +389,6 @@ class Harmless(Action):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateSequence(OfTable):
-    """A sequence, which takes a name that tables have, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unlisted(Action):
-    """Nobody waits for it; it makes relations that its text does not name."""
-
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
 class Refused(Action):
     """The server refuses it wherever it stands."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from linters import actions
+from linters.making import CreateSequence, Unlisted
 from linters.session import Session
 from linters.values import Constraint, Index, Kind, Name, Relation, changed
 
@@ -332,9 +333,9 @@ APPLIED: dict[type, Callable[[Any, Session], None]] = {
     actions.Set: change_setting,
     actions.Publish: publish,
     actions.Rewrite: rewrite,
-    actions.CreateSequence: lambda a, s: s.put(Relation(s.resolve(a.table), "sequence")),
+    CreateSequence: lambda a, s: s.put(Relation(s.resolve(a.table), "sequence")),
     actions.Opaque: doubt,
-    actions.Unlisted: doubt,
+    Unlisted: doubt,
     actions.Read: called,
     actions.CallRoutine: called,
     actions.Begin: lambda a, s: s.begin(),

@@ -7,6 +7,7 @@ from typing import Any
 
 from linters import actions
 from linters.actions import Action, Begin, Commit, Harmless, Opaque, OutsideTransaction, Read, Rollback, Savepoint, Set
+from linters.making import CreateSequence, Unlisted
 from linters.parsing import names_of, nodes, parse, parse_procedure
 from linters.postgresql import objects, tables
 from linters.postgresql.elements import constant, gather, relation
@@ -248,11 +249,11 @@ TABLELESS = frozenset(
 
 def extension(node: Any) -> Iterator[Action]:
     what = "CREATE EXTENSION"
-    yield Harmless(what) if node.extname in TABLELESS else actions.Unlisted(what)
+    yield Harmless(what) if node.extname in TABLELESS else Unlisted(what)
 
 
 def schema(node: Any) -> Iterator[Action]:
-    yield actions.Unlisted("CREATE SCHEMA") if node.schema_elts else Harmless("CREATE SCHEMA")
+    yield Unlisted("CREATE SCHEMA") if node.schema_elts else Harmless("CREATE SCHEMA")
 
 
 QUIET = (
@@ -283,9 +284,9 @@ READERS: dict[str, Reader] = {
     **{kind: alone(what) for kind, what in ALONE.items()},
     "create_extension_stmt": extension,
     "create_schema_stmt": schema,
-    "create_seq_stmt": lambda node: (actions.CreateSequence(relation(node.sequence)),),
-    "alter_extension_stmt": lambda node: (actions.Unlisted("ALTER EXTENSION"),),
-    "import_foreign_schema_stmt": lambda node: (actions.Unlisted("IMPORT FOREIGN SCHEMA"),),
+    "create_seq_stmt": lambda node: (CreateSequence(relation(node.sequence)),),
+    "alter_extension_stmt": lambda node: (Unlisted("ALTER EXTENSION"),),
+    "import_foreign_schema_stmt": lambda node: (Unlisted("IMPORT FOREIGN SCHEMA"),),
     "alter_owner_stmt": harmless("ALTER OWNER"),
     "create_stmt": tables.create_table,
     "alter_table_stmt": tables.alter_table,
