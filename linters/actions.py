@@ -316,6 +316,7 @@ class Set(Action):
 class Revoke(Action):
     what: str
     role: str
+    tables: tuple[Name, ...] = ()
 
 
 class OutsideTransaction(Action):

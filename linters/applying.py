@@ -7,8 +7,16 @@ from typing import Any
 
 from linters import actions
 from linters.frozen import changed
+from linters.making import CreateSequence, Unlisted
 from linters.session import Session
-from linters.values import Constraint, Index, Kind, Name
+from linters.values import Constraint, Index, Kind, Name, Relation
+
+QUIET = frozenset(
+    "setval nextval currval set_config random gen_random_uuid clock_timestamp pg_sleep count sum avg min max array_agg"
+    " string_agg json_agg jsonb_agg json_object_agg jsonb_object_agg bool_and bool_or every row_number rank dense_rank"
+    " lag lead first_value last_value ntile".split()
+)
+"""Functions of the server that create nothing: aggregates, and those whose values differ from call to call."""
 
 
 def apply(action: actions.Action, session: Session) -> None:
@@ -118,8 +126,11 @@ def rename_column(action: actions.RenameColumn, session: Session) -> None:
 def rename_table(action: actions.RenameTable, session: Session) -> None:
     old, new = session.resolve(action.table), session.resolve(action.to)
     found, indexes = session.relation(old), session.indexes_of(old)
+    kind = found.kind if session.knows(old) else action.kind
     session.relations.remove(old)
-    session.put(changed(found, name=new))
+    session.put(changed(found, name=new, kind=kind))
+    if old in session.held:
+        session.held.setdefault(new, changed(session.held[old], renamed=True))
     for index in indexes:
         session.put_index(changed(index, table=new))
     for each in (*session.heirs.get(old, ()), *session.referrers.get(old, ())):
@@ -182,6 +193,8 @@ def rename_other(action: actions.RenameOther, session: Session) -> None:
             if (found := session.indexes.get(name)) is not None:
                 session.indexes.remove(name)
                 session.put_index(changed(found, name=Name(name.schema, action.to)))
+    elif action.kind == "SCHEMA":
+        session.doubtful = True
     elif action.kind == "CONSTRAINT" and action.table is not None:
         table = session.relation(action.table)
         renamed = tuple(changed(c, name=action.to) if c.name == action.name else c for c in table.constraints)
@@ -261,6 +274,29 @@ def change_setting(action: actions.Set, session: Session) -> None:
         session.local_settings.pop(action.name, None)
 
 
+def doubt(action: actions.Action, session: Session) -> None:
+    session.doubtful = True
+
+
+def called(action: actions.Read | actions.CallRoutine, session: Session) -> None:
+    """A function may create tables, unless its body is known, or it is the server's own."""
+    names = (action.name,) if isinstance(action, actions.CallRoutine) else action.calls
+    if not names or session.doubtful or not session.given.complete:
+        return
+    for name in names:
+        known = session.routines.get(name.rpartition(".")[2])
+        followed = known is not None and (known.body is not None or known.constant)
+        session.doubtful = session.doubtful or not (followed or is_quiet(name))
+
+
+def is_quiet(function: str) -> bool:
+    """Whether it is one of the server's own that create nothing."""
+    from linters.postgresql.costs import steady_functions
+
+    plain = function.rpartition(".")[2]
+    return plain in QUIET or plain in steady_functions()
+
+
 def publish(action: actions.Publish, session: Session) -> None:
     for table in action.tables:
         if action.what in ("CREATE", "ADD", "SET"):
@@ -300,6 +336,11 @@ APPLIED: dict[type, Callable[[Any, Session], None]] = {
     actions.Set: change_setting,
     actions.Publish: publish,
     actions.Rewrite: rewrite,
+    CreateSequence: lambda a, s: s.put(Relation(s.resolve(a.table), "sequence")),
+    actions.Opaque: doubt,
+    Unlisted: doubt,
+    actions.Read: called,
+    actions.CallRoutine: called,
     actions.Begin: lambda a, s: s.begin(),
     actions.Commit: lambda a, s: s.end(),
     actions.Rollback: lambda a, s: s.rollback(a.savepoint),

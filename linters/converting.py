@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from linters import remedies
-from linters.classical import Script
+from linters.applying import apply
+from linters.effects import Effect, NoWayBack, effect_of
 from linters.findings import Finding
 from linters.fixing import cut
-from linters.parsing import enum_name, expression_text, parse
+from linters.instead import operation_for
+from linters.parsing import enum_name, parse
+from linters.postgresql.reading import read
+from linters.session import Given, Session
 from linters.source import Piece, Source
-from linters.statements import Surroundings, Verdict
 
-AROUND = Surroundings("public", lambda _: False)
-"""Whether a default is volatile is for the operation to find out."""
 SKIPPED = ("transaction_stmt", "variable_set_stmt")
 """Borders of transactions and timeouts are the runner's."""
 
@@ -43,18 +42,21 @@ def convert(source: Source, findings: Iterable[Finding] = ()) -> list[Converted]
     """The operations that a script amounts to, in its order.
 
     Args:
-        findings: what an engine says of it; their operations are taken where the statement alone tells none.
+        findings: what an engine says of it: why a statement is not run as it is, and the operation instead.
     """
-    by_place = {(f.line, f.column): f.operation for f in findings if f.operation}
-    script, found = Script(AROUND), list[Converted]()
+    by_place: dict[tuple[int, int], list[Finding]] = {}
+    for finding in findings:
+        by_place.setdefault((finding.line, finding.column), []).append(finding)
+    session, found = Session(Given()), list[Converted]()
     for piece in source.statements():
         text = source.text(piece).rstrip("; \n")
         if piece.node is None:
             found.append(Converted(oneline(text), reason=piece.problem))
         elif piece.node.WhichOneof("node") not in SKIPPED:
-            told = by_place.get(source.place(piece.start), "")
+            told = by_place.get(source.place(piece.start), [])
             parts = separate(text, piece)
-            found += [item for part in parts for item in converted(part, script, told if len(parts) == 1 else "")]
+            for part in parts:
+                found += converted(part, session, told if len(parts) == 1 else [])
     return joined(found)
 
 
@@ -70,73 +72,42 @@ def separate(text: str, piece: Piece) -> list[str]:
     return [f"{header} {part}" for part in parts]
 
 
-def converted(text: str, script: Script, told: str) -> Iterator[Converted]:
+def converted(text: str, session: Session, told: Sequence[Finding]) -> Iterator[Converted]:
+    """What one statement becomes.
+
+    Args:
+        session: what the statements before have created; changed by this one.
+        told: findings about it.
+    """
     node = parse(text).stmts[0].stmt
-    kind = node.WhichOneof("node")
-    mine = getattr(node, kind)
-    if kind == "alter_table_stmt" and is_kind(mine, "AT_ValidateConstraint"):
+    if validates(node):
         return  # the operation that adds the constraint does
-    verdict = script.judge(text)
-    if verdict is None:
-        return
-    own = own_operation(kind, mine, verdict)
-    code = own or ("" if verdict.safe else verdict.remedy)
-    if not code:
-        yield Converted(oneline(text), expand=text, undo=verdict.effect.undo)
-    elif is_code(code) or is_code(told):
-        yield Converted(oneline(text), code if is_code(code) else told, reason="" if own else verdict.reason)
-    else:
-        yield Converted(oneline(text), reason=verdict.reason)
-
-
-def is_kind(node: Any, kind: str) -> bool:
-    return enum_name(node.cmds[0].alter_table_cmd, "subtype") == kind
-
-
-def is_code(text: str) -> bool:
-    """Whether a remedy is operations, and not advice."""
+    effect: Effect | None = None
+    reason = next((finding.message for finding in told), "")
     try:
-        tree = ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return False
-    calls = tree.elts if isinstance(tree, ast.Tuple) else [tree]
-    return all(isinstance(call, ast.Call) and not is_raw(call) for call in calls)
+        effect = effect_of(node, session)
+    except NoWayBack as problem:
+        reason = reason or problem.reason
+    own = "" if effect is not None and leaves_with(effect, session) else operation_for(node)
+    for action in read(node):
+        apply(action, session)
+    operation = own or next((f.operation for f in told if f.operation), "")
+    if operation:
+        yield Converted(oneline(text), operation, reason=reason if told else "")
+    elif effect is None or told:
+        yield Converted(oneline(text), reason=reason)
+    else:
+        yield Converted(oneline(text), expand=text, undo=effect.undo)
 
 
-def is_raw(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Name) and call.func.id == "RunSQL"
+def leaves_with(effect: Effect, session: Session) -> bool:
+    """Whether it changes a table that the same script creates, and that no version uses yet."""
+    return effect.table is not None and (effect.is_new or session.is_new(effect.table))
 
 
-def own_operation(kind: str, node: Any, verdict: Verdict) -> str:
-    """The operation for what is harmless as it is, or what the judge of single statements has no words for."""
-    if kind == "alter_enum_stmt" and not node.old_val:
-        names = [item.string.sval for item in node.type_name]
-        side = "after" if node.new_val_is_after else "before"
-        near = {side: remedies.text(node.new_val_neighbor)} if node.new_val_neighbor else {}
-        return remedies.call(
-            "AddEnumValue", remedies.text(names[-1]), remedies.text(node.new_val), **near, schema=prefix(names)
-        )
-    if not verdict.safe:
-        return ""
-    if kind == "index_stmt" and verdict.effect.index:
-        return remedies.index(node).remedy
-    if kind == "alter_table_stmt" and verdict.effect.locks and is_kind(node, "AT_AddColumn"):
-        return added(node)
-    return ""
-
-
-def prefix(names: Sequence[str]) -> str | None:
-    return remedies.text(names[-2]) if len(names) > 1 else None
-
-
-def added(node: Any) -> str:
-    column = getattr(node.cmds[0].alter_table_cmd, "def").column_def
-    kinds = {enum_name(item.constraint, "contype"): item.constraint for item in column.constraints}
-    default = kinds.get("CONSTR_DEFAULT")
-    return remedies.add_column(
-        node.relation, column, nullable="False" if "CONSTR_NOTNULL" in kinds else None,
-        default=remedies.text(expression_text(default.raw_expr)) if default is not None else None,
-    )  # fmt: skip
+def validates(statement: Any) -> bool:
+    commands: Any = statement.alter_table_stmt.cmds if statement.HasField("alter_table_stmt") else ()
+    return bool(commands) and enum_name(commands[0].alter_table_cmd, "subtype") == "AT_ValidateConstraint"
 
 
 def joined(found: Sequence[Converted]) -> list[Converted]:

@@ -90,6 +90,7 @@ class Engine:
         for piece in self.dialect.split(source, self.session):
             if piece.node is None:
                 unread.append(piece)
+                self.session.doubtful = True
                 continue
             for action in self.dialect.read(piece.node):
                 self.dialect.apply(action, self.session)

@@ -51,10 +51,14 @@ class Registry(Generic[Key, Value]):
 
 
 class Held(Frozen):
-    """A lock of the open transaction, and the line of the statement that took it."""
+    """A lock of the open transaction, and the line of the statement that took it.
+
+    `renamed`: it was taken under another name, under which it is held, too.
+    """
 
     mode: Mode
     line: int
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Given:
         lock_timeout: milliseconds that are set for them, 0 for none.
         in_transaction: whoever runs a script puts it in one transaction, unless said otherwise of the script.
         dialect: `postgresql`, `mysql` or `mariadb`.
+        unreleased: no version of the application uses what a script creates before the script is over.
     """
 
     version: int | tuple[int, ...] = 17
@@ -78,6 +83,7 @@ class Given:
     lock_timeout: float = 0
     in_transaction: bool = False
     dialect: str = "postgresql"
+    unreleased: bool = False
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -111,6 +117,18 @@ class Session:
         self.new_values: set[str] = set()
         self.turns = 0
         self.costed: tuple[Any, tuple[int, int], Any] | None = None
+        # Something was run of which nobody knows what it has made.
+        self.doubtful = False
+
+    def copy(self) -> Session:
+        """Another session that knows the same, between two scripts."""
+        made = Session(self.given)
+        for name in ("relations", "indexes", "domains", "enums", "routines"):
+            getattr(made, name).values.update(getattr(self, name).values)
+        for name in ("heirs", "referrers", "index_names", "readers"):
+            getattr(made, name).update({key: dict(found) for key, found in getattr(self, name).items()})
+        made.era, made.script, made.doubtful = self.era, self.script, self.doubtful
+        return made
 
     @property
     def version(self) -> int:
@@ -235,7 +253,7 @@ class Session:
 
     def end(self) -> None:
         """COMMIT. What the transaction created is in use from then on."""
-        if self.in_transaction:
+        if self.in_transaction and not self.given.unreleased:
             self.era += 1
         self.turns += 1
         self.explicit = self.wrapped = False

@@ -215,12 +215,16 @@ class Domain(Frozen):
 
 
 class Routine(Frozen):
-    """A function or procedure. `body`: the block of PL/pgSQL that it runs, None where it is not known."""
+    """A function or procedure. `body`: the block of PL/pgSQL that it runs, None where it is not known.
+
+    `of_triggers`: it returns `trigger`, so that no statement can call it.
+    """
 
     name: str
     volatile: bool = True
     constant: bool = False
     body: str | None = None
+    of_triggers: bool = False
 
 
 class Labels(Frozen):

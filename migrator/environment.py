@@ -20,7 +20,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from linters.collected import Item
 from migrator.errors import RevisionError, SettingsError
+from migrator.places import place_in
 from migrator.revisions import RevisionGraph
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ ASKS_WHETHER_OFFLINE = re.compile(r"\b(as_sql|is_offline_mode)\b")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What `upgrade()` of a classical revision amounts to: a script, or why there is none."""
+    """What `upgrade()` of a classical revision amounts to: what it sends, with its lines, or why that is not known."""
 
-    script: str = ""
+    items: tuple[Item, ...] = ()
     problem: str = ""
 
 
@@ -195,6 +197,19 @@ def recording(graph: RevisionGraph, found: Run, revisions: Sequence[Revision]) -
     return environment
 
 
+class Sent(io.StringIO):
+    """What Alembic writes offline, piece by piece, each with the line of the revision that asked for it."""
+
+    def __init__(self, revision: Revision) -> None:
+        super().__init__()
+        self.revision, self.items = revision, list[Item]()
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            self.items.append(Item(text.strip(), *(place_in(self.revision.path) or (self.revision.line, 1))))
+        return len(text)
+
+
 def render(
     graph: RevisionGraph, revision: Revision, context: MigrationContext, keywords: Mapping[str, Any]
 ) -> Rendered:
@@ -202,7 +217,7 @@ def render(
     from alembic.operations import Operations
 
     upgrade: Callable[..., None] = graph.directory.get_revision(revision.id).module.upgrade
-    buffer = io.StringIO()
+    buffer = Sent(revision)
     context.impl.output_buffer = buffer
 
     def execute(construct: Any, parameters: Any = None, *more: Any) -> None:
@@ -218,7 +233,7 @@ def render(
         raise
     except BaseException as problem:
         return Rendered(problem=said(problem, revision.path))
-    return Rendered(buffer.getvalue())
+    return Rendered(tuple(buffer.items))
 
 
 def said(problem: BaseException, path: Path) -> str:

@@ -7,18 +7,15 @@ from collections.abc import Iterator, Sequence
 from linters.engine import Choice, Engine
 from linters.findings import Finding, Severity
 from linters.rules import RULES
-from linters.session import Given, Session
 from linters.source import Source
 from linters.values import Name
-from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Table
+from migrator.known_schema import KnownSchema
+from phases.catalog import Catalog
 from phases.dialects.base import Dialect
 from phases.errors import Refused, nearest
 from phases.model import Phase, TableName
 from phases.operations import Operation, RunSQL
-from phases.sql import identifier, literal, qualified
-
-LOCK_TIMEOUT = 1000
-"""Milliseconds, for the judgement: every step runs under a short timeout, whichever is set."""
+from phases.operations.adopted import Adopted
 
 
 def judged(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
@@ -34,7 +31,9 @@ def judged(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) 
     earlier: list[str] = []
     there = frozenset(catalog.tables)
     for number, operation in enumerate(operations):
-        if isinstance(operation, RunSQL):
+        if isinstance(operation, Adopted):
+            warnings += operation.accepted
+        elif isinstance(operation, RunSQL):
             try:
                 warnings += told(operation, catalog, earlier, frozenset(catalog.tables) - there)
             except Refused as refusal:
@@ -50,15 +49,17 @@ def told(operation: RunSQL, catalog: Catalog, earlier: Sequence[str], created: f
     for rule in operation.accept:
         if rule not in RULES:
             raise Refused(f'accept= of RunSQL names "{rule}", which is no rule', remedy=nearest(rule, RULES))
+    before = list(earlier)
     for phase, script in operation.scripts().items():
         unused = frozenset() if phase is Phase.CONTRACT else created
-        for finding in findings(script, catalog, phase, earlier, unused) if script else ():
+        for finding in findings(script, catalog, phase, before, unused) if script else ():
             if finding.rule in operation.accept:
                 yield f"{phase}: {finding.message} ({finding.rule}), accepted: {operation.reason}"
             elif finding.severity is Severity.ERROR:
                 raise refusal(finding, phase)
             else:
                 yield f"{phase}: {finding.message} ({finding.rule})"
+        before.append(script)
 
 
 def refusal(finding: Finding, phase: Phase) -> Refused:
@@ -78,48 +79,9 @@ def findings(
         earlier: SQL that the same revision runs before, and that the catalog does not know of.
         unused: tables of the same revision, which no version of the application uses before its release.
     """
-    version = catalog.server.version[0]
-    given = Given(version, catalog.default_schema, complete=True, lock_timeout=LOCK_TIMEOUT)
-    engine = Engine(Session(given), Choice(phase=str(phase)))
-    engine.seed(Source("schema", schema_text(catalog).encode()))
+    engine = Engine(KnownSchema().session(catalog), Choice(phase=str(phase)))
     for text in earlier:
         engine.seed(Source("earlier", text.encode()))
     for table in unused:
         engine.session.change(Name(table.schema, table.name), temporary=True)
     return list(engine.judge(Source(str(phase), script.encode()), True))
-
-
-def schema_text(catalog: Catalog) -> str:
-    """A catalog as a script that would create it, as far as a judge has to know it."""
-    found = [f"CREATE DOMAIN {identifier(name)} AS text CHECK (true)" for name in sorted(catalog.constrained_types)]
-    for enum in catalog.enums.values():
-        found.append(f"CREATE TYPE {qualified(enum.name)} AS ENUM ({', '.join(map(literal, enum.labels))})")
-    tables = [table for table in catalog.tables.values() if table.kind in ("table", "partitioned table", "partition")]
-    for table in sorted(tables, key=lambda table: len(table.parents)):
-        found.append(created(table))
-        found += [index.definition for index in table.indexes if not index.constraint]
-        found += [added(table, item) for item in table.constraints if item.kind is not ConstraintKind.FOREIGN]
-        found += [trigger.definition for trigger in table.triggers]
-    for table in tables:
-        found += [added(table, item) for item in table.constraints if item.kind is ConstraintKind.FOREIGN]
-    return ";\n".join(found)
-
-
-def created(table: Table) -> str:
-    name = qualified(table.name)
-    if table.bound and table.parents:
-        return f"CREATE TABLE {name} PARTITION OF {qualified(table.parents[0])} {table.bound}"
-    columns = ", ".join(map(column_text, table.columns))
-    key = ", ".join(identifier(column) if column else "(1)" for column in table.partition_key)
-    parents = ", ".join(map(qualified, table.parents))
-    tail = f" PARTITION BY RANGE ({key})" if key else f" INHERITS ({parents})" if parents else ""
-    return f"CREATE TABLE {name} ({columns}){tail}"
-
-
-def column_text(column: Column) -> str:
-    default = f" DEFAULT {column.default}" if column.default is not None else ""
-    return f"{identifier(column.name)} {column.type}{default}{' NOT NULL' if column.not_null else ''}"
-
-
-def added(table: Table, item: Constraint) -> str:
-    return f"ALTER TABLE {qualified(table.name)} ADD CONSTRAINT {identifier(item.name)} {item.definition}"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from migrator.claims import claims, in_flight_claims, named, refuse_overlap
 from migrator.errors import PlanRefused, RevisionError, UsageError
+from migrator.known_schema import KnownSchema
 from migrator.own_sql import judged
+from migrator.own_steps import findings
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 PhasedSteps = tuple[tuple[Phase, Step], ...]
 
+LINTED = 20
+"""Pending revisions whose steps are linted: those that come next, so that a long history is planned in no time."""
 RELEASABLE = frozenset({"migrated", "contracting", "contracted", "purging", "purged"})
 FINISHED = "purged"
 
@@ -154,13 +158,19 @@ def numbered(steps: Sequence[Step]) -> Iterator[Step]:
 
 
 def plan_revision(
-    revision: Revision, catalog: Catalog, dialect: Dialect, busy: Mapping[str, Sequence[Touch]], adopt: Adopt
+    revision: Revision,
+    catalog: Catalog,
+    dialect: Dialect,
+    busy: Mapping[str, Sequence[Touch]],
+    adopt: Adopt,
+    schema: KnownSchema | None = None,
 ) -> tuple[RevisionPlan, Catalog, Sequence[Touch]]:
     """Plan a revision that has not been started.
 
     Args:
         busy: what revisions in flight still claim, by revision.
         adopt: turns a classical revision into operations.
+        schema: what the steps of operations are linted with; None leaves that out.
 
     Returns:
         The plan, the catalog it leaves, and what it claims until its contract.
@@ -179,6 +189,8 @@ def plan_revision(
         known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect))
     except Refused as refusal:
         raise refused(revision, refusal) from None
+    if schema is not None and revision.migration:
+        known += linted(steps, catalog, schema)
     phases = {phase for phase, _ in steps}
     plan = RevisionPlan(
         revision.id,
@@ -193,6 +205,12 @@ def plan_revision(
         (*known, *(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published)),
     )
     return plan, after, claimed if Phase.CONTRACT in phases else ()
+
+
+def linted(steps: PhasedSteps, catalog: Catalog, schema: KnownSchema) -> tuple[str, ...]:
+    """What the linter says of the steps of operations, in words."""
+    found = findings(steps, schema.session(catalog))
+    return tuple(f"{phase}: {step.name}: {finding.message} ({finding.rule})" for phase, step, finding in found)
 
 
 def not_ours(claimed: Sequence[Touch], catalog: Catalog) -> tuple[str, ...]:
@@ -290,7 +308,8 @@ def build_plan(
     wanted = graph.ancestors(to) if to else None
     stamped = stamped_revisions(graph, recorded.heads)
     busy: dict[str, Sequence[Touch]] = {}
-    plans = []
+    schema = KnownSchema(unreleased=True)
+    plans: list[RevisionPlan] = []
     for revision in graph.ordered():
         if wanted is not None and revision.id not in wanted:
             continue
@@ -304,7 +323,8 @@ def build_plan(
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             try:
-                plan, catalog, claimed = plan_revision(revision, catalog, dialect, busy, adopt)
+                known = schema if len(plans) < LINTED else None
+                plan, catalog, claimed = plan_revision(revision, catalog, dialect, busy, adopt, known)
                 busy |= {revision.id: claimed} if claimed else {}
             except UsageError as problem:
                 if strict:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linters.collected import Collected, Item, collected
-from linters.suppressions import MARK
 from linters.values import Name
 from migrator.migration import Migration
 from migrator.offline.own import accepted, outcome, phases
 from migrator.offline.running import Ran, Target, run
+from migrator.places import silencing
+from migrator.version_folders import is_script_location, location_of, version_folders
 
 if TYPE_CHECKING:
     from linters.findings import Finding
@@ -68,11 +67,6 @@ class Header:
     labels: tuple[str, ...] = ()
 
 
-def is_script_location(path: Path) -> bool:
-    """Whether a folder is one that `alembic init` makes."""
-    return (path / "env.py").is_file() and (path / "versions").is_dir()
-
-
 def is_revision(path: Path) -> bool:
     """Whether a file is a revision of Alembic."""
     return path.suffix == ".py" and header(path) is not None
@@ -92,8 +86,10 @@ def revision_sources(
         session: what is known of the schema.
     """
     folder = path if path.is_dir() else path.parent
-    location = folder if is_script_location(folder) else folder.parent
-    found = ordered(list(headers(location if path.is_dir() and is_script_location(location) else folder)))
+    location = folder if is_script_location(folder) else location_of(folder) or folder.parent
+    # A folder alone is asked for alone; a file, or a script location, belongs to all folders of the project.
+    whole = is_script_location(location) and (path.is_file() or location == folder)
+    found = ordered(list(headers(version_folders(location) if whole else (folder,))))
     if path.is_file():
         wanted = ancestors(path, found)
         found = [item for item in found if item.path in wanted]
@@ -121,9 +117,9 @@ def scripts(item: Header, ran: Ran, asked: bool) -> Iterator[Script]:
     yield Script(item.path, collected(str(item.path), outcome(migration, lines)), item.id, asked=False)
 
 
-def headers(folder: Path) -> Iterator[Header]:
-    """Revision files of a script location or of a folder of versions, by name."""
-    for path in sorted((folder / "versions" if is_script_location(folder) else folder).rglob("*.py")):
+def headers(folders: Iterable[Path]) -> Iterator[Header]:
+    """Revision files of folders, by name."""
+    for path in dict.fromkeys(path for folder in folders for path in sorted(folder.rglob("*.py"))):
         found = header(path)
         if found is not None:
             yield found
@@ -236,16 +232,3 @@ def operation_lines(path: Path) -> list[int]:
             given = node.value.args if isinstance(node.value, ast.Call) else []
             return [*(argument.lineno for argument in given), node.lineno]
     return [1]
-
-
-def silencing(path: Path) -> list[Item]:
-    """Comments to the linter, as those of SQL at the same place."""
-    text = path.read_text(encoding="utf-8-sig")
-    if MARK.decode() not in text:
-        return []
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return []
-    comments = [token for token in tokens if token.type == tokenize.COMMENT and MARK.decode() in token.string]
-    return [Item("--" + t.string.lstrip("#"), t.start[0], t.start[1] + 1) for t in comments]

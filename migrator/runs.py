@@ -103,7 +103,7 @@ def planned(session: Session, graph: RevisionGraph, to: str | None, *, strict: b
     with session.transaction() as connection:
         catalog = read_catalog(connection)
         dialect = dialect_for(session.server, volatility_reader(connection))
-        adopt = adopter(connection, graph, stamped_revisions(graph, memory.heads) | memory.revisions.keys())
+        adopt = adopter(graph, stamped_revisions(graph, memory.heads) | memory.revisions.keys())
         return build_plan(graph, catalog, dialect, memory, adopt, to, strict=strict)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from migrator.cli.plan import kept, lock_text, statements, undo_text
 from migrator.planning import PlannedStep, RevisionPlan
 from phases.model import Phase
@@ -18,8 +20,12 @@ IN_BATCHES = "  -- in batches"
 
 def operation_page(name: str, scratch_url: str) -> str:
     """Write a page anew, by running the examples of the operation."""
-    examples = examples_of(name)
-    parts = [example_part(run_example(example, scratch_url), len(examples) > 1) for example in examples]
+    return page_of_runs(name, [run_example(example, scratch_url) for example in examples_of(name)])
+
+
+def page_of_runs(name: str, runs: Sequence[Run]) -> str:
+    """The page of an operation whose examples have been run."""
+    parts = [example_part(run, len(runs) > 1) for run in runs]
     return "\n".join([signature_part(name), *parts])
 
 

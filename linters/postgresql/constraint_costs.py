@@ -46,8 +46,22 @@ def add_foreign(action: actions.AddConstraint, constraint: Constraint, session: 
     with_children(action.table, SRX, session, cost)
     if constraint.references is not None:
         with_children(constraint.references, SRX, session, cost)
-    if constraint.validated and constraint.enforced:
+    if constraint.validated and constraint.enforced and not kept_by_partitions(action.table, constraint, session):
         scan(action.table, session, cost, "every row is looked up in the other table")
+
+
+def kept_by_partitions(table: Name, wanted: Constraint, session: Session) -> bool:
+    """Whether every partition has the same foreign key, validated: the server takes those over as they are."""
+    leaves = [child for child in session.children(table) if child.kind != "partitioned"]
+    target = session.resolve(wanted.references) if wanted.references is not None else None
+
+    def same(found: Constraint) -> bool:
+        columns = {found.referenced_columns, wanted.referenced_columns} - {()}
+        alike = (found.kind, found.columns, found.references) == (Kind.FOREIGN, wanted.columns, target)
+        return alike and found.actions == wanted.actions and found.validated and len(columns) < 2
+
+    kind = session.relation(table).kind
+    return kind == "partitioned" and bool(leaves) and all(any(map(same, leaf.constraints)) for leaf in leaves)
 
 
 def add_key(action: actions.AddConstraint, constraint: Constraint, session: Session, cost: Cost) -> None:

@@ -233,7 +233,8 @@ def create_routine(node: Any) -> Iterator[Action]:
     constant_body = language == "sql" and body is not None and is_constant_query(body)
     if language == "sql" and body is not None:
         body = None if constant_body else f"BEGIN {body.strip().rstrip(';')}; END"
-    routine = Routine(name, volatility == "volatile", constant_body, body)
+    returned = strings(node.return_type.names)[-1:]
+    routine = Routine(name, volatility == "volatile", constant_body, body, returned == ("trigger",))
     yield CreateRoutine(routine, node.replace)
 
 
@@ -307,8 +308,9 @@ def grant(node: Any) -> Iterator[Action]:
         yield Harmless("GRANT")
         return
     what = ", ".join(item.access_priv.priv_name.upper() for item in node.privileges) or "ALL"
+    tables = tuple(relation(item.range_var) for item in node.objects if item.HasField("range_var"))
     for item in node.grantees:
-        yield Revoke(what, item.role_spec.rolename or "PUBLIC")
+        yield Revoke(what, item.role_spec.rolename or "PUBLIC", tables)
 
 
 def call(node: Any) -> Iterator[Action]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from linters import actions
 from linters.actions import Action, Begin, Commit, Harmless, Opaque, OutsideTransaction, Read, Rollback, Savepoint, Set
+from linters.making import CreateSequence, Unlisted
 from linters.parsing import names_of, nodes, parse, parse_procedure
 from linters.postgresql import objects, tables
 from linters.postgresql.elements import constant, gather, relation
@@ -31,6 +32,8 @@ def write(node: Any) -> Iterator[Action]:
     labels = tuple(text_constants(node))
     columns = tuple(item.res_target.name for item in getattr(node, "cols" if what == "INSERT" else "target_list", ()))
     others = tuple(name for name in objects.tables_in(node) if name != table)
+    if node.HasField("with_clause"):
+        yield from written_in(node.with_clause)
     if what == "INSERT":
         select = node.select_stmt.select_stmt
         from_query = (bool(select.from_clause) and not stops(select, ())) or select.HasField("larg")
@@ -40,6 +43,13 @@ def write(node: Any) -> Iterator[Action]:
     keys: list[str] = []
     bounded = where and what != "MERGE" and names_rows(node.where_clause, keys)
     yield actions.Write(table, what, where, bounded, False, others, labels, columns, tuple(keys))
+
+
+def written_in(node: Any) -> Iterator[Action]:
+    """The writes in the arms of a WITH."""
+    for name, child in nodes(node):
+        if name in ("insert_stmt", "update_stmt", "delete_stmt", "merge_stmt"):
+            yield from write(child)
 
 
 def names_rows(node: Any, keys: list[str]) -> bool:
@@ -103,9 +113,7 @@ def select(node: Any) -> Iterator[Action]:
 
         name = relation(node.into_clause.rel)
         yield actions.CreateTable(name, Relation(name), is_copy=True)
-    writing = [child for name, child in nodes(node) if name in ("insert_stmt", "update_stmt", "delete_stmt")]
-    for child in writing:
-        yield from write(child)
+    yield from written_in(node)
     yield Read(objects.tables_in(node), tuple(text_constants(node)), tuple(calls), stops(node, calls))
 
 
@@ -232,16 +240,32 @@ def harmless(what: str) -> Reader:
     return lambda node: (Harmless(what),)
 
 
+TABLELESS = frozenset(
+    "pgcrypto uuid-ossp citext hstore pg_trgm unaccent btree_gin btree_gist ltree intarray cube earthdistance plpgsql"
+    " fuzzystrmatch vector tablefunc isn seg lo postgres_fdw dblink bloom xml2 pgrowlocks".split()
+)
+"""Extensions that bring types and functions, but no table."""
+
+
+def extension(node: Any) -> Iterator[Action]:
+    what = "CREATE EXTENSION"
+    yield Harmless(what) if node.extname in TABLELESS else Unlisted(what)
+
+
+def schema(node: Any) -> Iterator[Action]:
+    yield Unlisted("CREATE SCHEMA") if node.schema_elts else Harmless("CREATE SCHEMA")
+
+
 QUIET = (
-    "comment create_schema create_seq alter_seq create_stats alter_stats create_extension create_range"
+    "comment alter_seq create_stats alter_stats create_range"
     " define create_cast create_conversion create_op_class create_op_family alter_op_family create_am create_plang"
     " create_role alter_role alter_role_set drop_role grant_role alter_default_privileges create_fdw alter_fdw"
     " create_foreign_server alter_foreign_server create_user_mapping alter_user_mapping drop_user_mapping"
-    " import_foreign_schema sec_label declare_cursor close_portal fetch notify listen unlisten variable_show"
+    " sec_label declare_cursor close_portal fetch notify listen unlisten variable_show"
     " deallocate prepare check_point discard constraints_set alter_function alter_operator alter_type"
     " alter_object_depends create_transform alter_tsdictionary alter_tsconfiguration create_event_trig"
     " alter_event_trig load alter_database alter_database_set alter_database_refresh_coll alter_collation"
-    " alter_extension alter_extension_contents composite_type"
+    " alter_extension_contents composite_type"
 )
 ALONE = {
     "createdb_stmt": "CREATE DATABASE",
@@ -258,6 +282,11 @@ ALONE = {
 READERS: dict[str, Reader] = {
     **{f"{kind}_stmt": harmless(kind.replace("_", " ").upper()) for kind in QUIET.split()},
     **{kind: alone(what) for kind, what in ALONE.items()},
+    "create_extension_stmt": extension,
+    "create_schema_stmt": schema,
+    "create_seq_stmt": lambda node: (CreateSequence(relation(node.sequence)),),
+    "alter_extension_stmt": lambda node: (Unlisted("ALTER EXTENSION"),),
+    "import_foreign_schema_stmt": lambda node: (Unlisted("IMPORT FOREIGN SCHEMA"),),
     "alter_owner_stmt": harmless("ALTER OWNER"),
     "create_stmt": tables.create_table,
     "alter_table_stmt": tables.alter_table,

@@ -14,7 +14,8 @@ from linters.rules.compatibility import CONTRACT, T, own
     "new-rule-for-old-writers",
     COMPATIBILITY,
     actions.AddConstraint,
-    condition="a constraint is added, NOT VALID or not, that writers of the live version may break",
+    actions.CreateIndex,
+    condition="a constraint, NOT VALID or not, or a unique index is added that writers of the live version may break",
     effect="their INSERT and UPDATE fail from then on",
     safer="release a version that keeps the rule first",
     severity=Severity.NOTICE,
@@ -25,8 +26,14 @@ from linters.rules.compatibility import CONTRACT, T, own
     good="ALTER TABLE t ADD COLUMN d int",
 )
 def stricter(at: At) -> Iterator[Found]:
-    if at.in_use(at.action.table) and at.action.constraint.enforced:
-        yield Found(f"writers of {own(at)} that break {at.action.constraint.kind.value} fail from then on")
+    if not at.in_use(at.action.table):
+        return
+    if isinstance(at.action, actions.CreateIndex):
+        broken = f"UNIQUE INDEX {at.action.index.name.name}" if at.action.index.unique else ""
+    else:
+        broken = at.action.constraint.kind.value if at.action.constraint.enforced else ""
+    if broken:
+        yield Found(f"writers of {own(at)} that break {broken} fail from then on")
 
 
 @rule(
@@ -104,7 +111,8 @@ def new_enum_value(at: At) -> Iterator[Found]:
     good="CREATE VIEW w2 AS SELECT 2 AS a",
 )
 def replaced(at: At) -> Iterator[Found]:
-    if at.action.replace:
+    known = not isinstance(at.action, actions.CreateView) or at.session.knows(at.action.table)
+    if at.action.replace and (known or not at.session.given.complete):
         what = at.action.routine.name if isinstance(at.action, actions.CreateRoutine) else str(own(at))
         yield Found(f"{what} answers otherwise from one statement to the next")
 

@@ -95,6 +95,9 @@ def drop_index(at: At) -> Iterator[Found]:
         return
     if index is not None and at.session.relation(index.table).kind == "partitioned":
         return
+    held = at.held(index.table) if index is not None else None
+    if at.phase == "contract" and held is not None and held.mode.blocks_reads:
+        return  # part of a switch that keeps everybody out already
     table = f" on {index.table}" if index is not None else ""
     yield Found(
         f"dropping {name.name}{table} waits for everybody, and everybody waits for it",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from linters import actions
+from linters.absent import absent
 from linters.findings import Severity
 from linters.rules.base import HAZARD, At, Found, rule, sql_name, words
 from linters.values import Mode
@@ -245,3 +246,7 @@ def truncate(at: At) -> Iterator[Found]:
 def refused(at: At) -> Iterator[Found]:
     if at.cost.error:
         yield Found(f"the server refuses this: {at.cost.error}")
+        return
+    name = absent(at.action, at.statement, at.session)
+    if name is not None:
+        yield Found(f"the server refuses this: there is no {name}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from linters import actions
 from linters.rules.base import HAZARD, At, Found, code, quoted, rule, schema_of, sql_name, words
+from linters.rules.locks import unbounded
 
 P = """CREATE TABLE p (k int, a int) PARTITION BY RANGE (k);
 CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
@@ -78,6 +79,8 @@ def detach(at: At) -> Iterator[Found]:
     parent = at.session.relation(at.action.table)
     if at.action.concurrently or at.action.finalize or not at.in_use(parent.name):
         return
+    if at.phase == "contract" and not unbounded(at):
+        return  # whoever runs a phase tries again until it gets the lock
     if parent.has_default_partition or at.session.version < 14:
         safer = "under a short lock_timeout, tried again until it gets the lock: CONCURRENTLY is refused here"
     else:

@@ -53,7 +53,7 @@ def several_tables(at: At) -> Iterator[Found]:
     added = [n for n, mode in at.cost.locks.items() if mode.blocks_writes and n not in had and at.in_use(n)]
     if not added:
         return
-    before = {n for n, lock in held.items() if lock.mode.blocks_writes and at.in_use(n)}
+    before = {n for n, lock in held.items() if lock.mode.blocks_writes and not lock.renamed and at.in_use(n)}
     gone = {n for n in before if at.session.given.complete and not at.session.knows(n)}
     before = {n for n in before - gone if at.session.relation(n).kind != "view"}
     if before and added and not related(before, added, at):
@@ -65,14 +65,26 @@ def several_tables(at: At) -> Iterator[Found]:
 
 
 def related(before: set[Name], added: list[Name], at: At) -> bool:
-    """Partitions of one table, and the two sides of one foreign key, cannot be had apart."""
+    """Partitions of one table, the two sides of one foreign key, and a sequence of a column cannot be had apart."""
     for name in added:
+        if reads_one_of(before, name, at):
+            continue
+        if any(name.name.startswith(f"{n.name}_") and name.name.endswith("_seq") for n in before):
+            continue
         relation = at.session.relation(name)
         parents = {*relation.parents, *(c.references for c in relation.constraints if c.references)}
         others = {c.references for n in before for c in at.session.relation(n).constraints if c.references}
         if not ({*parents} & before or name in others or any(name in at.session.relation(n).parents for n in before)):
             return False
     return True
+
+
+def reads_one_of(tables: set[Name], name: Name, at: At) -> bool:
+    """Whether it is a view over one of the tables, or over such a view: it goes and comes with them."""
+    relation = at.session.relation(name)
+    if relation.kind != "view":
+        return False
+    return any(table in tables or reads_one_of(tables, table, at) for table in {table for table, _ in relation.reads})
 
 
 @rule(
@@ -121,9 +133,9 @@ def takes_long(at: At) -> bool:
 
 
 def is_table(at: At, name: Name) -> bool:
-    """Whether rows are read from it that are in use: not those of the server's own catalog."""
+    """Whether rows are read from it that are in use: not those of the server's own catalog, nor that of a sequence."""
     own = name.schema in ("pg_catalog", "information_schema") or name.name.startswith("pg_")
-    return not own and at.in_use(name)
+    return not own and at.session.relation(name).kind != "sequence" and at.in_use(name)
 
 
 @rule(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from migrator.errors import UsageError
 from migrator.linting import conventions
+from migrator.version_folders import is_script_location, location_of
 
 STANDARD_INPUT = "-"
 OTHERS_FOLDERS = frozenset({".venv", "venv", "node_modules", "site-packages", ".git", ".tox"})
@@ -81,10 +82,10 @@ def of_alembic(path: Path) -> bool:
 
 
 def script_locations(folder: Path) -> list[Path]:
-    """Folders that `alembic init` made: this one, those below it, or the one whose versions this is."""
-    if folder.name == "versions" and (folder.parent / "env.py").is_file():
+    """Folders that `alembic init` made: this one, those below it, or this one if it holds revisions of another."""
+    if location_of(folder) is not None:
         return [folder]
-    found = [env.parent for env in sorted(folder.rglob("env.py")) if (env.parent / "versions").is_dir()]
+    found = [env.parent for env in sorted(folder.rglob("env.py")) if is_script_location(env.parent)]
     return [path for path in found if not set(path.relative_to(folder).parts) & OTHERS_FOLDERS]
 
 

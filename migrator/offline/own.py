@@ -48,7 +48,11 @@ def outcome(migration: Migration, lines: Sequence[int]) -> list[Item]:
     found = []
     for number, operation in enumerate(migration.operations):
         write = WRITTEN.get(type(operation))
-        found += [Item(sql, line_of(number, lines)) for sql in (write(operation) if write else ())]
+        line = line_of(number, lines)
+        if write is None:
+            found.append(Item(operation.describe(), line, problem="which names it leaves is not known"))
+        else:
+            found += [Item(sql, line) for sql in write(operation)]
     return found
 
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from linters.collected import Item
+from migrator.places import place_in
 
 MOST_STATEMENTS = 20_000
 MOST_FAILURES = 3
@@ -48,12 +48,7 @@ class Recorder:
         """Line and column of the call in the revision that led here."""
         if self.at is not None:
             return self.at
-        frame: FrameType | None = sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_filename == str(self.path):
-                return position(frame)
-            frame = frame.f_back
-        return 1, 1
+        return place_in(self.path) or (1, 1)
 
     @contextmanager
     def standing_at(self, place: tuple[int, int]) -> Iterator[None]:
@@ -107,12 +102,6 @@ class Recorder:
         self.asked = True
         self.problem(SHOWN_SCHEMA)
         return self.present
-
-
-def position(frame: FrameType) -> tuple[int, int]:
-    positions = list(frame.f_code.co_positions())
-    line, _, column, _ = positions[frame.f_lasti // 2] if frame.f_lasti >= 0 else (None, None, None, None)
-    return line or frame.f_lineno, (column or 0) + 1
 
 
 def said(problem: BaseException) -> str:

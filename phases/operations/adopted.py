@@ -52,10 +52,12 @@ class Adopted(Operation):
         statements: in the order they run; they lock no more than one table that was there before,
             unless one of them locks several.
         created: tables that earlier statements of the same revision create.
+        accepted: what comments of the revision say does no harm, in words.
     """
 
     statements: tuple[Statement, ...]
     created: frozenset[TableName] = frozenset()
+    accepted: tuple[str, ...] = ()
 
     def describe(self) -> str:
         first = [statement.summary for statement in self.statements[:3]]
@@ -106,7 +108,7 @@ class Adopted(Operation):
         made = {s.table for s in self.statements if s.is_new and s.undo}
         what, counts = [], []
         for statement in self.statements:
-            if not statement.undo or statement.table is None:
+            if not statement.undo or statement.table is None or not (statement.is_new or statement.columns):
                 continue
             condition = "true" if statement.is_new else " OR ".join(map(written, statement.columns))
             if not statement.is_new and statement.table in made:

@@ -150,6 +150,8 @@ SAFE = {
         'op.bulk_insert(sa.table("orders", sa.column("id", sa.Integer)), [{"id": 1}, {"id": 2}])'
     ),
     "columns with constant defaults": (
+        "op.execute(\"SET lock_timeout = '1s'\")\n"
+        'op.execute("ALTER TABLE users ADD COLUMN boss bigint REFERENCES users (id)")\n'
         'op.add_column("users", sa.Column("age", sa.Integer))\n'
         'op.add_column("users", sa.Column("country", sa.String(2), server_default="ch", nullable=False))\n'
         'op.add_column("users", sa.Column("seen", sa.DateTime, server_default=sa.func.now()))'
@@ -237,17 +239,18 @@ UNSAFE = {
         'AddColumn("users", "key", "uuid", default="gen_random_uuid()")',
     ),
     "column that references": (
-        'op.execute("ALTER TABLE users ADD COLUMN boss bigint REFERENCES users (id)")',
+        'op.execute("ALTER TABLE users ADD COLUMN boss bigint DEFAULT 1 REFERENCES users (id)")',
         'AddForeignKey("users", ["boss"], "users", ["id"])',
     ),
     "column of a constrained domain": (
         'op.execute("ALTER TABLE users ADD COLUMN size positive")',
-        "rewrites",
+        "writes users again",
     ),
-    "serial": ('op.execute("ALTER TABLE users ADD COLUMN n serial")', "rewrites"),
+    "serial": ('op.execute("ALTER TABLE users ADD COLUMN n serial")', "writes users again"),
     "rows of a table in use": ("op.execute(\"INSERT INTO users VALUES (1, 'x')\")", "RunSQL(migrate="),
     "view that is there": ('op.execute("CREATE OR REPLACE VIEW v AS SELECT 1")', "another name"),
-    "unknown": ('op.execute("VACUUM users")', "RunSQL("),
+    "outside any transaction": ('op.execute("VACUUM users")', "by hand"),
+    "no way back": ('op.execute("GRANT SELECT ON users TO PUBLIC")', "what takes it back is not known"),
     "needs a connection": (
         'for row in op.get_bind().execute(sa.text("SELECT 1")): pass',
         "alembic upgrade change",
@@ -272,6 +275,7 @@ def test_an_unsafe_revision_is_refused_with_file_statement_and_operation(name, s
     database.run(
         "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
         "CREATE TABLE users (id bigint PRIMARY KEY, full_name text NOT NULL, age int)",
+        "CREATE VIEW v AS SELECT 1 AS one",
     )
     shop.classical("change", upgrade)
     before = database.dump()
@@ -281,6 +285,23 @@ def test_an_unsafe_revision_is_refused_with_file_statement_and_operation(name, s
     assert "alembic upgrade change" in error
     assert database.dump() == before
     assert "cannot be planned" in ok(shop, "status")
+
+
+def test_a_comment_with_a_reason_lets_a_statement_run_as_it_is(shop, database):
+    shop.classical("users", USERS)
+    shop.done("upgrade", "head")
+    before = database.dump()
+    index = 'op.create_index("i", "users", ["full_name"])  # migrator: disable=index-blocks-writes'
+    shop.classical("change", f"pass\n{index}")
+    error = refused(shop, "plan")
+    assert "versions/change.py:11: CREATE INDEX i" in error
+    assert "holds up every write to users" in error
+    shop.classical("change", f"pass\n{index} there are few users", down="users")
+    assert "(index-blocks-writes), accepted by a comment" in ok(shop, "plan")
+    ok(shop, "apply", "--yes")
+    assert "CREATE INDEX i" in database.dump()
+    ok(shop, "abort", "change", "--yes")
+    assert database.dump() == before
 
 
 def test_a_revision_of_ours_can_build_on_a_classical_one_of_the_same_run(shop, database):

@@ -33,7 +33,7 @@ BECOMES = {
 LEFT = {
     "DELETE FROM o": "DELETE FROM o",
     "SELEC 1": "cannot be read",
-    "ALTER TABLE o ADD COLUMN a int NOT NULL": "old writers",
+    "ALTER TABLE o ADD COLUMN a int NOT NULL": "INSERT gives none",
     "DO $$ BEGIN EXECUTE 'x'; END $$": "DO $$",
 }
 

@@ -62,6 +62,24 @@ def test_of_one_revision_those_it_builds_on_are_taken_as_done(project, lint):
     assert lint("alembic/versions/a.py", "--phase", "contract")[:2] == (0, [])
 
 
+LOCATIONS = {
+    "alembic.ini": "[alembic]\nscript_location = %(here)s/alembic\npath_separator = :\n"
+    "version_locations = %(here)s/alembic/versions:%(here)s/billing/versions\n",
+    "pyproject.toml": '[tool.alembic]\nscript_location = "%(here)s/alembic"\n'
+    'version_locations = ["%(here)s/alembic/versions", "billing/versions"]\n',
+}
+
+
+@pytest.mark.parametrize("name", LOCATIONS)
+def test_revisions_are_read_from_every_folder_that_the_configuration_names(name, project, lint):
+    (project / name).write_text(LOCATIONS[name])
+    (project / "billing" / "versions").mkdir(parents=True)
+    (project / "alembic" / "versions" / "a.py").rename(project / "billing" / "versions" / "a.py")
+    rules = [("b.py", "index-blocks-writes"), ("a.py", "drop-column")]
+    assert [found[:2] for found in lint("alembic")[1]] == rules
+    assert [found[:2] for found in lint("billing/versions/a.py")[1]] == rules[1:]
+
+
 def test_only_revisions_that_have_come_since_a_commit_are_reported(project, lint):
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
