@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from migrator.revisions import Revision, RevisionGraph
     from phases.dialects.base import Dialect
 
+ADOPTED_ON = ("postgresql",)
+
 Adopt = Callable[["Revision", Catalog, "Dialect"], Sequence[Operation]]
 
 
@@ -36,6 +38,8 @@ def adopter(connection: Connection, graph: RevisionGraph, started: Iterable[str]
     constrained: list[frozenset[str]] = []
 
     def adopt(revision: Revision, catalog: Catalog, dialect: Dialect) -> Sequence[Operation]:
+        if catalog.server.family not in ADOPTED_ON:
+            raise not_rendered(revision, f"revisions without operations are not judged for {catalog.server} yet")
         if not constrained:
             constrained.append(frozenset(row[0] for row in connection.exec_driver_sql(CONSTRAINED_TYPES)))
         others = [item for item in graph.ordered() if item.migration is None and item.id not in known]

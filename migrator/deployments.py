@@ -11,7 +11,8 @@ from migrator.errors import NotYet, UsageError
 from migrator.ledger import set_aside, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
-from migrator.ledger.tables import NOW, deployments
+from migrator.ledger.tables import deployments
+from migrator.ledger.types import NOW
 from migrator.planning import RELEASABLE
 from phases.gate import Deployment, Facts, live_until
 from phases.model import Phase, Verify
@@ -165,7 +166,8 @@ def start_deployment(
         "actor": store.actor(),
         "commit_sha": commit,
     }
-    row = connection.execute(insert(deployments).values(values).returning(*COLUMNS)).one()
+    (made,) = connection.execute(insert(deployments).values(values)).inserted_primary_key or (None,)
+    row = connection.execute(select(*COLUMNS).where(deployments.c.id == made)).one()
     store.record_event(connection, "deployment started", detail={"application": application, "version": version})
     return DeploymentRecord(*row)
 
@@ -193,7 +195,8 @@ def finish_deployment(connection: Connection, deployment_id: int, status: str) -
     if record.status != "started" and status != "rolled_back":
         raise UsageError(f"deployment {deployment_id} is already {record.status}", next_step="migrator deploy list")
     changed = update(deployments).where(deployments.c.id == deployment_id).values(status=status, finished_at=NOW)
-    row = connection.execute(changed.returning(*COLUMNS)).one()
+    connection.execute(changed)
+    row = connection.execute(select(*COLUMNS).where(deployments.c.id == deployment_id)).one()
     detail: dict[str, Any] = {"application": record.application, "version": record.version}
     store.record_event(connection, f"deployment {status}", detail=detail)
     return DeploymentRecord(*row)

@@ -78,8 +78,9 @@ def findings(
         earlier: SQL that the same revision runs before, and that the catalog does not know of.
         unused: tables of the same revision, which no version of the application uses before its release.
     """
-    version = catalog.server.version[0]
-    given = Given(version, catalog.default_schema, complete=True, lock_timeout=LOCK_TIMEOUT)
+    server = catalog.server
+    version = server.version[0] if server.family == "postgresql" else server.version
+    given = Given(version, catalog.default_schema, complete=True, lock_timeout=LOCK_TIMEOUT, dialect=server.family)
     engine = Engine(Session(given), Choice(phase=str(phase)))
     engine.seed(Source("schema", schema_text(catalog).encode()))
     for text in earlier:

@@ -8,24 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run
-from migrator.dialects import postgresql
-from migrator.errors import DatabaseError, StepFailed, VerificationFailed
+from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run
+from migrator.errors import ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
 from migrator.failures import give_up, set_aside
 from migrator.prepared import refuse_prepared
 from migrator.replication import Watch
 from migrator.settings import mask
 from phases.backfill import Pacing
-from phases.dialects.postgresql_backfill import blames_row
 from phases.effects import (
     Alone,
     Batch,
     Batched,
     Commit,
+    Define,
     Effect,
     Failure,
     ListAside,
+    Note,
     Pause,
     Performance,
     Progress,
@@ -178,6 +178,10 @@ class Performer:
                 return self._commit(record, effect, measured) if records or effect.statements else None
             case Alone():
                 return self._alone(record, effect, measured)
+            case Define():
+                return self._define(record, effect, measured)
+            case Note():
+                return self._note(record, effect)
             case Batch():
                 return self._batch(record, effect, measured)
             case SetAside():
@@ -192,15 +196,19 @@ class Performer:
                 return self.observer(StepProgress(record.revision, record.name, effect))
 
     def _commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
+        self._insist(record, effect.locks, lambda: self._try_commit(record, effect, measured))
+
+    def _insist(self, record: StepRecord, locks: tuple[Lock, ...], attempt_it: Callable[[], None]) -> None:
+        """Try again while a lock is not granted, ever less often."""
         deadline = time.monotonic() + self.policy.give_up_after
         for attempt in range(1, self.policy.attempts + 1):
             try:
-                return self._try_commit(record, effect, measured)
+                return attempt_it()
             except (LockTimeout, Deadlocked):
-                blockers = tuple(self._blockers(effect.locks))
+                blockers = tuple(self._blockers(locks))
                 wait = self.policy.wait(attempt)
                 if attempt == self.policy.attempts or time.monotonic() + wait > deadline:
-                    raise give_up(record.name, effect.locks, blockers, attempt) from None
+                    raise give_up(record.name, locks, blockers, attempt) from None
                 self.observer(LockRetried(record.name, attempt, wait, blockers))
                 self.pause(wait)
         return None
@@ -211,7 +219,7 @@ class Performer:
         asked = granted = time.monotonic()
         with self.session.transaction() as connection:
             longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
-            for statement in postgresql.lock_statements(effect.locks, longest, deadlock, unread=effect.unread):
+            for statement in self.session.family.locking(effect.locks, longest, deadlock, unread=effect.unread):
                 run(connection, statement)
             granted = time.monotonic()
             if effect.reprepares:
@@ -219,6 +227,8 @@ class Performer:
                 refuse_prepared(connection, record.name, self.unprepared)
             for statement in effect.statements:
                 run(connection, statement)
+            if effect.cursor is not None:
+                store.save_cursor(connection, record.id, effect.cursor, rows=0)
             if effect.finishes:
                 store.finish_step(
                     connection,
@@ -233,15 +243,41 @@ class Performer:
             measured.held_ms += (time.monotonic() - granted) * 1000
 
     def _blockers(self, locks: tuple[Lock, ...]) -> list[str]:
-        found = []
+        found, family = [], self.session.family
         for lock in locks:
-            for pid, name, user, state, age, query, mode in self.session.query(postgresql.blockers_query(lock)):
-                if postgresql.conflicts(lock.mode, mode):
+            for pid, name, user, state, age, query, mode in self._holders(lock):
+                if family.conflicts(lock, mode):
                     shown = mask(" ".join(query.split())[:80])
                     found.append(
                         f'pid {pid} "{name}" (role {user}, {state}, in a transaction for {age:.0f} s): {shown}'
                     )
         return list(dict.fromkeys(found))
+
+    def _holders(self, lock: Lock) -> list[tuple[Any, ...]]:
+        try:
+            return self.session.query(self.session.family.blockers(lock, self.session.server))
+        except DatabaseError as problem:
+            if isinstance(problem, ConnectionFailed):
+                raise
+            return []  # the role may not look
+
+    def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
+        """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
+        before = self.session.family.before_ddl(self.policy.timeout_ms)
+        begun = time.monotonic()
+        try:
+            self._insist(record, effect.locks, lambda: self.session.alone(effect.sql, before))
+        except NotInPlace:
+            if not effect.otherwise:
+                raise
+            self._insist(record, effect.locks, lambda: self.session.alone(effect.otherwise, before))
+        measured.held_ms += (time.monotonic() - begun) * 1000 if effect.locks else 0.0
+
+    def _note(self, record: StepRecord, effect: Note) -> None:
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            store.save_cursor(connection, record.id, effect.cursor, rows=0)
 
     def _alone(self, record: StepRecord, effect: Alone, measured: Measured) -> None:
         measured.builds += 1
@@ -260,10 +296,10 @@ class Performer:
         begun = time.monotonic()
         try:
             with self.session.transaction() as connection:
-                patience = postgresql.yielding(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms)
-                run(connection, postgresql.lock_timeout(patience))
-                # Batch and cursor share the transaction: a crash of the server loses both or none.
-                run(connection, postgresql.COMMIT_LATER)
+                for statement in self.session.family.before_batch(
+                    BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms
+                ):
+                    run(connection, statement)
                 rows = run(connection, effect.sql)
                 store.save_cursor(connection, record.id, effect.cursor, rows=rows)
                 if effect.settles is not None:
@@ -277,7 +313,7 @@ class Performer:
             return Batched(0, time.monotonic() - begun, blocked=True)
         except DatabaseError as problem:
             state = problem.facts.get("sqlstate")
-            if state is None or not blames_row(state):
+            if state is None or not self.session.family.blames_row(state):
                 raise
             return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
         measured.changed += rows

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from migrator.building import DIALECTS, compiler_for
 from migrator.claims import claims, in_flight_claims, named, refuse_overlap
 from migrator.errors import PlanRefused, RevisionError, UsageError
 from migrator.own_sql import judged
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
-from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
 from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
 from phases.obstacles import refuse_unreachable
@@ -98,24 +98,7 @@ def dialect_for(
     compile_type: Callable[[object], str] | None = None,
 ) -> Dialect:
     """The dialect of a server, with the parser that reads its expressions."""
-    from linters.expressions import PostgresExpressions
-
-    return PostgreSQL(server, PostgresExpressions(), compile_type or compile_sqlalchemy_type, volatility)
-
-
-def compile_sqlalchemy_type(type_: object) -> str:
-    """Write an SQLAlchemy type as PostgreSQL does.
-
-    Raises:
-        Refused: it is neither text nor an SQLAlchemy type.
-    """
-    from sqlalchemy.dialects import postgresql
-    from sqlalchemy.types import TypeEngine
-
-    made = type_() if isinstance(type_, type) else type_
-    if not isinstance(made, TypeEngine):
-        raise Refused(f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type')
-    return str(made.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    return DIALECTS[server.family](server, volatility, compile_type or compiler_for(server.family))
 
 
 def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> tuple[PhasedSteps, Catalog]:
@@ -129,6 +112,7 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
     before = catalog
     for operation in operations:
+        dialect.admit(operation, catalog)
         operation.validate(catalog, dialect)
         for phase, make in (
             (Phase.EXPAND, operation.expand),

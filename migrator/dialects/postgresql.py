@@ -112,7 +112,7 @@ def statements_with_star(schema: str, table: str) -> str:
     return WITH_STAR.format(schema=schema, star=literal(STAR), table=literal(word))
 
 
-def session_statements(version: tuple[int, int]) -> tuple[str, ...]:
+def session_statements(version: tuple[int, ...]) -> tuple[str, ...]:
     """Statements that prepare a session of ours."""
     statements: tuple[str, ...] = SESSION
     if version >= (14, 0):

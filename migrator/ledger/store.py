@@ -15,7 +15,8 @@ from sqlalchemy import delete, func, insert, select, update
 from migrator.errors import UsageError
 from migrator.ledger import dialect, tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
-from migrator.ledger.tables import NOW, backfills, overrides
+from migrator.ledger.tables import backfills, overrides
+from migrator.ledger.types import NOW
 from phases.encoding import decode, encode
 from phases.model import Phase, Step
 

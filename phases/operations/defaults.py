@@ -45,7 +45,7 @@ class SetDefault(Operation):
         table = catalog.table(self.table, self.schema)
         former, name = table.column(self.column).default, f"the default of {self.table}.{self.column}"
         if former is None:
-            back = dialect.drop_default(table.name, self.column)
+            back = dialect.drop_default(table.name, table.column(self.column))
         else:
             back = dialect.set_default(table.name, self.column, former)
         undo = dialect.together(f"put back {name}", back)
@@ -86,7 +86,8 @@ class DropDefault(Operation):
         table = catalog.table(self.table, self.schema)
         former, name = str(table.column(self.column).default), f"the default of {self.table}.{self.column}"
         undo = dialect.together(f"put back {name}", dialect.set_default(table.name, self.column, former))
-        return (dialect.together(f"drop {name}", dialect.drop_default(table.name, self.column), undo=(undo,)),)
+        changes = dialect.drop_default(table.name, table.column(self.column))
+        return (dialect.together(f"drop {name}", changes, undo=(undo,)),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         return with_default(catalog, catalog.table(self.table, self.schema), self.column, None, dialect)

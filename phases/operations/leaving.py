@@ -106,7 +106,7 @@ class Leaving:
         for index in self._unique():
             changes += dialect.drop_index_inside(name, index)
         for column in self._required():
-            changes += dialect.drop_not_null(name, column.name)
+            changes += dialect.drop_not_null(name, column)
         for going in self.columns:
             changes += dialect.rename_column(name, going, self._named(going))
         return tuple(changes)

@@ -145,14 +145,14 @@ class Replacement:
         dialect, name = self.dialect, self.table.name
         properties = replace(self.new, grants=self.column.grants, comment=self.column.comment)
         changes = [
-            *dialect.add_column(name, self.new),
+            *dialect.add_column(name, properties),
             *dialect.copy_column_properties(name, properties, self.new.name),
-            *dialect.dual_write(self.link()),
         ]
         if (default := self._shared_default()) is not None:
             # Set apart from ADD COLUMN: rows that are there must stay NULL to be seen as unfilled.
+            # Before the triggers, which take what is not the default for written.
             changes += dialect.set_default(name, self.new.name, default)
-        changes += self._rehearsal()
+        changes += [*dialect.dual_write(self.link()), *self._rehearsal()]
         undo = dialect.together(
             f"remove {name.name}.{self.new.name} and its dual write",
             (*dialect.drop_dual_write(self.link()), *dialect.drop_column(name, self.new.name)),
@@ -175,7 +175,7 @@ class Replacement:
     def migrate(self, *, keys: bool = True) -> Steps:
         dialect, differs = self.dialect, self.dialect.disagree(self.link())
         # A value that cannot be mapped is NULL until somebody mends it: NULL is refused from the contract on.
-        required = () if self.fallible else self._required()
+        required = () if self._required_late else self._required()
         steps = (
             dialect.fill(self.table, {self.new.name: self.up}, differs, target=self.label),
             *self.copy.build(keys=keys),
@@ -184,11 +184,16 @@ class Replacement:
         )
         return without_undo(steps)
 
+    @property
+    def _required_late(self) -> bool:
+        return self.fallible or self.dialect.requires_late
+
     def _required(self) -> Sequence[Step]:
-        return self.dialect.require_values(self.table.name, self.new) if self.column.not_null else ()
+        by_then = replace(self.new, default=self._shared_default(), comment=self.column.comment)
+        return self.dialect.require_values(self.table.name, by_then) if self.column.not_null else ()
 
     def contract(self) -> Steps:
-        last = self._required() if self.fallible else ()
+        last = self._required() if self._required_late else ()
         switch = self.dialect.together(
             f"quarantine {self.table.name.name}.{self.old}",
             self._switch(),
@@ -202,14 +207,15 @@ class Replacement:
         """Everything that makes the old column disappear, in one short transaction."""
         dialect, name, column = self.dialect, self.table.name, self.column
         following = self.dependents
-        changes = [*following.away(), *dialect.drop_dual_write(self.link()), *self.copy.switch()]
-        changes += dialect.move_sequence(name, column, self.new)
+        changes = [*following.away(), *self.copy.switch(), *dialect.move_sequence(name, column, self.new)]
+        if column.not_null:
+            changes += [*dialect.drop_not_null(name, column), *self._hand_over_not_null()]
+        # Not before: until the old column is optional, writers of the other one count on the triggers.
+        changes += dialect.drop_dual_write(self.link())
         if column.default is not None:
-            changes += dialect.drop_default(name, self.old)
+            changes += dialect.drop_default(name, replace(column, not_null=False))
         if (default := self._own_default()) is not None:
             changes += dialect.set_default(name, self.new.name, default)
-        if column.not_null:
-            changes += [*dialect.drop_not_null(name, self.old), *self._hand_over_not_null()]
         changes += self._take_over(following)
         return (*changes, *dialect.check_forgotten(name, self.quarantined))
 
@@ -253,7 +259,7 @@ class Replacement:
         if column.default is not None:
             changes += dialect.set_default(name, self.old, column.default)
         if self._own_default() is not None:
-            changes += dialect.drop_default(name, self.new.name)
+            changes += dialect.drop_default(name, replace(self.new, not_null=column.not_null))
         return (*changes, *dialect.dual_write(self.link(fills_old=True)))
 
     def _settle(self) -> Changes:
@@ -310,7 +316,7 @@ class Replacement:
             dialect.together(f"bring back {label}", changes, reprepares=True, recreates=self.dependents.names),
             *self.copy.drop_asides(),
             *self.copy.build(keys=False),
-            *(() if self.fallible else self._required()),
+            *(() if self._required_late else self._required()),
             *self.rehook,
             dialect.verify(self.table, dialect.disagree(self.link()), target=label),
         )

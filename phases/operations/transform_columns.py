@@ -162,7 +162,7 @@ class TransformColumns(Operation):
         link = self._link(table, dialect)
         remedy = "give them the other names after migrate"
         mentioned = column_mentions(table.name, self.old, self.functions, dialect, remedy)
-        asked = (mentioned, null_is_given(link, dialect), lost_values(table, link))
+        asked = (mentioned, null_is_given(link, dialect), lost_values(table, link, dialect))
         return asked if self.lossy else (*asked, lossy_pairs(table, link, dialect))
 
     @property
