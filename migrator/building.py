@@ -33,7 +33,7 @@ def compile_sqlalchemy_type(type_: object, name: str = "postgresql") -> str:
     Raises:
         Refused: it is neither text nor an SQLAlchemy type, or the server has no such type.
     """
-    from sqlalchemy.dialects import registry
+    from sqlalchemy.dialects import mysql, postgresql
     from sqlalchemy.exc import CompileError
     from sqlalchemy.types import TypeEngine
 
@@ -41,7 +41,8 @@ def compile_sqlalchemy_type(type_: object, name: str = "postgresql") -> str:
     if not isinstance(made, TypeEngine):
         raise Refused(f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type')
     try:
-        return str(made.compile(dialect=registry.load(name)()))
+        dialect = {"postgresql": postgresql, "mysql": mysql, "mariadb": mysql}[name].dialect()  # type: ignore[no-untyped-call]
+        return str(made.compile(dialect=dialect))
     except CompileError as problem:
         raise Refused(f"{type_!r} is no type there: {problem}", remedy="give it a length: sa.String(255)") from None
 

@@ -63,7 +63,7 @@ def create_engine(url: str, application_name: str) -> Engine:
 
     target = sqlalchemy.make_url(normalise_url(url))
     kind = family(target.get_backend_name())
-    arguments = {"connect_timeout": CONNECT_TIMEOUT, **kind.arguments(application_name)}
+    arguments = {"connect_timeout": CONNECT_TIMEOUT, **kind.arguments(application_name, target.query)}
     try:
         made = sqlalchemy.create_engine(
             target,

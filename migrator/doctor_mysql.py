@@ -30,15 +30,16 @@ ORDER BY 1, 2 LIMIT 20
 """
 CASCADES = """
 SELECT table_name, constraint_name FROM information_schema.referential_constraints
-WHERE constraint_schema = DATABASE()
+WHERE constraint_schema = DATABASE() AND LEFT(table_name, 9) <> 'migrator_'
   AND ('CASCADE' IN (delete_rule, update_rule) OR 'SET NULL' IN (delete_rule, update_rule)) ORDER BY 1, 2 LIMIT 20
 """
 OTHER_ENGINES = """
-SELECT table_name, engine FROM information_schema.tables
-WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY 1 LIMIT 20
+SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE()
+  AND LEFT(table_name, 9) <> 'migrator_' AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY 1 LIMIT 20
 """
 WITHOUT_KEY = """
-SELECT t.table_name FROM information_schema.tables t WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
+SELECT t.table_name FROM information_schema.tables t
+WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND LEFT(t.table_name, 9) <> 'migrator_'
   AND NOT EXISTS (SELECT 1 FROM information_schema.statistics s JOIN information_schema.columns c
     ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name
     WHERE s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.non_unique = 0

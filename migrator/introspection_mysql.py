@@ -28,8 +28,9 @@ from phases.catalog import (
 )
 from phases.dialects.mysql import volatility_of
 from phases.dialects.mysql_backfill import NUMBERS, base_type
+from phases.dialects.mysql_statements import literal
 from phases.model import TableName
-from phases.sql import identifier, listed, literal, qualified
+from phases.sql import identifier, listed, qualified
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -169,8 +170,12 @@ class MySQLReader:
         if self.server.family == "mariadb":
             return text
         if "DEFAULT_GENERATED" in extra:
-            return text.replace("\\'", "'")
+            return self.written(text)
         return text if base_type(type_) in (*NUMBERS, "float", "double", "bit") else literal(text)
+
+    def written(self, expression: str) -> str:
+        """An expression as it was written: MySQL shows it as the inside of a string."""
+        return re.sub(r"\\(.)", r"\1", expression) if self.server.family == "mysql" else expression
 
     def indexes(self, table: TableName, rows: Iterable[Any]) -> Iterable[Index]:
         parts: dict[str, list[Any]] = defaultdict(list)
@@ -194,7 +199,7 @@ class MySQLReader:
         if part[1] is not None:
             return (part[1],)
         try:
-            return sorted(self.expressions.columns(part[6].replace("\\'", "'")))
+            return sorted(self.expressions.columns(self.written(part[6])))
         except ValueError:
             return ()
 
@@ -203,7 +208,7 @@ class MySQLReader:
         verb = "UNIQUE " if not parts[0][0] else f"{kind} " if kind in ("FULLTEXT", "SPATIAL") else ""
         keys = []
         for _, column, size, _, order, _, expression, _ in parts:
-            text = identifier(column) if column is not None else f"({expression})"
+            text = identifier(column) if column is not None else f"({self.written(expression)})"
             sized = f"({size})" if size is not None and kind != "SPATIAL" else ""
             keys.append(f"{text}{sized}{' DESC' if order == 'D' else ''}")
         said = f" COMMENT {literal(comment)}" if comment else ""
@@ -220,7 +225,7 @@ class MySQLReader:
     def check(self, row: Any, names: list[str]) -> Constraint:
         name, clause = row
         try:
-            columns = tuple(sorted(self.expressions.columns(clause.replace("\\'", "'"))))
+            columns = tuple(sorted(self.expressions.columns(self.written(clause))))
         except ValueError:
             columns = tuple(names)  # what it reads is not known: perhaps all of it
         return Constraint(name, ConstraintKind.CHECK, f"CHECK ({clause})", columns)

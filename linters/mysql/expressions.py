@@ -1,6 +1,6 @@
 """Reads and rewrites expressions and definitions of MySQL and MariaDB, written as in standard SQL.
 
-`"x"` is a name and `'x'` a text (sql_mode ANSI_QUOTES, NO_BACKSLASH_ESCAPES); a name in backquotes is read as well.
+`"x"` is a name and `'x'` a text (sql_mode ANSI_QUOTES); a name in backquotes is read as well.
 Text is rewritten at the places that the parser gives, never by what it looks like.
 """
 
@@ -35,7 +35,7 @@ def standard() -> Any:
         class Tokenizer(MySQL.Tokenizer):  # type: ignore[misc, unused-ignore]
             QUOTES = ["'"]  # noqa: RUF012 - the parser's own way of being told
             IDENTIFIERS = ["`", '"']  # noqa: RUF012
-            STRING_ESCAPES = ["'"]  # noqa: RUF012
+            STRING_ESCAPES = ["'", "\\"]  # noqa: RUF012
 
     return Standard
 

@@ -58,8 +58,8 @@ class Family(Protocol):
     def questions(self) -> Mapping[str, str]:
         """Questions that every family answers: `backend` (a number of the session), `try lock`, `clock`."""
 
-    def arguments(self, application_name: str) -> dict[str, Any]:
-        """What the driver is told when it connects."""
+    def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        """What the driver is told when it connects; `query` is what the URL says besides."""
 
     def facts(self, rows: Callable[[str], Sequence[Any]]) -> Facts:
         """Ask the server what it is.

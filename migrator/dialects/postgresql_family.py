@@ -39,7 +39,7 @@ class PostgreSQLFamily:
         }
     )
 
-    def arguments(self, application_name: str) -> dict[str, Any]:
+    def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
         # A pooler may hand our prepared statements to another session.
         return {"application_name": application_name[:63], "prepare_threshold": None}
 

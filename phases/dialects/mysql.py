@@ -17,6 +17,7 @@ from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
 from phases.dialects import mysql_backfill, mysql_limits
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
+from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.errors import Refused
 from phases.model import (
@@ -29,9 +30,9 @@ from phases.model import (
     TableName,
     Verify,
 )
-from phases.sql import Expressions, identifier, literal, qualified
+from phases.sql import Expressions, identifier, qualified
 
-LITERAL = re.compile(r"\s*(?:-?\d+(?:\.\d*)?(?:e-?\d+)?|'(?:[^']|'')*'|true|false|null|[xb]'[0-9a-f]*')\s*", re.I)
+LITERAL = re.compile(r"\s*(?:-?\d+(?:\.\d*)?(?:e-?\d+)?|'(?:[^'\\]|''|\\.)*'|true|false|null|[xb]'[0-9a-f]*')\s*", re.I)
 MOMENT = re.compile(
     r"\s*\(?\s*(?:(?:now|current_timestamp|localtime|localtimestamp)\s*(?:\(\s*(\d?)\s*\))?)\s*\)?\s*", re.I
 )
@@ -163,8 +164,9 @@ class MySQL(MySQLTriggers):
     def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes:
         return ()
 
-    def drop_column(self, table: TableName, column: str) -> Changes:
-        return (statements.drop_column(table, column),)
+    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
+        # An index over several columns would stay, over the others.
+        return (*(statements.drop_index(table, name) for name in indexes), statements.drop_column(table, column))
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (statements.rename_column(table, old, new),)

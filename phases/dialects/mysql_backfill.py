@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from phases.catalog import Column, Server, Table
+from phases.dialects.mysql_statements import literal
 from phases.dialects.postgresql_backfill import KeySpan, KeyWalk
 from phases.effects import Commit, Performance, Progress, Query
 from phases.errors import Mismatched, Refused
 from phases.model import Fill, TableName, Verify
-from phases.sql import identifier, literal, qualified
+from phases.sql import identifier, qualified
 
 WINDOW_ROWS = 20000
 SAMPLE = 5

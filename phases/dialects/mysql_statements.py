@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from phases.dialects.base import Change
 from phases.model import Lock, LockMode, TableName
-from phases.sql import identifier, literal, qualified
+from phases.sql import identifier, qualified
 
 SQL_MODE = (
-    "ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,"
-    "NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES"
+    "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "ALLOW_INVALID_DATES"
 )
-"""What every session of ours sets: a revision means the same on every server. Invalid dates are copied as they are."""
+"""What every session of ours sets: a revision means the same on every server. Invalid dates are copied as they are.
+
+Not NO_BACKSLASH_ESCAPES: MySQL keeps expressions with backslashes in them, and could not open such a table.
+"""
 
 INSTANT = "ALGORITHM=INSTANT, LOCK=DEFAULT"
 ONLINE = "ALGORITHM=INPLACE, LOCK=NONE"
@@ -39,6 +42,11 @@ SELECT MD5(GROUP_CONCAT(part ORDER BY part SEPARATOR '|')) FROM (
 ) AS parts
 """
 """One text that changes with the schema."""
+
+
+def literal(text: str) -> str:
+    """Quote a string constant."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def lock(table: TableName) -> tuple[Lock, ...]:

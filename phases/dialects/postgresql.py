@@ -225,7 +225,7 @@ class PostgreSQL(
     def add_column(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ADD COLUMN {self.column_definition(column)}"),)
 
-    def drop_column(self, table: TableName, column: str) -> Changes:
+    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
         return (alter(table, f"DROP COLUMN {identifier(column)}"),)
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:

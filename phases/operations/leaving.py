@@ -139,10 +139,12 @@ class Leaving:
     def purge(self) -> Steps:
         """Drop the columns for good."""
         dialect, table = self.dialect, self.table.name
-        return tuple(
-            dialect.together(f"drop quarantined {table.name}.{column}", dialect.drop_column(table, self._named(column)))
-            for column in self.columns
-        )
+        steps = []
+        for column in self.columns:
+            followers = [i.name for i in self.table.indexes if column in i.columns and not i.unique]
+            changes = dialect.drop_column(table, self._named(column), followers)
+            steps.append(dialect.together(f"drop quarantined {table.name}.{column}", changes))
+        return tuple(steps)
 
 
 def fills_itself(column: Column) -> bool:

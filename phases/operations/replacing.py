@@ -155,7 +155,10 @@ class Replacement:
         changes += [*dialect.dual_write(self.link()), *self._rehearsal()]
         undo = dialect.together(
             f"remove {name.name}.{self.new.name} and its dual write",
-            (*dialect.drop_dual_write(self.link()), *dialect.drop_column(name, self.new.name)),
+            (
+                *dialect.drop_dual_write(self.link()),
+                *dialect.drop_column(name, self.new.name, self.copy.doubles()),
+            ),
         )
         title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"
         return (dialect.together(title, changes, undo=(undo,)),)
@@ -322,7 +325,7 @@ class Replacement:
         )
 
     def purge(self) -> Steps:
-        changes = self.dialect.drop_column(self.table.name, self.quarantined)
+        changes = self.dialect.drop_column(self.table.name, self.quarantined, self.copy.followers())
         return (self.dialect.together(f"drop quarantined {self.table.name.name}.{self.old}", changes),)
 
     def outcome(self) -> Catalog:
