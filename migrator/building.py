@@ -41,7 +41,7 @@ def compile_sqlalchemy_type(type_: object, name: str = "postgresql") -> str:
     if not isinstance(made, TypeEngine):
         raise Refused(f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type')
     try:
-        dialect = {"postgresql": postgresql, "mysql": mysql, "mariadb": mysql}[name].dialect()  # type: ignore[no-untyped-call]
+        dialect = {"postgresql": postgresql, "mysql": mysql, "mariadb": mysql}[name].dialect()
         return str(made.compile(dialect=dialect))
     except CompileError as problem:
         raise Refused(f"{type_!r} is no type there: {problem}", remedy="give it a length: sa.String(255)") from None

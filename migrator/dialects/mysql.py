@@ -43,7 +43,7 @@ ROW_FAULTS = frozenset(
 )
 """Errors that blame the values of a row: constraints, types, divisions, and what triggers signal."""
 
-RUNNER_LOCK = "CONCAT('migrator ', SHA1(DATABASE()))"
+RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
 """Name of the lock that a runner holds; names are the whole server's, and have 64 characters at most."""
 
 OWNER = f"""

@@ -219,6 +219,9 @@ def mark_released(connection: Connection, revision: str) -> None:
 
 def forget(connection: Connection, revision: str) -> None:
     """Remove a revision and its steps; its events stay."""
+    # Those that take others back first: MySQL follows no more than so many rows from one to the next.
+    remove_undo(connection, revision)
+    connection.execute(delete(tables.steps).where(tables.steps.c.revision == revision))
     connection.execute(delete(tables.revisions).where(tables.revisions.c.id == revision))
 
 

@@ -176,6 +176,9 @@ class MySQL(MySQLTriggers):
         return (statements.alter(table, action),)
 
     def drop_default(self, table: TableName, column: Column) -> Changes:
+        if mysql_backfill.base_type(column.type) in mysql_limits.WITHOUT_CONSTANT:
+            definition = self.column_definition(replace(column, default=None))
+            return (statements.alter(table, f"MODIFY COLUMN {definition}"),)
         # A nullable column without any default would refuse an INSERT that leaves it out.
         action = "DROP DEFAULT" if column.not_null else "SET DEFAULT NULL"
         return (statements.alter(table, f"ALTER COLUMN {identifier(column.name)} {action}"),)

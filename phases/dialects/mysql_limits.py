@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 COLLATED = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
 """Types whose `=` asks a collation, or looks at what is meant."""
 UNINDEXABLE = frozenset({"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob"})
+WITHOUT_CONSTANT = UNINDEXABLE | {"json", "geometry"}
+"""Types that can have no constant as their default, not even NULL."""
 
 TYPES = frozenset(
     "tinyint smallint mediumint int integer bigint decimal dec numeric fixed float double real bit bool boolean serial"
@@ -106,10 +108,10 @@ def check_column(name: str, type_: str, in_key: bool, dialect: MySQL) -> None:
 
 
 def check_given_default(name: str, type_: str, default: str | None) -> None:
-    """An UPDATE by a client in another time zone would find another moment."""
+    """Refuse a default that the server does not take."""
     if default is not None and default.strip().upper() == "NULL":
         raise Refused(f'"{name}" has the default NULL, which every nullable column has', remedy="leave default= out")
-    if default is not None and base_type(type_) in UNINDEXABLE | {"json", "geometry"} and default.startswith("'"):
+    if default is not None and base_type(type_) in WITHOUT_CONSTANT and default.startswith("'"):
         raise Refused(
             f'"{name}" is of type {type_}, which can have no constant as its default',
             remedy=f'write it as an expression: default="({default})"',

@@ -23,7 +23,7 @@ INSTANT = "ALGORITHM=INSTANT, LOCK=DEFAULT"
 ONLINE = "ALGORITHM=INPLACE, LOCK=NONE"
 
 SCHEMA_DIGEST = """
-SELECT MD5(GROUP_CONCAT(part ORDER BY part SEPARATOR '|')) FROM (
+SELECT SHA2(GROUP_CONCAT(part ORDER BY part SEPARATOR '|'), 256) FROM (
   SELECT CONCAT_WS(',', 'column', table_name, ordinal_position, column_name, column_type, is_nullable,
     COALESCE(column_default, 'NULL'), extra, COALESCE(collation_name, ''), column_comment) AS part
   FROM information_schema.columns WHERE table_schema = DATABASE()

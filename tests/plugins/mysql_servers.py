@@ -39,7 +39,9 @@ class MySQLDatabase:
         url = make_url(self.url)
         given = {"user": url.username, "password": url.password or "", "database": self.name, "autocommit": True}
         socket = url.query.get("unix_socket")
-        where = {"unix_socket": socket, "ssl_disabled": True} if socket else {"host": url.host, "port": url.port or 3306}
+        where = (
+            {"unix_socket": socket, "ssl_disabled": True} if socket else {"host": url.host, "port": url.port or 3306}
+        )
         return pymysql.connect(**where, **{**given, **options})
 
     def run(self, *statements: str) -> None:
