@@ -171,9 +171,14 @@ class MySQL(MySQLTriggers):
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (statements.rename_column(table, old, new),)
 
-    def set_default(self, table: TableName, column: str, expression: str) -> Changes:
-        action = f"ALTER COLUMN {identifier(column)} SET DEFAULT {default_text(expression, bare_moment=False)}"
-        return (statements.alter(table, action),)
+    def set_default(self, table: TableName, column: Column, expression: str) -> Changes:
+        if MOMENT.fullmatch(expression):
+            # SET DEFAULT knows it only as an expression, which is something else on MySQL.
+            definition = self.column_definition(replace(column, default=expression))
+            return (statements.alter(table, f"MODIFY COLUMN {definition}"),)
+        return (
+            statements.alter(table, f"ALTER COLUMN {identifier(column.name)} SET DEFAULT {default_text(expression)}"),
+        )
 
     def drop_default(self, table: TableName, column: Column) -> Changes:
         if mysql_backfill.base_type(column.type) in mysql_limits.WITHOUT_CONSTANT:
@@ -274,13 +279,12 @@ def own_kind(sql: str) -> str:
     return IN_TRANSACTION if first in CHANGES_ROWS else BY_SCHEMA
 
 
-def default_text(expression: str, *, bare_moment: bool = True) -> str:
+def default_text(expression: str) -> str:
     """A default as the server takes it: constants as they are, the moment by its own name, the rest in parentheses."""
     if LITERAL.fullmatch(expression):
         return expression.strip()
     if moment := MOMENT.fullmatch(expression):
-        text = f"CURRENT_TIMESTAMP({moment[1]})" if moment[1] else "CURRENT_TIMESTAMP"
-        return text if bare_moment else f"({text})"
+        return f"CURRENT_TIMESTAMP({moment[1]})" if moment[1] else "CURRENT_TIMESTAMP"
     return f"({expression})"
 
 

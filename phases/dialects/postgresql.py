@@ -231,8 +231,8 @@ class PostgreSQL(
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (alter(table, f"RENAME COLUMN {identifier(old)} TO {identifier(new)}"),)
 
-    def set_default(self, table: TableName, column: str, expression: str) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column)} SET DEFAULT {expression}"),)
+    def set_default(self, table: TableName, column: Column, expression: str) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column.name)} SET DEFAULT {expression}"),)
 
     def alter_type(self, table: TableName, column: str, type_: str) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column)} TYPE {type_}"),)

@@ -125,7 +125,7 @@ class AddColumn(Operation):
             column = replace(column, default=self.default, not_null=not self.nullable)
         changes = [*dialect.add_column(table.name, column)]
         if self.default is not None and not self._in_one_go(dialect):
-            changes += dialect.set_default(table.name, self.column, self.default)
+            changes += dialect.set_default(table.name, column, self.default)
         changes += dialect.copy_column_properties(table.name, column, self.column)
         removal = [*dialect.drop_column(table.name, self.column)]
         if link:

@@ -151,7 +151,7 @@ class Replacement:
         if (default := self._shared_default()) is not None:
             # Set apart from ADD COLUMN: rows that are there must stay NULL to be seen as unfilled.
             # Before the triggers, which take what is not the default for written.
-            changes += dialect.set_default(name, self.new.name, default)
+            changes += dialect.set_default(name, properties, default)
         changes += [*dialect.dual_write(self.link()), *self._rehearsal()]
         undo = dialect.together(
             f"remove {name.name}.{self.new.name} and its dual write",
@@ -218,7 +218,8 @@ class Replacement:
         if column.default is not None:
             changes += dialect.drop_default(name, replace(column, not_null=False))
         if (default := self._own_default()) is not None:
-            changes += dialect.set_default(name, self.new.name, default)
+            by_then = replace(self.new, not_null=column.not_null, comment=column.comment)
+            changes += dialect.set_default(name, by_then, default)
         changes += self._take_over(following)
         return (*changes, *dialect.check_forgotten(name, self.quarantined))
 
@@ -260,7 +261,7 @@ class Replacement:
         dialect, name, column = self.dialect, self.table.name, self.column
         changes: list[Change] = [*dialect.rename_column(name, self.quarantined, self.old), *self.copy.switch_back()]
         if column.default is not None:
-            changes += dialect.set_default(name, self.old, column.default)
+            changes += dialect.set_default(name, replace(column, not_null=False), column.default)
         if self._own_default() is not None:
             changes += dialect.drop_default(name, replace(self.new, not_null=column.not_null))
         return (*changes, *dialect.dual_write(self.link(fills_old=True)))
@@ -304,13 +305,13 @@ class Replacement:
         label, column = f"{name.name}.{self.old}", self.column
         feed = [*dialect.dual_write(mirror.link())]
         if (default := mirror._shared_default()) is not None:
-            feed += dialect.set_default(name, self.quarantined, default)
+            feed += dialect.set_default(name, replace(column, name=self.quarantined), default)
         changes = [*mirror._switch(), *dialect.rename_column(name, mirror.quarantined, self.new.name)]
         if column.default is not None:
-            changes += [*dialect.set_default(name, self.old, column.default)]
+            changes += [*dialect.set_default(name, column, column.default)]
         changes += [*dialect.dual_write(self.link())]
         if (default := self._shared_default()) is not None:
-            changes += dialect.set_default(name, self.new.name, default)
+            changes += dialect.set_default(name, self.new, default)
         return (
             *self.copy.drop_asides(),
             dialect.together(f"feed the former {label}", feed),
