@@ -71,6 +71,7 @@ class Ledger:
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
         if self.table_exists(connection, ledger_version.name):
+            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
             row = select(ledger_version.c.version)
             connection.execute(row.with_for_update(read=not exclusive))
 
