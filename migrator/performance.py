@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 BATCH_LOCK_TIMEOUT_MS = 100
 """Less where `deadlock_timeout` (1 s by default) asks for it: a batch gives way before the server picks a victim."""
 
+ONLINE_ATTEMPTS = 8
+"""Tries of DDL that lets writers go on, and that what they do may make fail."""
+
 
 @dataclass(frozen=True, slots=True)
 class LockPolicy:
@@ -263,15 +266,28 @@ class Performer:
 
     def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
         """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
-        before = self.session.family.before_ddl(self.policy.timeout_ms)
         begun = time.monotonic()
         try:
-            self._insist(record, effect.locks, lambda: self.session.alone(effect.sql, before))
+            self._defined(record, effect.sql, effect.locks)
         except NotInPlace:
             if not effect.otherwise:
                 raise
-            self._insist(record, effect.locks, lambda: self.session.alone(effect.otherwise, before))
+            self._defined(record, effect.otherwise, effect.locks)
         measured.held_ms += (time.monotonic() - begun) * 1000 if effect.locks else 0.0
+
+    def _defined(self, record: StepRecord, sql: str, locks: tuple[Lock, ...]) -> None:
+        family = self.session.family
+        before = family.before_ddl(self.policy.timeout_ms)
+        for attempt in range(1, ONLINE_ATTEMPTS + 1):
+            try:
+                return self._insist(record, locks, lambda: self.session.alone(sql, before))
+            except DatabaseError as problem:
+                if attempt == ONLINE_ATTEMPTS or not family.passes(problem.facts.get("sqlstate") or ""):
+                    raise
+                wait = self.policy.wait(attempt)
+                self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))
+                self.pause(wait)
+        return None
 
     def _note(self, record: StepRecord, effect: Note) -> None:
         from migrator.ledger import store

@@ -84,6 +84,9 @@ class Family(Protocol):
     def blames_row(self, code: str) -> bool:
         """Whether an error is about the values of some row, so that other rows may still be changed."""
 
+    def passes(self, code: str) -> bool:
+        """Whether an error of DDL that lets writers go on may come from what they did meanwhile, and pass."""
+
     def owner(self) -> str:
         """Question for the session that holds the runner lock: number, name, role, since when."""
 

@@ -43,6 +43,10 @@ ROW_FAULTS = frozenset(
 )
 """Errors that blame the values of a row: constraints, types, divisions, and what triggers signal."""
 
+PASSING = frozenset({"1062", "1180", "1799"})
+"""Errors of online DDL that writers cause. 1062: what INSERT … ON DUPLICATE KEY UPDATE and REPLACE write and
+take back at once is applied in part, and seems to be there twice; 1799: they wrote more than its log holds."""
+
 RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
 """Name of the lock that a runner holds; names are the whole server's, and have 64 characters at most."""
 
@@ -145,6 +149,9 @@ class MySQLFamily:
 
     def blames_row(self, code: str) -> bool:
         return code in ROW_FAULTS
+
+    def passes(self, code: str) -> bool:
+        return code in PASSING
 
     def owner(self) -> str:
         return OWNER

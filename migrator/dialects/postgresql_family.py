@@ -70,6 +70,9 @@ class PostgreSQLFamily:
     def blames_row(self, code: str) -> bool:
         return blames_row(code)
 
+    def passes(self, code: str) -> bool:
+        return False
+
     def owner(self) -> str:
         return postgresql.RUNNER_OWNER
 

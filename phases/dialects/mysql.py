@@ -188,6 +188,10 @@ class MySQL(MySQLTriggers):
         action = "DROP DEFAULT" if column.not_null else "SET DEFAULT NULL"
         return (statements.alter(table, f"ALTER COLUMN {identifier(column.name)} {action}"),)
 
+    def stand_in(self, column: Column) -> str | None:
+        # MariaDB looks at INSERT … SELECT before a trigger can, and refuses one without a required column.
+        return mysql_limits.zero(column, self.server)
+
     def _with_null(self, table: TableName, column: Column, not_null: bool) -> Changes:
         definition = self.column_definition(replace(column, not_null=not_null))
         return (statements.modify(table, column.name, definition, not_null=not_null),)

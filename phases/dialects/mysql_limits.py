@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from phases.catalog import Catalog, ConstraintKind, Server, Table
-from phases.dialects.mysql_backfill import base_type, key_of
+from phases.catalog import Catalog, Column, ConstraintKind, Server, Table
+from phases.dialects.mysql_backfill import NUMBERS, base_type, key_of
 from phases.errors import Refused, nearest
 
 if TYPE_CHECKING:
@@ -251,6 +251,25 @@ CHECKS: Mapping[str, Any] = {
     "Backfill": admit_backfill,
     "DropTable": admit_drop_table,
 }
+
+
+ZEROS: Mapping[str, str] = {
+    **dict.fromkeys((*NUMBERS, "float", "double"), "0"),
+    **dict.fromkeys(("char", "varchar", "binary", "varbinary"), "''"),
+    **dict.fromkeys(("tinytext", "text", "mediumtext", "longtext"), "''"),
+    **dict.fromkeys(("tinyblob", "blob", "mediumblob", "longblob"), "''"),
+    "date": "'1970-01-01'",
+    "datetime": "'1970-01-01 00:00:00'",
+    "timestamp": "'1970-01-02 00:00:00'",
+    "time": "'00:00:00'",
+}
+
+
+def zero(column: Column, server: Server) -> str | None:
+    """A default for a required column while a trigger gives its value; None where none is needed."""
+    if server.family != "mariadb" or not column.not_null or column.default is not None:
+        return None
+    return ZEROS.get(base_type(column.type))
 
 
 def type_name(type_: str, server: Server) -> str:

@@ -22,6 +22,9 @@ class PostgreSQLRows:
     def row_address(self) -> str:
         return "ctid"
 
+    def stand_in(self, column: Column) -> str | None:
+        return None  # triggers come before constraints
+
     def distinct(self, left: str, right: str) -> str:
         return f"{left} IS DISTINCT FROM {right}"
 

@@ -152,10 +152,15 @@ class Replacement:
             # Set apart from ADD COLUMN: rows that are there must stay NULL to be seen as unfilled.
             # Before the triggers, which take what is not the default for written.
             changes += dialect.set_default(name, properties, default)
-        changes += [*dialect.dual_write(self.link()), *self._rehearsal()]
+        changes += dialect.dual_write(self.link())
+        stand_in = dialect.stand_in(self.column)
+        if stand_in is not None:
+            changes += dialect.set_default(name, self.column, stand_in)
+        changes += self._rehearsal()
         undo = dialect.together(
             f"remove {name.name}.{self.new.name} and its dual write",
             (
+                *(dialect.drop_default(name, self.column) if stand_in is not None else ()),
                 *dialect.drop_dual_write(self.link()),
                 *dialect.drop_column(name, self.new.name, self.copy.doubles()),
             ),
@@ -242,7 +247,8 @@ class Replacement:
         """Bring the old column back: writable at once, then filled with what was written meanwhile."""
         dialect, table, column = self.dialect, self.table, self.column
         differs, target = dialect.disagree(self.link(fills_old=True)), f"{table.name.name}.{self.old}"
-        required = dialect.require_values(table.name, column) if column.not_null else ()
+        standing = replace(column, default=column.default or dialect.stand_in(column))
+        required = dialect.require_values(table.name, standing) if column.not_null else ()
         return (
             dialect.together(f"bring back {target}", self._bring_back()),
             dialect.fill(table, {self.old: self.down}, differs, target=target),

@@ -8,6 +8,10 @@ from contextlib import closing, contextmanager
 from tests.plugins.applications import SHARED_ROWS, Application, Client, Shape
 from tests.plugins.mysql_servers import MySQLDatabase
 
+DUPLICATING = ("mysql",)
+"""Where an online ALTER TABLE that builds the table again fails over a unique key that INSERT … ON DUPLICATE KEY
+UPDATE and REPLACE have met meanwhile: the runner tries again, and between writers like these it never ends."""
+
 PATIENCE = 3
 """Seconds a statement waits for a lock: the runner's own second, and time for a busy machine."""
 
@@ -22,7 +26,9 @@ class MySQLClient(Client):
         with closing(self.database.connect()) as self.connection:
             self.execute(f"SET SESSION lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE}")
             actions = [self.insert, self.many, self.selected, self.update, self.both, self.shared, self.upsert]
-            actions += [self.replace, self.delete]
+            actions += [self.delete] if self.database.family in DUPLICATING else [self.replace, self.delete]
+            if self.database.family in DUPLICATING:
+                actions.remove(self.upsert)
             yield [*actions, self.read] if self.reading else actions
 
     def execute(self, sql: str, values: object = ()) -> list[tuple]:
