@@ -32,7 +32,8 @@ BASE = (
       amount int NOT NULL DEFAULT 0, note text, KEY users_full_name_idx (full_name, amount),
       KEY users_amount_idx (amount))""",
     "INSERT INTO users (full_name, nick, code) WITH RECURSIVE n (i) AS"
-    " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i) FROM n",
+    " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
+    " SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i) FROM n",
     "CREATE TABLE writes (id bigint, was int, is_now int)",
     "CREATE TRIGGER count_writes AFTER UPDATE ON users FOR EACH ROW"
     " BEGIN IF OLD.amount <> NEW.amount THEN INSERT INTO writes VALUES (NEW.id, OLD.amount, NEW.amount); END IF; END",

@@ -15,7 +15,8 @@ from tests.plugins.projects import ROOT
 STRIDE = "1" if os.environ.get("MIGRATOR_TEST_KILLS") == "every" else "5"
 OPERATIONS = (
     'RenameColumn("users", "full_name", "name"), RenameColumn("users", "nick", "nickname"),'
-    ' DropIndex("users_amount_idx"), AddColumn("users", "email", "varchar(99)", nullable=False, fill="code || \'@example.org\'"),'
+    ' DropIndex("users_amount_idx"), AddColumn("users", "email", "varchar(99)", nullable=False,'
+    " fill=\"code || '@example.org'\"),"
     ' DropColumn("users", "note"), RunSQL(expand="CREATE TABLE log (id int PRIMARY KEY);'
     ' INSERT INTO log SELECT id FROM users", undo="DROP TABLE log"),'
     ' Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
