@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from migrator.revisions import RevisionGraph
 
 
+LEDGER = "migrator"
+LEDGER_TABLES = tuple(
+    f"{LEDGER}_{name}"
+    for name in (
+        "ledger_version transitions revisions steps backfills set_aside parts deployments overrides events"
+    ).split()
+)
+"""Where a schema is a database, the ledger's tables have a prefix."""
+
+
 class RefusedInAlembic(UsageError, CommandError):
     """Why a command of Alembic stops: it shows its own errors in one line, and others as a traceback."""
 
@@ -72,7 +82,8 @@ def include_object(item: Any, name: str | None, kind: str, reflected: bool, comp
     """
     del kind, compare_to
     schema = getattr(item, "schema", None)
-    return not (reflected and ((name or "").startswith(PREFIX) or schema == "migrator"))
+    ours = (name or "").startswith((PREFIX, *LEDGER_TABLES)) or schema == LEDGER
+    return not (reflected and ours)
 
 
 def run_straight(migration: Migration, *, downgrade: bool) -> None:

@@ -121,7 +121,7 @@ def apply(
         found = planned(session, graph, target, strict=not finishing)  # what is refused leaves no trace
         if settings.free_disk is not None:
             refuse_shortage(estimated(session, settings, found, BEFORE_CONTRACT if phase is None else (phase,)))
-        open_ledger(session)
+        open_ledger(session, graph)
         if finishing and phase is not None:
             _finish(settings, work, graph, phase, target, override)
         else:
@@ -142,7 +142,7 @@ def retry(settings: Settings, revision: str, *, observer: Observer = ignore) -> 
     with running(settings, "retry") as session:
         work = execution(settings, session, graph, observer)
         planned(session, graph, name, strict=False)  # an edited revision is refused here
-        open_ledger(session)
+        open_ledger(session, graph)
         refuse_half_undone(work, name)
         state = state_of(work, name) or "not started"
         if state == "migrating":
@@ -277,7 +277,7 @@ def abort(settings: Settings, revision: str, *, discard: bool = False, observer:
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "abort") as session:
-        open_ledger(session)
+        open_ledger(session, graph)
         work = execution(settings, session, graph, observer)
         later = [
             r for r in recorded(session, graph).revisions if r != name and r in graph and name in graph.ancestors(r)
@@ -298,7 +298,7 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
     graph = load_graph(settings)
     name = graph.resolve(revision)
     with running(settings, "restore") as session:
-        open_ledger(session)
+        open_ledger(session, graph)
         work = execution(settings, session, graph, observer)
         if state_of(work, name) in ("contracting", "contracted"):
             work.catch_up(name, f"the restore of {name}")

@@ -23,6 +23,7 @@ def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) 
     earlier: list[tuple[Operation, tuple[Touch, ...], tuple[Touch, ...]]] = []
     for number, operation in enumerate(operations):
         try:
+            dialect.admit(operation, catalog)
             operation.validate(catalog, dialect)
             touched, alone = operation.touches(catalog, dialect), operation.alone(catalog, dialect)
             refuse_company(operation, touched, alone, earlier)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from migrator.revisions import Revision, RevisionGraph
     from phases.dialects.base import Dialect
 
+ADOPTED_ON = ("postgresql",)
+
 Adopt = Callable[["Revision", Catalog, "Dialect"], Sequence[Operation]]
 
 STRICT = ("changed-default", "drop-not-null", "new-enum-value", "new-rule-for-old-writers", "replaced-object")
@@ -79,6 +81,8 @@ def adopter(graph: RevisionGraph, started: Iterable[str]) -> Adopt:
     known, schema = frozenset(started), KnownSchema(unreleased=True)
 
     def adopt(revision: Revision, catalog: Catalog, dialect: Dialect) -> Sequence[Operation]:
+        if catalog.server.family not in ADOPTED_ON:
+            raise not_rendered(revision, f"revisions without operations are not judged for {catalog.server} yet")
         others = [item for item in graph.ordered() if item.migration is None and item.id not in known]
         rendered = environment_of(graph).rendered(revision, others)
         if rendered.problem:

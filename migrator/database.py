@@ -10,11 +10,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
-from migrator.dialects import postgresql
+from migrator.dialects import family
+from migrator.dialects.base import Facts, Trouble
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
 from migrator.settings import mask, normalise_url
 from phases.catalog import Server
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.exc import DBAPIError
 
+    from migrator.dialects.base import Family
+
 CONNECT_TIMEOUT = 10
 POOLER_PROBES = 3
-
-LOCK_NOT_AVAILABLE = "55P03"
-DEADLOCK = "40P01"
-INSUFFICIENT_PRIVILEGE = "42501"
-QUERY_CANCELLED = "57014"
-READ_ONLY = "25006"
+LEDGER = "migrator"
+"""Schema of the ledger, or prefix of its tables."""
+DRIVERS = {"psycopg": "postgresql", "pymysql": "mysql"}
+"""The family of servers that a driver speaks to, by the module of its errors."""
 
 
 class LockTimeout(DatabaseError):
@@ -39,6 +39,17 @@ class LockTimeout(DatabaseError):
 
 class Deadlocked(DatabaseError):
     """The server ended a deadlock by failing our statement."""
+
+
+class NotInPlace(DatabaseError):
+    """The server cannot do a statement in the way that it demands."""
+
+
+RETRIED: dict[Trouble, type[DatabaseError]] = {
+    Trouble.LOCK_TIMEOUT: LockTimeout,
+    Trouble.DEADLOCK: Deadlocked,
+    Trouble.NOT_IN_PLACE: NotInPlace,
+}
 
 
 def create_engine(url: str, application_name: str) -> Engine:
@@ -51,12 +62,10 @@ def create_engine(url: str, application_name: str) -> Engine:
     import sqlalchemy
 
     target = sqlalchemy.make_url(normalise_url(url))
-    arguments: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT}
-    if target.get_backend_name() == "postgresql":
-        # A pooler may hand our prepared statements to another session.
-        arguments |= {"application_name": application_name[:63], "prepare_threshold": None}
+    kind = family(target.get_backend_name())
+    arguments = {"connect_timeout": CONNECT_TIMEOUT, **kind.arguments(application_name, target.query)}
     try:
-        return sqlalchemy.create_engine(
+        made = sqlalchemy.create_engine(
             target,
             poolclass=sqlalchemy.pool.NullPool,
             isolation_level="READ COMMITTED",
@@ -66,17 +75,28 @@ def create_engine(url: str, application_name: str) -> Engine:
     except ModuleNotFoundError as missing:
         raise ConnectionFailed(
             f"the driver {missing.name} is not installed",
-            next_step='pip install "expand-contract-migrator[postgres]"',
+            next_step=f'pip install "expand-contract-migrator[{kind.packages}]"',
         ) from None
+    if kind.commits_ddl:
+        sqlalchemy.event.listen(made, "before_cursor_execute", with_prefix, retval=True)
+    return made
+
+
+def with_prefix(_connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool) -> Any:
+    """Give the ledger's tables a prefix where a schema is a database: `migrator_steps`, not `migrator.steps`."""
+    if getattr(context, "compiled", None) is not None:
+        statement = statement.replace(f"{LEDGER}.", f"{LEDGER}_")
+    return statement, parameters
 
 
 def application_name(verb: str) -> str:
-    """How our sessions show up in `pg_stat_activity`: verb, host and process."""
+    """How our sessions show up on the server: verb, host and process."""
     return f"migrator {verb} {socket.gethostname()}:{getpid()}"
 
 
-def sqlstate(problem: DBAPIError) -> str | None:
-    return getattr(problem.orig, "sqlstate", None)
+def family_of(problem: DBAPIError) -> Family:
+    """The family of servers that an error came from."""
+    return family(DRIVERS.get(type(problem.orig).__module__.partition(".")[0], "postgresql"))
 
 
 def first_line(problem: BaseException) -> str:
@@ -85,23 +105,22 @@ def first_line(problem: BaseException) -> str:
 
 def mapped(problem: DBAPIError) -> DatabaseError:
     """The error of ours that says what a driver error means."""
-    state = sqlstate(problem)
-    message = first_line(problem.orig or problem)
-    if state == LOCK_NOT_AVAILABLE:
-        return LockTimeout(message, sqlstate=state)
-    if state == DEADLOCK:
-        return Deadlocked(message, sqlstate=state)
-    if state == INSUFFICIENT_PRIVILEGE:
+    kind = family_of(problem)
+    state = kind.code(problem.orig or problem)
+    trouble, message = kind.trouble(state), first_line(problem.orig or problem)
+    if trouble in RETRIED:
+        return RETRIED[trouble](message, sqlstate=state)
+    if trouble is Trouble.NOT_ALLOWED:
         return NotSupportedHere(
             f"the role may not do this: {message}",
             next_step="connect as the owner of the tables, or run: migrator doctor",
             sqlstate=state,
         )
-    if state == READ_ONLY:
+    if trouble is Trouble.READ_ONLY:
         return NotSupportedHere(f"the session is read-only: {message}", sqlstate=state)
-    if state == QUERY_CANCELLED:
+    if trouble is Trouble.CANCELLED:
         return Cancelled(message, next_step="run the same command again; it continues where it stopped", sqlstate=state)
-    if problem.connection_invalidated or state is None or state[:2] in ("08", "57"):
+    if problem.connection_invalidated or trouble is Trouble.LOST:
         return ConnectionFailed(
             f"the connection to the server was lost: {message}",
             next_step="run the same command again when the server is back; it continues where it stopped",
@@ -121,18 +140,6 @@ def mapped_errors() -> Iterator[None]:
         raise mapped(problem) from problem
 
 
-@dataclass(frozen=True, slots=True)
-class ServerFacts:
-    """What a server says of itself and of the session."""
-
-    server: Server
-    in_recovery: bool
-    read_only: bool
-    user: str
-    database: str
-    deadlock_ms: int
-
-
 class Session:
     """One server session.
 
@@ -141,9 +148,10 @@ class Session:
         facts: what the server said when it was opened.
     """
 
-    def __init__(self, connection: Connection, facts: ServerFacts) -> None:
+    def __init__(self, connection: Connection, facts: Facts) -> None:
         self.connection = connection
         self.facts = facts
+        self.family = family(facts.server.family)
 
     @property
     def server(self) -> Server:
@@ -168,16 +176,28 @@ class Session:
         Raises:
             Cancelled: it took longer.
         """
-        with self.transaction() as connection:
-            if seconds is not None:
-                run(connection, postgresql.statement_timeout(max(1, int(seconds * 1000))))
-            return rows_of(connection, sql)
+        limit = self.family.answer_within(max(1, int(seconds * 1000))) if seconds is not None else ()
+        try:
+            with self.transaction() as connection:
+                for statement in limit:
+                    run(connection, statement)
+                return rows_of(connection, sql)
+        finally:
+            for statement in self.family.answered() if limit else ():
+                with suppress(Exception), self.transaction() as connection:
+                    run(connection, statement)
 
-    def alone(self, sql: str) -> None:
-        """Run one statement outside any transaction, waiting for locks as long as it takes."""
+    def alone(self, sql: str, before: Sequence[str] = ()) -> None:
+        """Run one statement outside any transaction, waiting for locks as long as the session does.
+
+        Args:
+            before: statements that set limits for it.
+        """
         with mapped_errors():
             self.connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
+                for statement in before:
+                    run(self.connection, statement)
                 run(self.connection, sql)
             finally:
                 with suppress(Exception):
@@ -218,15 +238,10 @@ def connect(url: str, verb: str) -> Iterator[Session]:
         engine.dispose()
 
 
-def _open(engine: Engine) -> tuple[Connection, ServerFacts]:
+def _open(engine: Engine) -> tuple[Connection, Facts]:
     from sqlalchemy.exc import DBAPIError
 
     shown = engine.url.render_as_string(hide_password=True)
-    if engine.url.get_backend_name() != "postgresql":
-        raise NotSupportedHere(
-            f"migrations run on PostgreSQL; {shown} is of another kind",
-            next_step="give the URL of a PostgreSQL database",
-        )
     try:
         connection = engine.connect()
     except DBAPIError as problem:
@@ -235,19 +250,12 @@ def _open(engine: Engine) -> tuple[Connection, ServerFacts]:
             next_step="check the URL, and that the server is up; then run: migrator doctor",
         ) from None
     with mapped_errors():
-        facts = _facts(connection)
-        for statement in postgresql.session_statements(facts.server.version):
+        kind = family(engine.url.get_backend_name())
+        facts = kind.facts(lambda sql: rows_of(connection, sql))
+        for statement in kind.session_statements(facts.server):
             run(connection, statement)
         connection.commit()
     return connection, facts
-
-
-def _facts(connection: Connection) -> ServerFacts:
-    number, in_recovery, read_only, user, database, deadlock_ms = connection.exec_driver_sql(postgresql.FACTS).one()
-    version = (number // 10000, number % 10000)
-    if version < (12, 0):
-        raise NotSupportedHere(f"PostgreSQL {version[0]} is too old; 12 is the oldest supported")
-    return ServerFacts(Server("postgresql", version), in_recovery, read_only, user, database, deadlock_ms)
 
 
 def require_writable(session: Session) -> None:
@@ -277,9 +285,9 @@ def refuse_shared_backend(url: str, session: Session) -> None:
     engine = create_engine(url, application_name("pooler probe"))
     try:
         for _ in range(POOLER_PROBES):
-            mine = session.query(postgresql.BACKEND_PID)[0][0]
+            mine = session.query(session.family.questions["backend"])[0][0]
             with mapped_errors(), engine.connect() as other:
-                theirs = other.exec_driver_sql(postgresql.BACKEND_PID).scalar_one()
+                theirs = other.exec_driver_sql(session.family.questions["backend"]).scalar_one()
             if mine == theirs:
                 raise NotSupportedHere(
                     "the connection goes through a pooler in transaction mode, which would share the"
@@ -303,7 +311,7 @@ def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0
     import time
 
     for wait in (*attempts, None):
-        if session.query(postgresql.TRY_RUNNER_LOCK)[0][0]:
+        if session.query(session.family.questions["try lock"])[0][0]:
             return
         if wait is not None:
             time.sleep(wait)
@@ -317,6 +325,6 @@ def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0
 
 def runner_owner(session: Session) -> str | None:
     """Name the session that holds the runner lock; None where nobody does."""
-    for pid, name, user, since in session.query(postgresql.RUNNER_OWNER):
+    for pid, name, user, since in session.query(session.family.owner()):
         return f'"{name}" (pid {pid}, role {user}, since {since:%Y-%m-%d %H:%M:%S %Z})'
     return None

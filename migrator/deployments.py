@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from migrator.database import rows_of
-from migrator.dialects import postgresql
+from migrator.dialects import family
 from migrator.errors import NotYet, UsageError
 from migrator.ledger import set_aside, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
-from migrator.ledger.tables import NOW, deployments
+from migrator.ledger.tables import deployments
+from migrator.ledger.types import NOW
 from migrator.planning import RELEASABLE
 from phases.gate import Deployment, Facts, live_until
 from phases.model import Phase, Verify
@@ -61,6 +62,7 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         as_deployment(d, clean=d.survives is not None and revision in ancestors.get(d.survives, frozenset()))
         for d in all_deployments(connection)
     ]
+    clients = family(connection.dialect.name).clients()
     return Facts(
         store.clock(connection),
         found,
@@ -68,7 +70,7 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         migrated and all(step.state == "done" for step in checks),
         len(set_aside.by_revision(connection).get(revision, ())),
         compared=bool(checks),
-        sessions=[Session(*row) for row in rows_of(connection, postgresql.CLIENTS)],
+        sessions=[Session(*row) for row in rows_of(connection, clients)] if clients else None,
     )
 
 
@@ -169,7 +171,8 @@ def start_deployment(
         "actor": store.actor(),
         "commit_sha": commit,
     }
-    row = connection.execute(insert(deployments).values(values).returning(*COLUMNS)).one()
+    (made,) = connection.execute(insert(deployments).values(values)).inserted_primary_key or (None,)
+    row = connection.execute(select(*COLUMNS).where(deployments.c.id == made)).one()
     store.record_event(connection, "deployment started", detail={"application": application, "version": version})
     return DeploymentRecord(*row)
 
@@ -197,7 +200,8 @@ def finish_deployment(connection: Connection, deployment_id: int, status: str) -
     if record.status != "started" and status != "rolled_back":
         raise UsageError(f"deployment {deployment_id} is already {record.status}", next_step="migrator deploy list")
     changed = update(deployments).where(deployments.c.id == deployment_id).values(status=status, finished_at=NOW)
-    row = connection.execute(changed.returning(*COLUMNS)).one()
+    connection.execute(changed)
+    row = connection.execute(select(*COLUMNS).where(deployments.c.id == deployment_id)).one()
     detail: dict[str, Any] = {"application": record.application, "version": record.version}
     store.record_event(connection, f"deployment {status}", detail=detail)
     return DeploymentRecord(*row)

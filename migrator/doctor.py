@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from phases.names import PREFIX, TRIGGER_PREFIX
 if TYPE_CHECKING:
     from migrator.settings import Settings
 
-NEWEST_TESTED = 18
+NEWEST_TESTED = {"postgresql": (18, 99), "mysql": (9, 99, 99), "mariadb": (11, 99, 99)}
 DIGEST = re.compile(r"_([0-9a-f]{8})_")
 """The part of our names that tells them apart (`phases.names`)."""
 
@@ -67,19 +67,29 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at the server a URL leads to. Writes nothing."""
     url = settings.require_url()
     with connect(url, "doctor") as session:
-        return [
-            *server(session),
-            *pooler(url, session),
-            *privileges(session),
-            *activity(session),
-            *leftovers(session),
-            *limits(settings),
-        ]
+        return [*server(session), *pooler(url, session), *LOOKS[session.server.family](session), *limits(settings)]
+
+
+def postgresql(session: Session) -> Iterator[Finding]:
+    yield from privileges(session)
+    yield from activity(session)
+    yield from leftovers(session)
+
+
+def mysql(session: Session) -> Iterator[Finding]:
+    from migrator import doctor_mysql
+
+    for level, about, text, remedy in doctor_mysql.look(session):
+        yield Finding(level, about, text, remedy)
+    yield from lost_and_found([row[0] for row in session.query(doctor_mysql.LEFTOVERS)], session)
+
+
+LOOKS: dict[str, Callable[[Session], Iterator[Finding]]] = {"postgresql": postgresql, "mysql": mysql, "mariadb": mysql}
 
 
 def server(session: Session) -> Iterator[Finding]:
     facts = session.facts
-    level = "ok" if facts.server.version[0] <= NEWEST_TESTED else "warning"
+    level = "ok" if facts.server.version <= NEWEST_TESTED[facts.server.family] else "warning"
     yield Finding(level, "server", f"{facts.server}, database {facts.database}, role {facts.user}")
     if facts.in_recovery:
         yield Finding("problem", "server", "this is a read-only replica", "give the URL of the primary")
@@ -143,7 +153,11 @@ def leftovers(session: Session) -> Iterator[Finding]:
             f"{index} is invalid: writes maintain it and no query uses it",
             f"REINDEX INDEX CONCURRENTLY {index}, or drop it",
         )
-    found = [row[0] for row in session.query(LEFTOVERS)]
+    yield from lost_and_found([row[0] for row in session.query(LEFTOVERS)], session)
+
+
+def lost_and_found(found: Sequence[str], session: Session) -> Iterator[Finding]:
+    """Helper objects, and whether a revision in flight knows them."""
     known = statements_in_flight(session)
     lost = [name for name in found if not any(digest in known for digest in DIGEST.findall(name))]
     if lost:

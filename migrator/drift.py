@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from migrator import introspection_mysql as mysql_queries
 from migrator import introspection_queries as queries
 from migrator.claims import named
 from migrator.errors import DriftFound, UsageError
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 ABSENT = "not there"
 COMPARED = ("table", "partitioned table", "partition")
 """Kinds of relations. Views over a column are compared by the contract itself, behind its lock."""
+OWN_AT_REST = {
+    "postgresql": queries.OWN_AT_REST,
+    "mysql": mysql_queries.OWN_AT_REST,
+    "mariadb": mysql_queries.OWN_AT_REST,
+}
+OWN_FUNCTIONS = {"postgresql": queries.OWN_FUNCTIONS}
+"""Triggers have their text in themselves on the other servers."""
 WRITERS = ("trigger ", "function ")
 """What carries the writes of one version to the shape of the other."""
 
@@ -113,7 +121,7 @@ class Drift:
         own = owner_of(steps)
         record = store.revision(connection, revision)
         if record is not None and record.state == "contracted":
-            aside = connection.exec_driver_sql(queries.OWN_AT_REST).all()
+            aside = own_rows(connection, OWN_AT_REST)
             mine = {part: text for part, name, text in aside if own(name)}
             return mine, frozenset(mine)
         catalog = read_catalog(connection)
@@ -127,7 +135,7 @@ class Drift:
                 described[name] = part.text
                 if belongs(table.name, part, touched, own):
                     claimed.add(name)
-        for schema, name, source in connection.exec_driver_sql(queries.OWN_FUNCTIONS):
+        for schema, name, source in own_rows(connection, OWN_FUNCTIONS):
             described[f"function {schema}.{name}"] = source
             claimed |= {f"function {schema}.{name}"} if own(name) else set()
         return described, frozenset(claimed)
@@ -140,6 +148,13 @@ class Drift:
         built = [s.step for s in steps if isinstance(s.step, BuildIndex | RemoveIndex)]
         operations = operations_of(self.graph[revision])
         return *named(operations, catalog, dialect), *(Touch(s.table, f"index {s.index}") for s in built)
+
+
+def own_rows(connection: Connection, questions: Mapping[str, str]) -> Sequence[Any]:
+    """What a family of servers answers; nothing where it is not asked."""
+    question = questions.get(connection.dialect.name)
+    bound = connection.execution_options(no_parameters=True)
+    return bound.exec_driver_sql(question).all() if question else ()
 
 
 def refuse_silence(revision: str, found: Sequence[Difference]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linters.expressions import PostgresExpressions
-from migrator.errors import PlanRefused
+from migrator.errors import NotSupportedHere, PlanRefused
 from migrator.measuring import rates
 from migrator.planning import Plan, PlannedStep
 from phases.estimates import Estimate, Rates, Size, Total, estimate, table_of, total
@@ -49,6 +49,7 @@ SELECT coalesce(host(inet_server_addr()), ''), pg_catalog.pg_backend_pid(),
        (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory')
 """
 
+ESTIMATED = ("postgresql",)
 LOOPBACK = ("", "127.0.0.1", "::1")
 
 Key = tuple[str, Phase, str]
@@ -85,7 +86,15 @@ def estimated(
     Args:
         phases: count only these.
         ask_host: look at the disk, where the server runs on this machine and no size was given.
+
+    Raises:
+        NotSupportedHere: the server is of a family whose costs are not known.
     """
+    if plan.server.family not in ESTIMATED:
+        raise NotSupportedHere(
+            f"what steps cost is not estimated for {plan.server} yet",
+            next_step="migrator plan without --estimate, and without free_disk",
+        )
     found = [(item.revision, s) for item in plan.revisions for s in item.remaining if s.phase in phases]
     tables = tuple(dict.fromkeys(table for _, s in found if (table := table_of(s.step)) is not None))
     with session.transaction() as connection:

@@ -16,7 +16,7 @@ from migrator.events import Drifted, NotChecked, PhaseStarted, StateChanged, Ste
 from migrator.performance import Performer
 from migrator.prechecks import look
 from migrator.prepared import refuse_prepared
-from phases.model import BuildIndex, Phase, RemoveIndex, Step, Transaction, Verify
+from phases.model import BuildIndex, Phase, RemoveIndex, Script, Step, Transaction, Verify
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -361,7 +361,7 @@ def explain(record: StepRecord, problem: MigratorError) -> None:
 
 
 def left_something(record: StepRecord) -> bool:
-    """Whether a step has changed the database: a killed index build has, an unfinished transaction has not."""
+    """Whether a step may have changed the database: a killed index build has, an unfinished transaction has not."""
     if record.state == "done":
         return True
-    return record.state == "running" and isinstance(record.step, BuildIndex | RemoveIndex)
+    return record.state == "running" and isinstance(record.step, BuildIndex | RemoveIndex | Script)

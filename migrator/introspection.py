@@ -26,6 +26,7 @@ from phases.catalog import (
     Trigger,
     Volatility,
 )
+from phases.dialects.mysql import volatility_of
 from phases.dialects.postgresql_definitions import DEFINITIONS
 from phases.dialects.postgresql_enums import ENUM_USES
 from phases.model import TableName
@@ -73,11 +74,12 @@ CONSTRAINT_KINDS = {
 
 
 def volatility_reader(connection: Connection) -> Callable[[str], Volatility]:
-    """A function that says how often the value of an expression may change.
+    """A function that says how often the value of an expression may change; one that is not known, every time."""
+    return VOLATILITIES[connection.dialect.name](connection)
 
-    A function is as volatile as the most volatile one of its name; one that is
-    not known counts as volatile.
-    """
+
+def postgresql_volatility(connection: Connection) -> Callable[[str], Volatility]:
+    """A function is as volatile as the most volatile one of its name."""
     # Three rows instead of three thousand: this is read for every plan.
     rows = connection.exec_driver_sql(queries.VOLATILITY)
     levels: dict[str, int] = {name: level for level, names in rows for name in names.split("\x01")}
@@ -114,7 +116,7 @@ class Reader:
         self.connection = connection
         self.version = (number // 10000, number % 10000)
         self.ignored = sorted(ignored)
-        self.volatility = volatility_reader(connection)
+        self.volatility = postgresql_volatility(connection)
         self.expressions = PostgresExpressions()
 
     def rows(self, sql: str) -> list[Any]:
@@ -352,5 +354,28 @@ def read_catalog(connection: Connection, *, ignored: frozenset[str] = IGNORED_SC
     Args:
         ignored: schemas left out, the ledger's by default.
     """
+    return READERS[connection.dialect.name](connection, ignored)
+
+
+def postgresql_catalog(connection: Connection, ignored: frozenset[str]) -> Catalog:
     with empty_search_path(connection) as default_schema:
         return Reader(connection, ignored).catalog(default_schema)
+
+
+def mysql_catalog(connection: Connection, ignored: frozenset[str]) -> Catalog:
+    from migrator.introspection_mysql import MySQLReader
+
+    del ignored  # the ledger's tables are known by their names
+    return MySQLReader(connection).catalog()
+
+
+READERS: dict[str, Callable[[Connection, frozenset[str]], Catalog]] = {
+    "postgresql": postgresql_catalog,
+    "mysql": mysql_catalog,
+    "mariadb": mysql_catalog,
+}
+VOLATILITIES: dict[str, Callable[[Connection], Callable[[str], Volatility]]] = {
+    "postgresql": postgresql_volatility,
+    "mysql": lambda _: volatility_of,
+    "mariadb": lambda _: volatility_of,
+}

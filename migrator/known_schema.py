@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from phases.sql import identifier, literal, qualified
 
 LOCK_TIMEOUT = 1000
 """Milliseconds, for the judgement: every step runs under a short timeout, whichever is set."""
+QUOTED = re.compile(r"""'(?:[^'\\]|''|\\.)*'|"((?:[^"]|"")*)\"""", re.S)
+"""Texts, and names in quotes, of standard SQL."""
 STORED = ("table", "partitioned table", "partition")
 
 
@@ -34,9 +37,11 @@ class KnownSchema:
 
     def session(self, catalog: Catalog) -> Session:
         """A session of its own that knows a catalog in full."""
+        server = catalog.server
         if self.engine is None:
-            version, schema = catalog.server.version[0], catalog.default_schema
-            given = Given(version, schema, complete=True, lock_timeout=LOCK_TIMEOUT)
+            schema = catalog.default_schema
+            version = server.version[0] if server.family == "postgresql" else server.version
+            given = Given(version, schema, complete=True, lock_timeout=LOCK_TIMEOUT, dialect=server.family)
             self.engine = Engine(Session(replace(given, unreleased=self.unreleased)))
         now: dict[TableName, Table | Enum] = {**catalog.enums, **catalog.tables}
         changed = {name: item for name, item in now.items() if self.known.get(name) is not item}
@@ -44,13 +49,23 @@ class KnownSchema:
             forget(Name(name.schema, name.name), self.engine.session)
         types = catalog.constrained_types - self.constrained
         text = ";\n".join((*domains(types), *schema_text(changed.values())))
-        self.engine.seed(Source("schema", text.encode()))
+        self.engine.seed(Source("schema", (text if server.family == "postgresql" else backquoted(text)).encode()))
         session = self.engine.session
         for taken in (Name(item.schema, item.name) for item in catalog.relations - self.relations):
             if not session.knows(taken) and taken not in session.indexes.values:
                 session.put(Relation(taken, "sequence"))
         self.known, self.constrained, self.relations = now, catalog.constrained_types, catalog.relations
         return session.copy()
+
+
+def backquoted(text: str) -> str:
+    """Text with names in the quotes of standard SQL as MySQL takes it in its usual mode."""
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found[1]
+        return found[0] if name is None else "`" + name.replace('""', '"').replace("`", "``") + "`"
+
+    return QUOTED.sub(replaced, text)
 
 
 def forget(name: Name, session: Session) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from migrator.dialects import family
 from migrator.ledger import store, tables
 from phases.estimates import Rates, measured_rate, table_of
 from phases.model import BuildIndex, Fill, Transaction, Verify
-from phases.sql import literal, qualified
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -46,8 +46,7 @@ def heap_bytes(connection: Connection, record: StepRecord) -> int:
     table = table_of(record.step)
     if table is None:
         return 0
-    name = literal(qualified(table))
-    sql = f"SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass({name})), 0)"
+    sql = family(connection.dialect.name).size(table)
     bound = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
     return int(bound.scalar_one())
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from phases.model import TableName
 
 SHOWN = 60
+STATISTICS = {"postgresql": postgresql.STATISTICS_SCHEMA}
+"""Where statements are known. MySQL and MariaDB prepare a statement again by themselves, and need none of it."""
 
 
 def noticed(session: Session, plan: Plan) -> Plan:
@@ -40,7 +42,8 @@ def with_star(item: RevisionPlan, seen: dict[TableName, str]) -> RevisionPlan:
 
 def statements_with_star(session: Session, tables: list[TableName]) -> Iterator[tuple[TableName, str]]:
     """Tables that known statements read by `*`, each with the beginning of one."""
-    found = session.query(postgresql.STATISTICS_SCHEMA) if tables else []
+    question = STATISTICS.get(session.server.family)
+    found = session.query(question) if tables and question else []
     for table in tables if found else ():
         word = re.sub(r"([^\w])", r"\\\1", table.name)
         try:

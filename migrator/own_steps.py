@@ -11,6 +11,8 @@ from linters.session import Session
 from phases.dialects.postgresql_backfill import PageWalk
 from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, Transaction
 
+JUDGED = ("postgresql",)
+"""Where the rules know all that the runner does around a statement."""
 REVOKED = "EXECUTE 'REVOKE ALL ON "
 """How a block begins that takes from a relation what default privileges have given: roles are known to the server."""
 

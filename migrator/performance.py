@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run
+from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run
 from migrator.dialects import postgresql
-from migrator.errors import Cancelled, DatabaseError, StepFailed, VerificationFailed
+from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
 from migrator.failures import give_up, set_aside, too_long
 from migrator.prepared import refuse_prepared
@@ -18,15 +18,16 @@ from migrator.pressure import Pressure
 from migrator.replication import Watch
 from migrator.settings import mask
 from phases.backfill import Pacing
-from phases.dialects.postgresql_backfill import blames_row
 from phases.effects import (
     Alone,
     Batch,
     Batched,
     Commit,
+    Define,
     Effect,
     Failure,
     ListAside,
+    Note,
     Pause,
     Performance,
     Progress,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 BATCH_LOCK_TIMEOUT_MS = 100
 """Less where `deadlock_timeout` (1 s by default) asks for it: a batch gives way before the server picks a victim."""
+
+ONLINE_ATTEMPTS = 8
+"""Tries of DDL that lets writers go on, and that what they do may make fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +188,10 @@ class Performer:
                 return self._commit(record, effect, measured) if records or effect.statements else None
             case Alone():
                 return self._alone(record, effect, measured)
+            case Define():
+                return self._define(record, effect, measured)
+            case Note():
+                return self._note(record, effect)
             case Batch():
                 return self._batch(record, effect, measured)
             case SetAside():
@@ -198,19 +206,24 @@ class Performer:
                 return self.observer(StepProgress(record.revision, record.name, effect))
 
     def _commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
+        try:
+            self._insist(record, effect.locks, lambda: self._try_commit(record, effect, measured))
+        except Cancelled as cut:
+            if not effect.bounded:
+                raise
+            raise too_long(record, effect.locks, self.policy.timeout_ms) from cut
+
+    def _insist(self, record: StepRecord, locks: tuple[Lock, ...], attempt_it: Callable[[], None]) -> None:
+        """Try again while a lock is not granted, ever less often."""
         deadline = time.monotonic() + self.policy.give_up_after
         for attempt in range(1, self.policy.attempts + 1):
             try:
-                return self._try_commit(record, effect, measured)
-            except Cancelled as cut:
-                if not effect.bounded:
-                    raise
-                raise too_long(record, effect.locks, self.policy.timeout_ms) from cut
+                return attempt_it()
             except (LockTimeout, Deadlocked):
-                blockers = tuple(self._blockers(effect.locks))
+                blockers = tuple(self._blockers(locks))
                 wait = self.policy.wait(attempt)
                 if attempt == self.policy.attempts or time.monotonic() + wait > deadline:
-                    raise give_up(record.name, effect.locks, blockers, attempt) from None
+                    raise give_up(record.name, locks, blockers, attempt) from None
                 self.observer(LockRetried(record.name, attempt, wait, blockers))
                 self.pause(wait)
         return None
@@ -223,7 +236,7 @@ class Performer:
             longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
             if effect.bounded:
                 longest = max(1, longest // 2)  # whoever comes while we wait for the lock waits for the work, too
-            for statement in postgresql.lock_statements(effect.locks, longest, deadlock, unread=effect.unread):
+            for statement in self.session.family.locking(effect.locks, longest, deadlock, unread=effect.unread):
                 run(connection, statement)
             granted = time.monotonic()
             if effect.reprepares:
@@ -233,6 +246,8 @@ class Performer:
                 run(connection, postgresql.statement_timeout(longest))
             for statement in effect.statements:
                 run(connection, statement)
+            if effect.cursor is not None:
+                store.save_cursor(connection, record.id, effect.cursor, rows=0)
             if effect.finishes:
                 store.finish_step(
                     connection,
@@ -247,15 +262,54 @@ class Performer:
             measured.held_ms += (time.monotonic() - granted) * 1000
 
     def _blockers(self, locks: tuple[Lock, ...]) -> list[str]:
-        found = []
+        found, family = [], self.session.family
         for lock in locks:
-            for pid, name, user, state, age, query, mode in self.session.query(postgresql.blockers_query(lock)):
-                if postgresql.conflicts(lock.mode, mode):
+            for pid, name, user, state, age, query, mode in self._holders(lock):
+                if family.conflicts(lock, mode):
                     shown = mask(" ".join(query.split())[:80])
                     found.append(
                         f'pid {pid} "{name}" (role {user}, {state}, in a transaction for {age:.0f} s): {shown}'
                     )
         return list(dict.fromkeys(found))
+
+    def _holders(self, lock: Lock) -> list[tuple[Any, ...]]:
+        try:
+            return self.session.query(self.session.family.blockers(lock, self.session.server))
+        except DatabaseError as problem:
+            if isinstance(problem, ConnectionFailed):
+                raise
+            return []  # the role may not look
+
+    def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
+        """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
+        begun = time.monotonic()
+        try:
+            self._defined(record, effect.sql, effect.locks)
+        except NotInPlace:
+            if not effect.otherwise:
+                raise
+            self._defined(record, effect.otherwise, effect.locks)
+        measured.held_ms += (time.monotonic() - begun) * 1000 if effect.locks else 0.0
+
+    def _defined(self, record: StepRecord, sql: str, locks: tuple[Lock, ...]) -> None:
+        family = self.session.family
+        before = family.before_ddl(self.policy.timeout_ms)
+        for attempt in range(1, ONLINE_ATTEMPTS + 1):
+            try:
+                return self._insist(record, locks, lambda: self.session.alone(sql, before))
+            except DatabaseError as problem:
+                if attempt == ONLINE_ATTEMPTS or not family.passes(problem.facts.get("sqlstate") or ""):
+                    raise
+                wait = self.policy.wait(attempt)
+                self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))
+                self.pause(wait)
+        return None
+
+    def _note(self, record: StepRecord, effect: Note) -> None:
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            store.save_cursor(connection, record.id, effect.cursor, rows=0)
 
     def _alone(self, record: StepRecord, effect: Alone, measured: Measured) -> None:
         measured.builds += 1
@@ -275,10 +329,10 @@ class Performer:
         begun = time.monotonic()
         try:
             with self.session.transaction() as connection:
-                patience = postgresql.yielding(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms)
-                run(connection, postgresql.lock_timeout(patience))
-                # Batch and cursor share the transaction: a crash of the server loses both or none.
-                run(connection, postgresql.COMMIT_LATER)
+                for statement in self.session.family.before_batch(
+                    BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms
+                ):
+                    run(connection, statement)
                 rows = run(connection, effect.sql)
                 store.save_cursor(connection, record.id, effect.cursor, rows=rows)
                 if effect.settles is not None:
@@ -292,7 +346,7 @@ class Performer:
             return Batched(0, time.monotonic() - begun, blocked=True)
         except DatabaseError as problem:
             state = problem.facts.get("sqlstate")
-            if state is None or not blames_row(state):
+            if state is None or not self.session.family.blames_row(state):
                 raise
             return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
         measured.changed += rows

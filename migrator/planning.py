@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from migrator.building import DIALECTS, compiler_for
 from migrator.claims import claims, in_flight_claims, named, refuse_overlap
 from migrator.errors import PlanRefused, RevisionError, UsageError
 from migrator.known_schema import KnownSchema
 from migrator.own_sql import judged
-from migrator.own_steps import findings
+from migrator.own_steps import JUDGED, findings
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
-from phases.dialects.postgresql import PostgreSQL
 from phases.errors import Refused
 from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
 from phases.obstacles import refuse_unreachable
@@ -102,24 +102,7 @@ def dialect_for(
     compile_type: Callable[[object], str] | None = None,
 ) -> Dialect:
     """The dialect of a server, with the parser that reads its expressions."""
-    from linters.expressions import PostgresExpressions
-
-    return PostgreSQL(server, PostgresExpressions(), compile_type or compile_sqlalchemy_type, volatility)
-
-
-def compile_sqlalchemy_type(type_: object) -> str:
-    """Write an SQLAlchemy type as PostgreSQL does.
-
-    Raises:
-        Refused: it is neither text nor an SQLAlchemy type.
-    """
-    from sqlalchemy.dialects import postgresql
-    from sqlalchemy.types import TypeEngine
-
-    made = type_() if isinstance(type_, type) else type_
-    if not isinstance(made, TypeEngine):
-        raise Refused(f"{type_!r} is not a type", remedy='write the type as text ("integer") or as an SQLAlchemy type')
-    return str(made.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    return DIALECTS[server.family](server, volatility, compile_type or compiler_for(server.family))
 
 
 def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> tuple[PhasedSteps, Catalog]:
@@ -133,6 +116,7 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
     before = catalog
     for operation in operations:
+        dialect.admit(operation, catalog)
         operation.validate(catalog, dialect)
         for phase, make in (
             (Phase.EXPAND, operation.expand),
@@ -209,6 +193,8 @@ def plan_revision(
 
 def linted(steps: PhasedSteps, catalog: Catalog, schema: KnownSchema) -> tuple[str, ...]:
     """What the linter says of the steps of operations, in words."""
+    if catalog.server.family not in JUDGED:
+        return ()
     found = findings(steps, schema.session(catalog))
     return tuple(f"{phase}: {step.name}: {finding.message} ({finding.rule})" for phase, step, finding in found)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from migrator.errors import Cancelled, DatabaseError
 from migrator.events import NotChecked
 from migrator.planning import refused
-from phases.dialects.postgresql_backfill import blames_row
 from phases.errors import Refused
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def look(session: Session, checks: Iterable[Precheck], revision: Revision, secon
             yield NotChecked(revision.id, check.problem, check.backstop, seconds)
             continue
         except DatabaseError as problem:
-            if not blames_row(problem.facts.get("sqlstate") or ""):
+            if not session.family.blames_row(problem.facts.get("sqlstate") or ""):
                 raise
             said = f"{check.asks} cannot be computed for every row: {problem.message}"
             remedy = "mend those rows first, or write an expression that fails for none"

@@ -51,7 +51,7 @@ class Pressure:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = session
-        self.limits = limits
+        self.limits = limits if session.family.piles_up else Limits()
         self.observer = observer
         self.pause = pause
         self.clock = clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
@@ -66,11 +66,16 @@ def install_ledger(session: Session) -> None:
         schema.install(connection)
 
 
-def open_ledger(session: Session) -> None:
+def open_ledger(session: Session, graph: RevisionGraph) -> None:
     """The ledger of a runner: there, and of the server that it is on."""
+    from migrator.alembic_support import version_context
     from migrator.ledger import servers
 
     install_ledger(session)
+    if session.family.commits_ddl:
+        # Created together with the first stamp, it would commit the change of state without it.
+        with session.transaction() as connection:
+            version_context(connection, graph)._ensure_version_table()
     with session.transaction() as connection:
         servers.recognise(connection)
 
@@ -161,6 +166,5 @@ def pressure(settings: Settings, session: Session, plans: Sequence[RevisionPlan]
 
 def clock(session: Session) -> datetime:
     """The database's clock: the only one that decides anything."""
-    rows = session.query("SELECT clock_timestamp()")
-    moment: datetime = rows[0][0]
-    return moment
+    moment: datetime = session.query(session.family.questions["clock"])[0][0]
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from phases.catalog import Server
-from phases.dialects.postgresql_backfill import KeyWalk, PageWalk, walk_for
+from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
+from phases.dialects.walks import walk_for
 from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query, RowAside
 from phases.errors import Held, Refused, Unchanged
 from phases.isolation import Start, halved, isolate, retry

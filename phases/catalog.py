@@ -223,6 +223,8 @@ class Table:
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     leaving_constraints: tuple[str, ...] = ()
     """Constraints that a planned contract will drop, likewise."""
+    untriggerable: str = ""
+    """Why this session cannot create triggers on it, though it may alter it."""
     written: tuple[str, ...] = ()
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()
@@ -288,10 +290,11 @@ class Enum:
 class Server:
     family: str
     """`postgresql`, `mysql` or `mariadb`."""
-    version: tuple[int, int]
+    version: tuple[int, ...]
+    """Two numbers of PostgreSQL, three of the others."""
 
     def __str__(self) -> str:
-        return f"{self.family} {self.version[0]}.{self.version[1]}"
+        return f"{self.family} {'.'.join(map(str, self.version))}"
 
 
 @dataclass(frozen=True, slots=True)

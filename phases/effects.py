@@ -32,7 +32,8 @@ class Commit:
     """Run statements in one short transaction, with the record of it.
 
     `finishes` marks the step done in the same transaction. `reprepares`: only when no
-    session can hold a prepared statement. `unread`: what the statements lock is not known. Answer: None.
+    session can hold a prepared statement. `unread`: what the statements lock is not known.
+    `cursor`, where it is given, is saved in the same transaction. Answer: None.
     """
 
     statements: tuple[str, ...] = ()
@@ -42,6 +43,7 @@ class Commit:
     reprepares: bool = False
     unread: bool = False
     bounded: bool = False
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,25 @@ class Alone:
     """
 
     sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """Run one statement that commits by itself, waiting no longer for its lock than any other.
+
+    `otherwise` is run where the server cannot do it in place. Answer: None.
+    """
+
+    sql: str
+    otherwise: str = ""
+    locks: tuple[Lock, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Save where the step stands, with nothing else. Answer: None."""
+
+    cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,5 +159,5 @@ class Progress:
     note: str = ""
 
 
-Effect = Query | Commit | Alone | Batch | SetAside | ListAside | Pause | Progress
+Effect = Query | Commit | Alone | Define | Note | Batch | SetAside | ListAside | Pause | Progress
 Performance = Generator[Effect, Any, None]

@@ -13,6 +13,7 @@ from phases.model import (
     LockMode,
     Loss,
     RemoveIndex,
+    Script,
     Step,
     TableName,
     Transaction,
@@ -21,6 +22,7 @@ from phases.model import (
 
 KINDS: dict[str, type[Step]] = {
     "transaction": Transaction,
+    "script": Script,
     "build index": BuildIndex,
     "remove index": RemoveIndex,
     "fill": Fill,

@@ -22,7 +22,7 @@ class Phase(enum.StrEnum):
 
 
 class LockMode(enum.StrEnum):
-    """Table locks of PostgreSQL, weakest first.
+    """Table locks of PostgreSQL, weakest first, and the one of MySQL and MariaDB.
 
     Source: PostgreSQL manual, "Explicit Locking", table-level lock modes.
     """
@@ -35,11 +35,13 @@ class LockMode(enum.StrEnum):
     SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
     EXCLUSIVE = "EXCLUSIVE"
     ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+    METADATA = "METADATA"
+    """Of MySQL and MariaDB, whatever a statement does: exclusive, at its beginning and at its end."""
 
     @property
     def blocks(self) -> str:
         """Which statements of an application wait behind this lock."""
-        if self is LockMode.ACCESS_EXCLUSIVE:
+        if self in (LockMode.ACCESS_EXCLUSIVE, LockMode.METADATA):
             return "reads and writes"
         if self in (LockMode.SHARE, LockMode.SHARE_ROW_EXCLUSIVE, LockMode.EXCLUSIVE):
             return "writes"
@@ -124,6 +126,31 @@ class Transaction(Step):
     bounded: bool = False
 
 
+IN_TRANSACTION = "rows"
+"""In place of a question: the statement changes rows, and commits together with the record that it is done."""
+BY_SCHEMA = "schema"
+"""In place of a question: the statement is done once the digest of the schema is another one than before it."""
+REPEATABLE = ""
+"""In place of a question: the statement may be run again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script(Transaction):
+    """Statements of a server whose DDL commits by itself: one after another, each journalled before it is run.
+
+    Whoever runs it again after a crash asks whether the statement that was under way is done.
+
+    `done` has, for each statement, a question that is answered with a row once its effect is
+    there, or one of `IN_TRANSACTION`, `BY_SCHEMA`, `REPEATABLE`. `otherwise` has what is run where
+    the server cannot do a statement in place; empty where the step then fails. `digest` asks for
+    one text that changes with the schema; needed only for `BY_SCHEMA`.
+    """
+
+    done: tuple[str, ...]
+    otherwise: tuple[str, ...]
+    digest: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildIndex(Step):
     """An index built CONCURRENTLY, outside any transaction.
@@ -191,5 +218,5 @@ class Verify(Step):
     fault: str = ""
 
 
-AnyStep = Transaction | BuildIndex | RemoveIndex | Fill | Verify
+AnyStep = Transaction | Script | BuildIndex | RemoveIndex | Fill | Verify
 """The kinds of step an executor must know."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from phases.catalog import Catalog, Table
 from phases.errors import Refused
-from phases.model import Fill, Step, Verify
+from phases.model import Fill, Script, Step, Verify
 
 
 def refuse_unreachable(steps: Iterable[Step], catalog: Catalog) -> None:
@@ -20,6 +20,8 @@ def refuse_unreachable(steps: Iterable[Step], catalog: Catalog) -> None:
         Refused: naming the table, the reason and the remedy.
     """
     for step in flattened(steps):
+        if isinstance(step, Script):
+            refuse_untriggerable(step, catalog)
         if not isinstance(step, Fill | Verify):
             continue
         table = catalog.tables.get(step.table)
@@ -31,6 +33,18 @@ def refuse_unreachable(steps: Iterable[Step], catalog: Catalog) -> None:
             raise Refused(
                 f'row-level security hides rows of "{table.name}" from you: they would be neither changed nor compared',
                 remedy="connect as a role with BYPASSRLS, or take FORCE ROW LEVEL SECURITY from its owner meanwhile",
+            )
+
+
+def refuse_untriggerable(step: Script, catalog: Catalog) -> None:
+    if not any(statement.startswith("CREATE TRIGGER") for statement in step.statements):
+        return
+    for lock in step.locks:
+        table = catalog.tables.get(lock.table)
+        if table is not None and table.untriggerable:
+            raise Refused(
+                f'"{table.name}" needs triggers, and this session cannot create them: {table.untriggerable}',
+                remedy="see: migrator doctor",
             )
 
 

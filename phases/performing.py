@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from phases.backfill import Pacing, perform_fill
 from phases.catalog import Server
+from phases.dialects.walks import perform_verify
 from phases.effects import Alone, Commit, Cursor, Performance, Query
-from phases.model import BuildIndex, Fill, RemoveIndex, Step, Transaction, Verify
-from phases.verification import perform_verify
+from phases.model import BuildIndex, Fill, RemoveIndex, Script, Step, Transaction, Verify
+from phases.scripts import perform_script
 
 BUILD_ATTEMPTS = 5
 
@@ -18,6 +19,8 @@ def perform(step: Step, cursor: Cursor | None, server: Server, pacing: Pacing) -
         TypeError: the step is of a kind this program does not know.
     """
     match step:
+        case Script():
+            return perform_script(step, cursor)
         case Transaction():
             return perform_transaction(step)
         case BuildIndex():

@@ -6,7 +6,12 @@ import os
 
 import pytest
 
-pytest_plugins = ["tests.plugins.servers", "tests.plugins.projects", "tests.plugins.poolers"]
+pytest_plugins = [
+    "tests.plugins.servers",
+    "tests.plugins.projects",
+    "tests.plugins.poolers",
+    "tests.plugins.mysql_servers",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from migrator.autogenerate.in_flight import LeftOut
 from migrator.autogenerate.proposals import proposals
 from migrator.autogenerate.renames import Ask, Pairs, Rename, never
 from migrator.autogenerate.rendering import Proposal
-from migrator.errors import NotYet
+from migrator.errors import NotSupportedHere, NotYet
 from migrator.introspection import read_catalog
 from migrator.planning import stamped_revisions
 from migrator.runs import load_graph, looking, remembered
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
+COMPARED = ("postgresql",)
 DIRECT = "migrator_direct"
 """Tells our plugin that Alembic was called by us, not by its user."""
 
@@ -58,6 +59,11 @@ def compare(settings: Settings, wanted: Sequence[str] = (), ask: Ask = never) ->
     graph = load_graph(settings)
     found = environment.options(settings)
     with looking(settings, "check") as session, session.transaction() as connection:
+        if session.server.family not in COMPARED:
+            raise NotSupportedHere(
+                f"models are not compared with {session.server} yet",
+                next_step="write the operations by hand: migrator new",
+            )
         refuse_pending(graph, remembered(connection, graph))
         autogen, differences = differing(connection, found)
         return conclude(autogen, differences, graph, given, ask)

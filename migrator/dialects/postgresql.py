@@ -123,7 +123,7 @@ FROM pg_catalog.pg_replication_slots s WHERE s.restart_lsn IS NOT NULL OR {statu
 SLOT_STATUS_SINCE = (13, 0)
 
 
-def slots(version: tuple[int, int]) -> str:
+def slots(version: tuple[int, ...]) -> str:
     """Question for the WAL that replication slots keep; one that has lost it keeps none."""
     status = "coalesce(s.wal_status, '')" if version >= SLOT_STATUS_SINCE else "''"
     return SLOTS.format(status=status)
@@ -157,7 +157,7 @@ def statements_with_star(schema: str, table: str) -> str:
     return WITH_STAR.format(schema=schema, star=literal(STAR), table=literal(word))
 
 
-def session_statements(version: tuple[int, int]) -> tuple[str, ...]:
+def session_statements(version: tuple[int, ...]) -> tuple[str, ...]:
     """Statements that prepare a session of ours."""
     statements: tuple[str, ...] = SESSION
     if version >= (14, 0):

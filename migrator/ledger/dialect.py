@@ -2,63 +2,64 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
-
-from migrator.ledger.tables import NOW, SCHEMA, backfills
+from migrator.ledger import mysql, postgresql
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
-DEPLOYMENT_LOCK = 0x6D696764
-"""Key of the advisory lock that deployments share and a contract holds alone: the letters "migd"."""
 
-APPEND_ONLY = (
-    f"""CREATE FUNCTION {SCHEMA}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'the events of the ledger are append-only'; END $$""",
-    f"""CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.events
-    FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse_change()""",
-)
+class Writer(Protocol):
+    """What each family answers."""
+
+    def table_exists(self, connection: Connection, name: str) -> bool: ...
+    def create(self, connection: Connection) -> None:
+        """Create every table of the ledger, and what keeps its history."""
+
+    def add(self, connection: Connection, tables: tuple[Table, ...]) -> None:
+        """Create tables of a later version."""
+
+    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None: ...
+    def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
+    def identity(self, connection: Connection) -> tuple[str, int] | None: ...
+
+
+WRITERS: Mapping[str, Writer] = {
+    "postgresql": postgresql.Ledger(),
+    "mysql": mysql.Ledger(),
+    "mariadb": mysql.Ledger(),
+}
+
+
+def of(connection: Connection) -> Writer:
+    return WRITERS[connection.dialect.name]
 
 
 def table_exists(connection: Connection, name: str) -> bool:
-    found = connection.execute(
-        text(
-            "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = :schema AND c.relname = :name"
-        ),
-        {"schema": SCHEMA, "name": name},
-    )
-    return found.first() is not None
+    return of(connection).table_exists(connection, name)
 
 
-def create_schema(connection: Connection) -> None:
-    connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+def create(connection: Connection) -> None:
+    """Create every table, and what keeps history; where a killed run has begun to, go on."""
+    of(connection).create(connection)
 
 
-def make_append_only(connection: Connection) -> None:
-    for statement in APPEND_ONLY:
-        connection.execute(text(statement))
+def add(connection: Connection, tables: tuple[Table, ...]) -> None:
+    of(connection).add(connection, tables)
 
 
 def save_cursor(connection: Connection, values: dict[str, Any]) -> None:
     """Write a worker's cursor, in one statement: this is on the path of every batch."""
-    statement = insert(backfills).values(values)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[backfills.c.step_id, backfills.c.worker],
-            set_={
-                "cursor": statement.excluded.cursor,
-                "rows_done": backfills.c.rows_done + statement.excluded.rows_done,
-                "updated_at": NOW,
-            },
-        )
-    )
+    of(connection).save_cursor(connection, values)
 
 
 def hold_deployments(connection: Connection, *, exclusive: bool) -> None:
     """Keep deployments and contracts apart until the transaction ends."""
-    kind = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
-    connection.execute(text(f"SELECT pg_catalog.{kind}({DEPLOYMENT_LOCK})"))
+    of(connection).hold_deployments(connection, exclusive=exclusive)
+
+
+def identity(connection: Connection) -> tuple[str, int] | None:
+    """Which server this is, and its timeline; None where it is not known, or does not matter."""
+    return of(connection).identity(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from migrator.errors import UsageError
 from migrator.ledger import dialect, tables
@@ -41,7 +41,7 @@ def install(connection: Connection) -> None:
     dialect.hold_deployments(connection, exclusive=True)
     found = installed(connection)  # another program may have done it, while this one waited
     if found is None:
-        create(connection)
+        dialect.create(connection)
     elif found < tables.VERSION:
         upgrade(connection, found)
 
@@ -49,14 +49,5 @@ def install(connection: Connection) -> None:
 def upgrade(connection: Connection, found: int) -> None:
     """Add what later versions have; revisions in flight are finished with what they began."""
     for version in range(found + 1, tables.VERSION + 1):
-        tables.metadata.create_all(connection, tables=tables.ADDED[version])
+        dialect.add(connection, tables.ADDED[version])
     connection.execute(update(tables.ledger_version).values(version=tables.VERSION))
-
-
-def create(connection: Connection) -> None:
-    dialect.create_schema(connection)
-    tables.metadata.create_all(connection)
-    legal = [{"from_state": a, "to_state": b} for a, b in tables.TRANSITIONS]
-    connection.execute(insert(tables.transitions), legal)
-    dialect.make_append_only(connection)
-    connection.execute(insert(tables.ledger_version), {"version": tables.VERSION})

@@ -5,24 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, text, true
+from sqlalchemy import delete, select, true
 
-from migrator.ledger import store, tables
+from migrator.ledger import dialect, store, tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 KIND = "server"
 """Kind of the event that says which server a run found."""
-
-MAY_ASK = """
-SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
-   AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')
-"""
-IDENTITY = """
-SELECT s.system_identifier::text, c.timeline_id
-FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +25,9 @@ class Identity:
 
 
 def identity(connection: Connection) -> Identity | None:
-    """Ask which server this is; None where the role may not know."""
-    if not connection.execute(text(MAY_ASK)).scalar_one():
-        return None
-    return Identity(*connection.execute(text(IDENTITY)).one())
+    """Ask which server this is; None where the role may not know, or it does not matter."""
+    found = dialect.identity(connection)
+    return Identity(*found) if found is not None else None
 
 
 def known(connection: Connection) -> Identity | None:

@@ -15,7 +15,8 @@ from sqlalchemy import delete, func, insert, select, update
 from migrator.errors import UsageError
 from migrator.ledger import dialect, tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
-from migrator.ledger.tables import NOW, backfills, overrides
+from migrator.ledger.tables import backfills, overrides
+from migrator.ledger.types import NOW
 from phases.encoding import decode, encode
 from phases.model import Phase, Step
 
@@ -218,6 +219,9 @@ def mark_released(connection: Connection, revision: str) -> None:
 
 def forget(connection: Connection, revision: str) -> None:
     """Remove a revision and its steps; its events stay."""
+    # Those that take others back first: MySQL follows no more than so many rows from one to the next.
+    remove_undo(connection, revision)
+    connection.execute(delete(tables.steps).where(tables.steps.c.revision == revision))
     connection.execute(delete(tables.revisions).where(tables.revisions.c.id == revision))
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Float,
     ForeignKey,
     ForeignKeyConstraint,
@@ -18,16 +17,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    func,
 )
+
+from migrator.ledger.types import NOW, Moment
 
 SCHEMA = "migrator"
 VERSION = 3
 
 metadata = MetaData(schema=SCHEMA)
-
-# `now()` stands still inside a transaction; what decides about time must not.
-NOW = func.clock_timestamp()
 
 STATES = (
     "expanding",
@@ -79,9 +76,9 @@ revisions = Table(
     Column("additive", Boolean, nullable=False),
     Column("previous_state", String(20), nullable=False),
     Column("state", String(20), nullable=False),
-    Column("released_at", DateTime(timezone=True)),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=NOW),
-    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("released_at", Moment()),
+    Column("created_at", Moment(), nullable=False, server_default=NOW),
+    Column("updated_at", Moment(), nullable=False, server_default=NOW),
     ForeignKeyConstraint(
         ["previous_state", "state"],
         [transitions.c.from_state, transitions.c.to_state],
@@ -101,8 +98,8 @@ steps = Table(
     Column("undoes", ForeignKey("migrator.steps.id", ondelete="CASCADE")),
     Column("state", String(20), nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("started_at", DateTime(timezone=True)),
-    Column("finished_at", DateTime(timezone=True)),
+    Column("started_at", Moment()),
+    Column("finished_at", Moment()),
     Column("seconds", Float),
     Column("lock_held_ms", Float),
     Column("lock_waited_ms", Float),
@@ -117,7 +114,7 @@ backfills = Table(
     Column("worker", Integer, primary_key=True),
     Column("cursor", JSON, nullable=False),
     Column("rows_done", BigInteger, nullable=False),
-    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("updated_at", Moment(), nullable=False, server_default=NOW),
 )
 
 set_aside = Table(
@@ -129,7 +126,7 @@ set_aside = Table(
     Column("row_key", Text, nullable=False),
     Column("sqlstate", String(5), nullable=False),
     Column("message", Text, nullable=False),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("at", Moment(), nullable=False, server_default=NOW),
 )
 
 parts = Table(
@@ -152,8 +149,8 @@ deployments = Table(
     Column("status", String(20), nullable=False),
     Column("uses", String(255)),
     Column("survives", String(255)),
-    Column("started_at", DateTime(timezone=True), nullable=False, server_default=NOW),
-    Column("finished_at", DateTime(timezone=True)),
+    Column("started_at", Moment(), nullable=False, server_default=NOW),
+    Column("finished_at", Moment()),
     Column("actor", Text, nullable=False),
     Column("commit_sha", String(80)),
     CheckConstraint("status IN ('started', 'succeeded', 'failed', 'rolled_back')", name="deployments_status"),
@@ -167,7 +164,7 @@ overrides = Table(
     Column("revision", String(255), nullable=False),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("created_at", Moment(), nullable=False, server_default=NOW),
     CheckConstraint("length(reason) > 0", name="overrides_reason"),
 )
 
@@ -175,13 +172,19 @@ events = Table(
     "events",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("at", DateTime(timezone=True), nullable=False, server_default=NOW),
+    Column("at", Moment(), nullable=False, server_default=NOW),
     Column("kind", String(60), nullable=False),
     Column("revision", String(255)),
     Column("step", Text),
     Column("actor", Text, nullable=False),
     Column("detail", JSON),
 )
+
+
+def legal() -> list[dict[str, str]]:
+    """Rows of `transitions`."""
+    return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
+
 
 ADDED = {2: (set_aside,), 3: (parts,)}
 """Tables that a version of the ledger has and the one before had not."""

@@ -65,7 +65,7 @@ def table_of(operation: Any) -> str:
 
 
 def type_of(type_: object) -> str:
-    from migrator.planning import compile_sqlalchemy_type
+    from migrator.building import compile_sqlalchemy_type
 
     return type_ if isinstance(type_, str) else compile_sqlalchemy_type(type_)
 

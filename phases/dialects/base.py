@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from phases.catalog import Column, Constraint, Definition, Index, Server, Table, Volatility
+from phases.catalog import Catalog, Column, Constraint, Definition, Index, Server, Table, Volatility
 from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
 from phases.model import Fill, Lock, Loss, Step, TableName
 from phases.sql import Expressions
@@ -19,10 +19,15 @@ from phases.sql import Expressions
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One statement and the table locks it takes."""
+    """One statement and the table locks it takes.
+
+    `done` and `otherwise` are of statements that commit by themselves, as in `phases.model.Script`.
+    """
 
     sql: str
     locks: tuple[Lock, ...] = ()
+    done: str = ""
+    otherwise: str = ""
 
 
 Changes = tuple[Change, ...]
@@ -58,6 +63,25 @@ class Dialect(Protocol):
     def expressions(self) -> Expressions: ...
     @property
     def max_name_bytes(self) -> int: ...
+    @property
+    def requires_late(self) -> bool:
+        """Whether a column that triggers fill becomes NOT NULL in the contract, and not before."""
+
+    def admit(self, operation: object, catalog: Catalog) -> None:
+        """Refuse an operation that there is not for this server, or not on such a table.
+
+        Raises:
+            Refused: with its name, and what to do instead.
+        """
+
+    def as_text(self, expression: str) -> str:
+        """The value of an expression as text."""
+
+    def row_address(self) -> str:
+        """What a row without a key is known by."""
+
+    def distinct(self, left: str, right: str) -> str:
+        """Condition under which two values are not equal, where NULL equals NULL."""
 
     def type_text(self, type_: object) -> str:
         """Write a type as the server does; accepts text and SQLAlchemy types."""
@@ -183,13 +207,18 @@ class Dialect(Protocol):
     def published(self, table: TableName) -> str:
         """Question for whoever is sent the changes of a table under its name."""
 
-    def drop_column(self, table: TableName, column: str) -> Changes: ...
+    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
+        """Drop a column, and the indexes over it, as far as they are there."""
+
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
-    def set_default(self, table: TableName, column: str, expression: str) -> Changes: ...
+    def set_default(self, table: TableName, column: Column, expression: str) -> Changes: ...
     def alter_type(self, table: TableName, column: str, type_: str) -> Changes: ...
-    def drop_default(self, table: TableName, column: str) -> Changes: ...
+    def drop_default(self, table: TableName, column: Column) -> Changes: ...
+    def stand_in(self, column: Column) -> str | None:
+        """A default for a required column while a trigger gives its value, where statements could not leave it out."""
+
     def set_not_null(self, table: TableName, column: Column) -> Changes: ...
-    def drop_not_null(self, table: TableName, column: str) -> Changes: ...
+    def drop_not_null(self, table: TableName, column: Column) -> Changes: ...
     def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes: ...
     def copy_column_properties(self, table: TableName, column: Column, target: str) -> Changes: ...
     def add_enum_value(self, enum: TableName, value: str, before: str | None, after: str | None) -> Changes: ...

@@ -6,24 +6,23 @@ Locking"; each was observed in `pg_locks` by the tests of this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
+from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Index, Server, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_copies import PostgreSQLCopies
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_enums import PostgreSQLEnums
 from phases.dialects.postgresql_merges import PostgreSQLMerges
+from phases.dialects.postgresql_rows import PostgreSQLRows
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
-from phases.model import BuildIndex, Fill, Lock, LockMode, Loss, RemoveIndex, Step, TableName, Transaction, Verify
+from phases.model import BuildIndex, Lock, LockMode, Loss, RemoveIndex, Step, TableName, Transaction
 from phases.sql import Expressions, identifier, listed, literal, qualified
-
-INTEGER_TYPES = frozenset({"smallint", "integer", "bigint"})
 
 
 def alter(table: TableName, action: str, mode: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Change:
@@ -46,7 +45,13 @@ def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PostgreSQL(
-    PostgreSQLTriggers, PostgreSQLMerges, PostgreSQLCopies, PostgreSQLTables, PostgreSQLDefinitions, PostgreSQLEnums
+    PostgreSQLRows,
+    PostgreSQLTriggers,
+    PostgreSQLMerges,
+    PostgreSQLCopies,
+    PostgreSQLTables,
+    PostgreSQLDefinitions,
+    PostgreSQLEnums,
 ):
     """The dialect of one PostgreSQL server.
 
@@ -62,6 +67,10 @@ class PostgreSQL(
     render_type: Callable[[object], str]
     volatility_of: Callable[[str], Volatility]
     max_name_bytes: int = names.MAX_BYTES
+    requires_late: bool = False
+
+    def admit(self, operation: object, catalog: Catalog) -> None:
+        """Every operation can be done; what it needs it looks at itself."""
 
     @property
     def _server(self) -> Server:
@@ -202,34 +211,6 @@ class PostgreSQL(
         lock = Lock(table, LockMode.SHARE_UPDATE_EXCLUSIVE)
         return (Change(f"ALTER INDEX {full} RENAME TO {identifier(new)}", (lock,)),)
 
-    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
-        sets = ", ".join(f"{identifier(column)} = {value}" for column, value in assignments.items())
-        key = table.row_key()
-        stripe = next((c for c in key if table.column(c).type in INTEGER_TYPES), None)
-        return Fill(
-            name=f"backfill {target}",
-            table=table.name,
-            target=target,
-            assignments=sets,
-            pending=pending,
-            stripe=identifier(stripe) if stripe else None,
-            key=tuple(identifier(column) for column in key),
-            single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
-        )
-
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
-        key = tuple(identifier(column) for column in table.row_key())
-        name = f"verify {target}"
-        return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault)
-
-    def differs(self, column: Column, left: str, right: str) -> str:
-        if column.equality_is_identity:
-            return f"{left} IS DISTINCT FROM {right}"
-        # `=` of numeric, float, citext, jsonb and others calls different bytes equal, and json has
-        # none at all; record image comparison is exact for every type (manual, "Composite Type Comparison").
-        # Without the casts two row constructors are compared field by field, with the fields' operators.
-        return f"ROW({left})::record OPERATOR(pg_catalog.*<>) ROW({right})::record"
-
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE and ADD COLUMN take it."""
         parts = [f"{identifier(column.name)} {column.type}"]
@@ -246,26 +227,26 @@ class PostgreSQL(
     def add_column(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ADD COLUMN {self.column_definition(column)}"),)
 
-    def drop_column(self, table: TableName, column: str) -> Changes:
+    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
         return (alter(table, f"DROP COLUMN {identifier(column)}"),)
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (alter(table, f"RENAME COLUMN {identifier(old)} TO {identifier(new)}"),)
 
-    def set_default(self, table: TableName, column: str, expression: str) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column)} SET DEFAULT {expression}"),)
+    def set_default(self, table: TableName, column: Column, expression: str) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column.name)} SET DEFAULT {expression}"),)
 
     def alter_type(self, table: TableName, column: str, type_: str) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column)} TYPE {type_}"),)
 
-    def drop_default(self, table: TableName, column: str) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column)} DROP DEFAULT"),)
+    def drop_default(self, table: TableName, column: Column) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column.name)} DROP DEFAULT"),)
 
     def set_not_null(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column.name)} SET NOT NULL"),)
 
-    def drop_not_null(self, table: TableName, column: str) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column)} DROP NOT NULL"),)
+    def drop_not_null(self, table: TableName, column: Column) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column.name)} DROP NOT NULL"),)
 
     def require_values(self, table: TableName, column: Column) -> Sequence[Step]:
         if self.server.version >= (18, 0):
@@ -285,7 +266,7 @@ class PostgreSQL(
             self.together(
                 f"enforce {label} NOT NULL",
                 (*self.set_not_null(table, column), drop),
-                undo=(self.together(f"relax {label} NOT NULL", (*self.drop_not_null(table, column.name), declare)),),
+                undo=(self.together(f"relax {label} NOT NULL", (*self.drop_not_null(table, column), declare)),),
             ),
         )
 

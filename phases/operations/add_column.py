@@ -91,7 +91,7 @@ class AddColumn(Operation):
         table = catalog.table(self.table, self.schema)
         if self.nullable:
             return computable(self.fill, table, dialect)
-        sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
+        sql = f"SELECT {row_key_text(table, dialect)} FROM {qualified(table.name)} WHERE ({self.fill}) IS NULL LIMIT 5"
         problem = f'fill gives NULL for rows of "{table.name}", but "{self.column}" is NOT NULL'
         needed = reads(table.name, self.fill, dialect)
         remedy = f'write fill="coalesce({self.fill}, …)"'
@@ -125,7 +125,7 @@ class AddColumn(Operation):
             column = replace(column, default=self.default, not_null=not self.nullable)
         changes = [*dialect.add_column(table.name, column)]
         if self.default is not None and not self._in_one_go(dialect):
-            changes += dialect.set_default(table.name, self.column, self.default)
+            changes += dialect.set_default(table.name, column, self.default)
         changes += dialect.copy_column_properties(table.name, column, self.column)
         removal = [*dialect.drop_column(table.name, self.column)]
         if link:
@@ -144,7 +144,7 @@ class AddColumn(Operation):
         """
         if self.fill is None and self.default and dialect.volatility(self.default) is not Volatility.IMMUTABLE:
             return None
-        written = f"{identifier(self.column)} IS DISTINCT FROM ({self._value})"
+        written = dialect.distinct(identifier(self.column), f"({self._value})")
         given = "fill=" if self.fill else "the default"
         return Loss(
             f"values of {self.table}.{self.column} that {given} would not give again",
@@ -163,7 +163,7 @@ class AddColumn(Operation):
         if self.fill is not None:
             return without_undo(steps)
         if not self.nullable:
-            steps += dialect.require_values(table.name, column)
+            steps += dialect.require_values(table.name, replace(column, default=self.default))
         # Once every row has a value, the default alone gives old writers theirs.
         return (*without_undo(steps), *self._stop_filling(catalog, dialect))
 
@@ -180,7 +180,7 @@ class AddColumn(Operation):
         table, column = catalog.table(self.table, self.schema), self._column(dialect)
         missing, target = f"{identifier(self.column)} IS NULL", f"{self.table}.{self.column}"
         again = dialect.verify(table, missing, target=target, fault=self._fault)
-        required = dialect.require_values(table.name, column)
+        required = dialect.require_values(table.name, replace(column, default=self.default))
         return (again, *required, *self._stop_filling(catalog, dialect))
 
     def _stop_filling(self, catalog: Catalog, dialect: Dialect) -> Steps:

@@ -107,7 +107,7 @@ class AttachPartition(Operation):
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table, partition = self._find(catalog)
         sql = (
-            f"SELECT {row_key_text(partition)} FROM {qualified(partition.name)}"
+            f"SELECT {row_key_text(partition, dialect)} FROM {qualified(partition.name)}"
             f" WHERE NOT coalesce({self._condition(table)}, false) LIMIT 5"
         )
         return (Precheck(sql, f'rows of "{partition.name}" do not belong into this partition', "move them first"),)

@@ -244,10 +244,10 @@ def reads(table: TableName, expression: str | None, dialect: Dialect) -> tuple[T
     return tuple(Touch(table, column) for column in sorted(columns))
 
 
-def row_key_text(table: Table, qualifier: str = "") -> str:
+def row_key_text(table: Table, dialect: Dialect, qualifier: str = "") -> str:
     """SQL for the key of a row as one text; its address where the table has none."""
-    columns = [identifier(column) for column in table.row_key()] or ["ctid"]
-    return " || ', ' || ".join(f"{qualifier}{column}::text" for column in columns)
+    columns = [identifier(column) for column in table.row_key()] or [dialect.row_address()]
+    return " || ', ' || ".join(dialect.as_text(f"{qualifier}{column}") for column in columns)
 
 
 def computable(fill: str, table: Table, dialect: Dialect) -> tuple[Precheck, ...]:

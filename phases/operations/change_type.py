@@ -196,7 +196,7 @@ class ChangeType(Operation):
         link = self._replacement(catalog, dialect).link()
         if link.exact:
             return mentioned
-        asked = (lost_values(table, link), *(() if self.lossy else (lossy_pairs(table, link, dialect),)))
+        asked = (lost_values(table, link, dialect), *(() if self.lossy else (lossy_pairs(table, link, dialect),)))
         return (*mentioned, null_is_given(link, dialect), *asked)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:

@@ -135,7 +135,7 @@ class AddCheck(Operation):
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
-        sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE NOT ({self.check}) LIMIT 5"
+        sql = f"SELECT {row_key_text(table, dialect)} FROM {qualified(table.name)} WHERE NOT ({self.check}) LIMIT 5"
         problem = f'rows of "{table.name}" break the check'
         remedy, needed = "mend them first, for example with Backfill", self.touches(catalog, dialect)
         # Once declared the check refuses any UPDATE of such a row: nothing later may find them.
@@ -227,7 +227,7 @@ class AddForeignKey(Operation):
         given = " AND ".join(f"mine.{identifier(column)} IS NOT NULL" for column in self.columns)
         values = " || ', ' || ".join(f"mine.{identifier(column)}::text" for column in self.columns)
         sql = (
-            f"SELECT {row_key_text(table, 'mine.')} || ' references ' || {values}"
+            f"SELECT {row_key_text(table, dialect, 'mine.')} || ' references ' || {values}"
             f" FROM {qualified(table.name)} AS mine WHERE {given}"
             f" AND NOT EXISTS (SELECT FROM {qualified(other.name)} AS other WHERE {pairs}) LIMIT 5"
         )

@@ -267,6 +267,19 @@ class ColumnCopy:
                 steps += self._add_checked(constraint, constraint.name, constraint.definition)
         return tuple(steps)
 
+    def doubles(self) -> tuple[str, ...]:
+        """Names of the indexes that `build` makes."""
+        return tuple(self._built(index.name, relation=True) for index in self._indexes())
+
+    def followers(self) -> tuple[str, ...]:
+        """Names that the plain indexes of the quarantined column have."""
+        found = []
+        for index in self._indexes():
+            built, final = self._built(index.name, relation=True), self._final(index.name, relation=True)
+            if not index.unique:
+                found.append(self._aside(index) if built != final else index.name)
+        return tuple(found)
+
     def drop_asides(self) -> tuple[Step, ...]:
         """Drop the plain indexes that followed the quarantined column."""
         aside = (replace(i, name=self._aside(i)) for i in self._indexes() if not i.unique)

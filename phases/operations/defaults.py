@@ -43,13 +43,14 @@ class SetDefault(Operation):
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        former, name = table.column(self.column).default, f"the default of {self.table}.{self.column}"
+        column = table.column(self.column)
+        former, name = column.default, f"the default of {self.table}.{self.column}"
         if former is None:
-            back = dialect.drop_default(table.name, self.column)
+            back = dialect.drop_default(table.name, column)
         else:
-            back = dialect.set_default(table.name, self.column, former)
+            back = dialect.set_default(table.name, column, former)
         undo = dialect.together(f"put back {name}", back)
-        changes = dialect.set_default(table.name, self.column, self.default)
+        changes = dialect.set_default(table.name, column, self.default)
         return (dialect.together(f"set {name}", changes, undo=(undo,)),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
@@ -84,9 +85,11 @@ class DropDefault(Operation):
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        former, name = str(table.column(self.column).default), f"the default of {self.table}.{self.column}"
-        undo = dialect.together(f"put back {name}", dialect.set_default(table.name, self.column, former))
-        return (dialect.together(f"drop {name}", dialect.drop_default(table.name, self.column), undo=(undo,)),)
+        column = table.column(self.column)
+        former, name = str(column.default), f"the default of {self.table}.{self.column}"
+        undo = dialect.together(f"put back {name}", dialect.set_default(table.name, column, former))
+        changes = dialect.drop_default(table.name, column)
+        return (dialect.together(f"drop {name}", changes, undo=(undo,)),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         return with_default(catalog, catalog.table(self.table, self.schema), self.column, None, dialect)

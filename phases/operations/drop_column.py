@@ -102,7 +102,7 @@ class DropColumn(Operation):
         steps: list[Step] = []
         if self.fill is not None and column.not_null and not has_identity(column):
             # An expression may have no value for a row, or fail: the writer's statement must not.
-            changes = dialect.drop_not_null(table.name, self.column)
+            changes = dialect.drop_not_null(table.name, column)
             missing, fault = f"{identifier(self.column)} IS NULL", f'have no value in "{self.column}"'
             checked = dialect.verify(table, missing, target=target, fault=fault)
             required = (checked, *dialect.require_values(table.name, column))

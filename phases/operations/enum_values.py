@@ -114,7 +114,8 @@ class Held:
         """Look for rows that have the value; `problem` goes on after the table and the column."""
         return tuple(
             Precheck(
-                f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE {self._has(column)} LIMIT 5",
+                f"SELECT {row_key_text(table, self.dialect)} FROM {qualified(table.name)}"
+                f" WHERE {self._has(column)} LIMIT 5",
                 f'rows of "{table.name}" have \'{self.value}\' in "{column.name}"{problem}',
                 remedy,
                 (Touch(table.name, column.name),),

@@ -118,13 +118,13 @@ class AddExclusion(Operation):
             needed,
         )
         problem = f'rows of "{table.name}" exclude each other'
-        pairs = Precheck(self._pairs(table), problem, "mend them first", needed, asks="an element")
+        pairs = Precheck(self._pairs(table, dialect), problem, "mend them first", needed, asks="an element")
         return few_rows(table, IN_A_WINDOW), *([unindexed] if plain else []), pairs
 
-    def _pairs(self, table: Table) -> str:
+    def _pairs(self, table: Table, dialect: Dialect) -> str:
         """Ask for rows that could not both be there."""
         computed = ", ".join(f"{sql(key)} AS e{number}" for number, (key, _) in enumerate(self.elements))
-        rows = f"SELECT ctid AS place, {row_key_text(table)} AS name, {computed} FROM {qualified(table.name)}"
+        rows = f"SELECT ctid AS place, {row_key_text(table, dialect)} AS name, {computed} FROM {qualified(table.name)}"
         rows += f" WHERE ({self.where})" if self.where else ""
         both = " AND ".join(f"a.e{number} {operator} b.e{number}" for number, (_, operator) in enumerate(self.elements))
         return (

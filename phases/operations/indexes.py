@@ -27,11 +27,11 @@ from phases.operations.partitions import PartitionedIndex, check_indexable, is_p
 from phases.sql import identifier, qualified
 
 
-def duplicates(table: Table, columns: Sequence[str], where: str | None = None) -> Precheck:
+def duplicates(table: Table, columns: Sequence[str], dialect: Dialect, where: str | None = None) -> Precheck:
     """Ask for rows that a unique index would refuse: what they share, and the keys of two of them."""
     parts = [key if key.startswith("(") else identifier(key) for key in columns]
-    keys, name = ", ".join(parts), row_key_text(table)
-    shared = " || ', ' || ".join(f"{part}::text" for part in parts)
+    keys, name = ", ".join(parts), row_key_text(table, dialect)
+    shared = " || ', ' || ".join(dialect.as_text(part) for part in parts)
     present = " AND ".join(f"{part} IS NOT NULL" for part in parts)
     condition = f"{present} AND ({where})" if where else present
     sql = (
@@ -51,13 +51,19 @@ def find_index(catalog: Catalog, name: str, schema: str | None) -> tuple[Table, 
         Refused: no such index; the message names the nearest one.
     """
     full = catalog.name(name, schema)
-    known = []
+    known, found = [], []
     for table in catalog.tables.values():
         for index in table.indexes:
             if TableName(index.schema, index.name) == full:
-                return table, index
-            if index.schema == full.schema:
+                found.append((table, index))
+            elif index.schema == full.schema:
                 known.append(index.name)
+    if len(found) > 1:
+        tables = " and ".join(sorted(f'"{table.name}"' for table, _ in found))
+        remedy = "give one of them another name first: ALTER TABLE … RENAME INDEX"
+        raise Refused(f'{tables} each have an index "{name}"', remedy=remedy)
+    if found:
+        return found[0]
     raise Refused(f'there is no index "{full}"', remedy=nearest(name, known))
 
 
@@ -132,7 +138,7 @@ class CreateIndex(Operation):
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         if not self.unique:
             return ()
-        check = duplicates(catalog.table(self.table, self.schema), self.columns, self.where)
+        check = duplicates(catalog.table(self.table, self.schema), self.columns, dialect, self.where)
         return (replace(check, reads=self.touches(catalog, dialect)),)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:

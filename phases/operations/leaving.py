@@ -106,7 +106,7 @@ class Leaving:
         for index in self._unique():
             changes += dialect.drop_index_inside(name, index)
         for column in self._required():
-            changes += dialect.drop_not_null(name, column.name)
+            changes += dialect.drop_not_null(name, column)
         for going in self.columns:
             changes += dialect.rename_column(name, going, self._named(going))
         return tuple(changes)
@@ -139,10 +139,12 @@ class Leaving:
     def purge(self) -> Steps:
         """Drop the columns for good."""
         dialect, table = self.dialect, self.table.name
-        return tuple(
-            dialect.together(f"drop quarantined {table.name}.{column}", dialect.drop_column(table, self._named(column)))
-            for column in self.columns
-        )
+        steps = []
+        for column in self.columns:
+            followers = [i.name for i in self.table.indexes if column in i.columns and not i.unique]
+            changes = dialect.drop_column(table, self._named(column), followers)
+            steps.append(dialect.together(f"drop quarantined {table.name}.{column}", changes))
+        return tuple(steps)
 
 
 def fills_itself(column: Column) -> bool:

@@ -25,14 +25,14 @@ def touched(table: Table, link: DualWrite) -> tuple[Touch, ...]:
     return tuple(Touch(table.name, column.name) for column in link.olds)
 
 
-def lost_values(table: Table, link: DualWrite) -> Precheck:
+def lost_values(table: Table, link: DualWrite, dialect: Dialect) -> Precheck:
     """Ask for rows with values of which `up` makes nothing."""
     made = nothing(text for _, text in link.up)
     required = [dict(link.up)[new.name] for new in link.news if new.not_null]
     if required:
         made = " OR ".join(f"({text}) IS NULL" for text in required)
     sql = (
-        f"SELECT {row_key_text(table)} FROM {qualified(table.name)}"
+        f"SELECT {row_key_text(table, dialect)} FROM {qualified(table.name)}"
         f" WHERE {'true' if required else f'NOT ({nothing(quoted(link.olds))})'} AND ({made}) LIMIT 5"
     )
     problem = f'up gives NULL for rows of "{table.name}" that must have a value'
@@ -47,7 +47,7 @@ def lossy_pairs(table: Table, link: DualWrite, dialect: Dialect) -> Precheck:
     differ = " OR ".join(dialect.differs(c, identifier(c.name), back[c.name]) for c in link.olds)
     shown = ", ".join([*(f"{column}::text" for column in quoted(link.olds)), *(f"({t})::text" for t in back.values())])
     sql = (
-        f"SELECT {row_key_text(table)}, {shown}"
+        f"SELECT {row_key_text(table, dialect)}, {shown}"
         f" FROM (SELECT * FROM {qualified(table.name)} LIMIT {SAMPLE_ROWS}) AS sample WHERE {differ} LIMIT 5"
     )
     problem = (

@@ -71,7 +71,7 @@ class SetNotNull(Operation):
         table = catalog.table(self.table, self.schema)
         missing = f"{identifier(self.column)} IS NULL"
         condition = missing if self.fill is None else f"{missing} AND ({self.fill}) IS NULL"
-        sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE {condition} LIMIT 5"
+        sql = f"SELECT {row_key_text(table, dialect)} FROM {qualified(table.name)} WHERE {condition} LIMIT 5"
         needed = (Touch(table.name, self.column), *reads(table.name, self.fill, dialect))
         if self.fill is None:
             problem = f'rows of "{table.name}" have no value in "{self.column}", and nothing says which they get'
@@ -166,7 +166,7 @@ class DropNotNull(Operation):
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         undo = dialect.require_values(table.name, table.column(self.column))
-        changes = dialect.drop_not_null(table.name, self.column)
+        changes = dialect.drop_not_null(table.name, table.column(self.column))
         return (dialect.together(f"allow NULL in {self.table}.{self.column}", changes, undo=undo),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:

@@ -81,10 +81,10 @@ class AddPrimaryKey(Operation):
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
-        checks = [duplicates(table, self.columns)]
+        checks = [duplicates(table, self.columns, dialect)]
         for column in self._optional(table):
             condition = f"{identifier(column.name)} IS NULL"
-            sql = f"SELECT {row_key_text(table)} FROM {qualified(table.name)} WHERE {condition} LIMIT 5"
+            sql = f"SELECT {row_key_text(table, dialect)} FROM {qualified(table.name)} WHERE {condition} LIMIT 5"
             problem = f'rows of "{table.name}" have no value in "{column.name}"'
             needed = (Touch(table.name, column.name),)
             backstop = "the verification in the contract"

@@ -145,17 +145,25 @@ class Replacement:
         dialect, name = self.dialect, self.table.name
         properties = replace(self.new, grants=self.column.grants, comment=self.column.comment)
         changes = [
-            *dialect.add_column(name, self.new),
+            *dialect.add_column(name, properties),
             *dialect.copy_column_properties(name, properties, self.new.name),
-            *dialect.dual_write(self.link()),
         ]
         if (default := self._shared_default()) is not None:
             # Set apart from ADD COLUMN: rows that are there must stay NULL to be seen as unfilled.
-            changes += dialect.set_default(name, self.new.name, default)
+            # Before the triggers, which take what is not the default for written.
+            changes += dialect.set_default(name, properties, default)
+        changes += dialect.dual_write(self.link())
+        stand_in = dialect.stand_in(self.column)
+        if stand_in is not None:
+            changes += dialect.set_default(name, self.column, stand_in)
         changes += self._rehearsal()
         undo = dialect.together(
             f"remove {name.name}.{self.new.name} and its dual write",
-            (*dialect.drop_dual_write(self.link()), *dialect.drop_column(name, self.new.name)),
+            (
+                *(dialect.drop_default(name, self.column) if stand_in is not None else ()),
+                *dialect.drop_dual_write(self.link()),
+                *dialect.drop_column(name, self.new.name, self.copy.doubles()),
+            ),
         )
         title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"
         return (dialect.together(title, changes, undo=(undo,)),)
@@ -175,7 +183,7 @@ class Replacement:
     def migrate(self, *, keys: bool = True) -> Steps:
         dialect, differs = self.dialect, self.dialect.disagree(self.link())
         # A value that cannot be mapped is NULL until somebody mends it: NULL is refused from the contract on.
-        required = () if self.fallible else self._required()
+        required = () if self._required_late else self._required()
         steps = (
             dialect.fill(self.table, {self.new.name: self.up}, differs, target=self.label),
             *self.copy.build(keys=keys),
@@ -184,11 +192,16 @@ class Replacement:
         )
         return without_undo(steps)
 
+    @property
+    def _required_late(self) -> bool:
+        return self.fallible or self.dialect.requires_late
+
     def _required(self) -> Sequence[Step]:
-        return self.dialect.require_values(self.table.name, self.new) if self.column.not_null else ()
+        by_then = replace(self.new, default=self._shared_default(), comment=self.column.comment)
+        return self.dialect.require_values(self.table.name, by_then) if self.column.not_null else ()
 
     def contract(self) -> Steps:
-        last = self._required() if self.fallible else ()
+        last = self._required() if self._required_late else ()
         switch = self.dialect.together(
             f"quarantine {self.table.name.name}.{self.old}",
             self._switch(),
@@ -202,14 +215,16 @@ class Replacement:
         """Everything that makes the old column disappear, in one short transaction."""
         dialect, name, column = self.dialect, self.table.name, self.column
         following = self.dependents
-        changes = [*following.away(), *dialect.drop_dual_write(self.link()), *self.copy.switch()]
-        changes += dialect.move_sequence(name, column, self.new)
-        if column.default is not None:
-            changes += dialect.drop_default(name, self.old)
-        if (default := self._own_default()) is not None:
-            changes += dialect.set_default(name, self.new.name, default)
+        changes = [*following.away(), *self.copy.switch(), *dialect.move_sequence(name, column, self.new)]
         if column.not_null:
-            changes += [*dialect.drop_not_null(name, self.old), *self._hand_over_not_null()]
+            changes += [*dialect.drop_not_null(name, column), *self._hand_over_not_null()]
+        # Not before: until the old column is optional, writers of the other one count on the triggers.
+        changes += dialect.drop_dual_write(self.link())
+        if column.default is not None:
+            changes += dialect.drop_default(name, replace(column, not_null=False))
+        if (default := self._own_default()) is not None:
+            by_then = replace(self.new, not_null=column.not_null, comment=column.comment)
+            changes += dialect.set_default(name, by_then, default)
         changes += self._take_over(following)
         return (*changes, *dialect.check_forgotten(name, self.quarantined))
 
@@ -232,7 +247,8 @@ class Replacement:
         """Bring the old column back: writable at once, then filled with what was written meanwhile."""
         dialect, table, column = self.dialect, self.table, self.column
         differs, target = dialect.disagree(self.link(fills_old=True)), f"{table.name.name}.{self.old}"
-        required = dialect.require_values(table.name, column) if column.not_null else ()
+        standing = replace(column, default=column.default or dialect.stand_in(column))
+        required = dialect.require_values(table.name, standing) if column.not_null else ()
         return (
             dialect.together(f"bring back {target}", self._bring_back()),
             dialect.fill(table, {self.old: self.down}, differs, target=target),
@@ -251,9 +267,9 @@ class Replacement:
         dialect, name, column = self.dialect, self.table.name, self.column
         changes: list[Change] = [*dialect.rename_column(name, self.quarantined, self.old), *self.copy.switch_back()]
         if column.default is not None:
-            changes += dialect.set_default(name, self.old, column.default)
+            changes += dialect.set_default(name, replace(column, not_null=False), column.default)
         if self._own_default() is not None:
-            changes += dialect.drop_default(name, self.new.name)
+            changes += dialect.drop_default(name, replace(self.new, not_null=column.not_null))
         return (*changes, *dialect.dual_write(self.link(fills_old=True)))
 
     def _settle(self) -> Changes:
@@ -295,13 +311,13 @@ class Replacement:
         label, column = f"{name.name}.{self.old}", self.column
         feed = [*dialect.dual_write(mirror.link())]
         if (default := mirror._shared_default()) is not None:
-            feed += dialect.set_default(name, self.quarantined, default)
+            feed += dialect.set_default(name, replace(column, name=self.quarantined), default)
         changes = [*mirror._switch(), *dialect.rename_column(name, mirror.quarantined, self.new.name)]
         if column.default is not None:
-            changes += [*dialect.set_default(name, self.old, column.default)]
+            changes += [*dialect.set_default(name, column, column.default)]
         changes += [*dialect.dual_write(self.link())]
         if (default := self._shared_default()) is not None:
-            changes += dialect.set_default(name, self.new.name, default)
+            changes += dialect.set_default(name, self.new, default)
         return (
             *self.copy.drop_asides(),
             dialect.together(f"feed the former {label}", feed),
@@ -310,13 +326,13 @@ class Replacement:
             dialect.together(f"bring back {label}", changes, reprepares=True, recreates=self.dependents.names),
             *self.copy.drop_asides(),
             *self.copy.build(keys=False),
-            *(() if self.fallible else self._required()),
+            *(() if self._required_late else self._required()),
             *self.rehook,
             dialect.verify(self.table, dialect.disagree(self.link()), target=label),
         )
 
     def purge(self) -> Steps:
-        changes = self.dialect.drop_column(self.table.name, self.quarantined)
+        changes = self.dialect.drop_column(self.table.name, self.quarantined, self.copy.followers())
         return (self.dialect.together(f"drop quarantined {self.table.name.name}.{self.old}", changes),)
 
     def outcome(self) -> Catalog:

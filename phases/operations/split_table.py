@@ -229,7 +229,7 @@ class SplitTable(Operation):
         steps: list[Step] = []
         for column in link.columns:
             if column.not_null:
-                changes = dialect.drop_not_null(table.name, column.name)
+                changes = dialect.drop_not_null(table.name, column)
                 required = dialect.require_values(table.name, column)
                 steps.append(dialect.together(f"make {self.table}.{column.name} optional", changes, undo=required))
         undo = (

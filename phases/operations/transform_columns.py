@@ -162,7 +162,7 @@ class TransformColumns(Operation):
         link = self._link(table, dialect)
         remedy = "give them the other names after migrate"
         mentioned = column_mentions(table.name, self.old, self.functions, dialect, remedy)
-        asked = (mentioned, null_is_given(link, dialect), lost_values(table, link))
+        asked = (mentioned, null_is_given(link, dialect), lost_values(table, link, dialect))
         return asked if self.lossy else (*asked, lossy_pairs(table, link, dialect))
 
     @property
@@ -179,8 +179,9 @@ class TransformColumns(Operation):
             changes += dialect.copy_column_properties(table.name, column, column.name)
             removal += dialect.drop_column(table.name, column.name)
         changes += dialect.dual_write(link)
-        for name, default in link.new_defaults(dialect.expressions.substitute).items():
-            changes += dialect.set_default(table.name, name, default)
+        defaults = link.new_defaults(dialect.expressions.substitute)
+        for column in (column for column in link.news if column.name in defaults):
+            changes += dialect.set_default(table.name, column, defaults[column.name])
         undo = dialect.together(f"remove {self._target} and their dual write", removal)
         return (dialect.together(f"add {self._target} and dual writes", changes, undo=(undo,)),)
 

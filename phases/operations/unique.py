@@ -56,7 +56,7 @@ class AddUnique(Operation):
             table.column(column)
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
-        return (duplicates(catalog.table(self.table, self.schema), self.columns),)
+        return (duplicates(catalog.table(self.table, self.schema), self.columns, dialect),)
 
     def _create(self, table: Table, dialect: Dialect) -> str:
         return dialect.index_statement(

@@ -20,6 +20,7 @@ PLACES = "/usr/sbin:/usr/local/sbin:/usr/libexec"
 VARIABLES = {"mysql": "MIGRATOR_TEST_MYSQL_URL", "mariadb": "MIGRATOR_TEST_MARIADB_URL"}
 BINARIES = {"mysql": "mysqld", "mariadb": "mariadbd"}
 SECONDS = 60
+INSTALL = ["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal"]
 
 
 def binary(name):
@@ -74,7 +75,7 @@ def started(path, name):
         address = Path(data, "s")
         arguments = [f"--datadir={data}", f"--socket={address}", "--skip-networking", "--skip-log-bin"]
         arguments += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", f"--pid-file={data}/pid"]
-        arguments += ["--mysqlx=OFF", "--secure-file-priv="] if name == "mysql" else ["--skip-grant-tables"]
+        arguments += ["--mysqlx=OFF", "--secure-file-priv="] if name == "mysql" else []
         with Path(place, "log").open("wb") as log:
             process = subprocess.Popen([path, "--no-defaults", *own, *arguments], stdout=log, stderr=log)
         try:
@@ -97,7 +98,7 @@ def prepare(path, name, data, own):
     """The command that makes an empty data directory."""
     if name == "mysql":
         return [path, "--no-defaults", *own, "--initialize-insecure", f"--datadir={data}"]
-    return ["mariadb-install-db", "--no-defaults", *own, f"--datadir={data}", "--skip-test-db", "--skip-name-resolve"]
+    return ["mariadb-install-db", "--no-defaults", *own, f"--datadir={data}", *INSTALL]
 
 
 def wait_for(path, process, log):

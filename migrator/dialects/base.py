@@ -1,0 +1,121 @@
+"""What has to be said to each family of servers about sessions, locks, errors and itself."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from phases.catalog import Server
+from phases.model import Lock, TableName
+
+
+class Trouble(enum.Enum):
+    """What an error of a server means to a runner."""
+
+    LOCK_TIMEOUT = "lock timeout"
+    DEADLOCK = "deadlock"
+    NOT_ALLOWED = "not allowed"
+    READ_ONLY = "read only"
+    CANCELLED = "cancelled"
+    LOST = "connection lost"
+    NOT_IN_PLACE = "not in place"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a server says of itself and of the session.
+
+    `deadlock_ms`: how long the server waits before it looks for a deadlock.
+    """
+
+    server: Server
+    in_recovery: bool
+    read_only: bool
+    user: str
+    database: str
+    deadlock_ms: int
+
+
+class Family(Protocol):
+    """One family of servers."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of SQLAlchemy's dialects for it."""
+
+    @property
+    def packages(self) -> str:
+        """The extra that brings its driver."""
+
+    @property
+    def commits_ddl(self) -> bool:
+        """Whether every DDL statement commits what comes before it."""
+
+    @property
+    def questions(self) -> Mapping[str, str]:
+        """Questions that every family answers: `backend` (a number of the session), `try lock`, `clock`."""
+
+    def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        """What the driver is told when it connects; `query` is what the URL says besides."""
+
+    def facts(self, rows: Callable[[str], Sequence[Any]]) -> Facts:
+        """Ask the server what it is.
+
+        Raises:
+            NotSupportedHere: it is too old, or no database is chosen.
+        """
+
+    def session_statements(self, server: Server) -> tuple[str, ...]:
+        """Statements that prepare a session of ours."""
+
+    def answer_within(self, milliseconds: int) -> tuple[str, ...]:
+        """Limit a question in the open transaction."""
+
+    def answered(self) -> tuple[str, ...]:
+        """Take the limit back, where it lasts longer than the transaction."""
+
+    def code(self, problem: BaseException) -> str | None:
+        """The server's name for an error of its driver: SQLSTATE, or a number."""
+
+    def trouble(self, code: str | None) -> Trouble: ...
+    def blames_row(self, code: str) -> bool:
+        """Whether an error is about the values of some row, so that other rows may still be changed."""
+
+    def passes(self, code: str) -> bool:
+        """Whether an error of DDL that lets writers go on may come from what they did meanwhile, and pass."""
+
+    def owner(self) -> str:
+        """Question for the session that holds the runner lock: number, name, role, since when."""
+
+    def blockers(self, lock: Lock, server: Server) -> str:
+        """Question for sessions that hold a lock: number, name, role, state, seconds, statement, mode."""
+
+    def conflicts(self, lock: Lock, held: str) -> bool:
+        """Whether a mode that is held keeps a lock from being granted."""
+
+    def locking(
+        self, locks: Sequence[Lock], timeout_ms: int, deadlock_ms: int, *, unread: bool
+    ) -> Iterable[str] | Iterator[str]:
+        """Statements that take locks in a transaction, or limit the wait for those it takes by itself."""
+
+    def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        """Statements before those of a batch, in its transaction."""
+
+    def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
+        """Statements before one that commits by itself."""
+
+    def size(self, table: TableName) -> str:
+        """Question for the bytes of a table's rows."""
+
+    @property
+    def piles_up(self) -> bool:
+        """Whether it says what piles up while a backfill runs: log for the archive and for slots, dead rows."""
+
+    def clients(self) -> str:
+        """Question for sessions of others: number, application name, since when, from where; empty: not asked."""
+
+    def replicas(self) -> str:
+        """Question for connected replicas; empty where it is not asked."""

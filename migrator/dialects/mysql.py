@@ -1,0 +1,188 @@
+"""MySQL and MariaDB, as a family of servers.
+
+There are no transactions around DDL here and no lock that is asked for by itself: every statement waits for
+the metadata lock of its table, in whole seconds, and whoever comes later queues behind it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator.dialects.base import Facts, Trouble
+from migrator.errors import NotSupportedHere
+from phases.catalog import Server
+from phases.dialects.mysql_statements import SQL_MODE, literal
+from phases.model import Lock, TableName
+
+OLDEST = {"mysql": (8, 0, 16), "mariadb": (10, 6, 0)}
+"""MySQL 8.0.16 is the first that heeds CHECK, which the ledger's history rests on."""
+
+FACTS = """
+SELECT VERSION(), @@version_comment, @@global.read_only, CURRENT_USER(), DATABASE()
+"""
+
+TROUBLES = {
+    "1205": Trouble.LOCK_TIMEOUT,
+    "3572": Trouble.LOCK_TIMEOUT,
+    "1213": Trouble.DEADLOCK,
+    **dict.fromkeys(("1044", "1045", "1142", "1143", "1227", "1370", "1419"), Trouble.NOT_ALLOWED),
+    **dict.fromkeys(("1290", "1792", "1836"), Trouble.READ_ONLY),
+    **dict.fromkeys(("1317", "1969", "3024"), Trouble.CANCELLED),
+    **dict.fromkeys(("1053", "1927", "2006", "2013", "2014", "2055", "4031", "0"), Trouble.LOST),
+    **dict.fromkeys(("1845", "1846", "4092"), Trouble.NOT_IN_PLACE),
+}
+"""By the number of the error. 4092: a table has been changed INSTANT as often as it may be."""
+
+ROW_FAULTS = frozenset(
+    "1048 1062 1264 1265 1292 1364 1365 1366 1406 1411 1416 1425 1441 1451 1452 1525 1582 1644 1690 1699 3140 3141"
+    " 3143 3156 3819 3854 4025 4038 4078 4079".split()
+)
+"""Errors that blame the values of a row: constraints, types, divisions, and what triggers signal."""
+
+PASSING = frozenset({"1062", "1180", "1799"})
+"""Errors of online DDL that writers cause. 1062: what INSERT … ON DUPLICATE KEY UPDATE and REPLACE write and
+take back at once is applied in part, and seems to be there twice; 1799: they wrote more than its log holds."""
+
+RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
+"""Name of the lock that a runner holds; names are the whole server's, and have 64 characters at most."""
+
+OWNER = f"""
+SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
+       UTC_TIMESTAMP() - INTERVAL p.time SECOND
+FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK({RUNNER_LOCK})
+"""
+
+HOLDERS_MYSQL = """
+SELECT DISTINCT t.processlist_id, CONCAT(COALESCE(t.processlist_user, ''), '@', COALESCE(t.processlist_host, '')),
+       COALESCE(t.processlist_user, ''), LOWER(COALESCE(t.processlist_command, '')),
+       COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), t.processlist_time, 0),
+       COALESCE(t.processlist_info, ''), m.lock_type
+FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
+LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = t.processlist_id
+WHERE m.object_type = 'TABLE' AND m.object_schema = {schema} AND m.object_name = {name}
+  AND m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID()
+"""
+
+HOLDERS_MARIADB = """
+SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user, LOWER(p.command),
+       TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), COALESCE(p.info, ''), 'TRANSACTION'
+FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
+WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
+"""
+"""Without the plugin METADATA_LOCK_INFO, which few have: every open transaction may hold the lock."""
+
+
+def seconds(milliseconds: int) -> int:
+    """A wait as these servers know it: whole seconds, one at least."""
+    return max(1, math.ceil(milliseconds / 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class MySQLFamily:
+    """What differs on MySQL and MariaDB; `migrator.dialects.base.Family` says what is asked."""
+
+    names: tuple[str, ...] = ("mysql", "mariadb")
+    packages: str = "mysql"
+    commits_ddl: bool = True
+    piles_up: bool = False
+    questions: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "backend": "SELECT CONNECTION_ID()",
+            "try lock": f"SELECT GET_LOCK({RUNNER_LOCK}, 0)",
+            "clock": "SELECT NOW(6)",
+        }
+    )
+
+    def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        # Nobody listens on a socket of this machine, and a context for TLS takes longer than all the rest.
+        local = {"ssl_disabled": True} if "unix_socket" in query else {}
+        return {
+            **local,
+            "program_name": application_name[:63],
+            "charset": "utf8mb4",
+            "init_command": f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00'",
+        }
+
+    def facts(self, rows: Callable[[str], Sequence[Any]]) -> Facts:
+        version, comment, read_only, user, database = rows(FACTS)[0]
+        family = "mariadb" if "mariadb" in f"{version} {comment}".lower() else "mysql"
+        found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", version)
+        release = tuple(map(int, found.groups())) if found else (0, 0, 0)
+        if release < OLDEST[family]:
+            oldest = ".".join(map(str, OLDEST[family]))
+            raise NotSupportedHere(f"{family} {version} is too old; {oldest} is the oldest supported")
+        if not database:
+            raise NotSupportedHere(
+                "the URL names no database", next_step=f"{family}://user:password@host:3306/database"
+            )
+        return Facts(Server(family, release), False, bool(read_only), user, database, 1000)
+
+    def session_statements(self, server: Server) -> tuple[str, ...]:
+        return (
+            "SET SESSION group_concat_max_len = 67108864",
+            # A connection of ours that waits for a replica or a gate is idle, not forgotten.
+            "SET SESSION wait_timeout = 604800",
+            "SET SESSION lock_wait_timeout = 1",
+            "SET SESSION innodb_lock_wait_timeout = 1",
+            "SET SESSION foreign_key_checks = 1, SESSION unique_checks = 1",
+        )
+
+    def answer_within(self, milliseconds: int) -> tuple[str, ...]:
+        # MySQL knows one of the two, MariaDB the other: a comment that is run says which.
+        return (
+            f"/*!80000 SET SESSION max_execution_time = {milliseconds} */"
+            f"/*M!100600 SET SESSION max_statement_time = {milliseconds / 1000} */",
+        )
+
+    def answered(self) -> tuple[str, ...]:
+        return ("/*!80000 SET SESSION max_execution_time = 0 *//*M!100600 SET SESSION max_statement_time = 0 */",)
+
+    def code(self, problem: BaseException) -> str | None:
+        first = problem.args[0] if problem.args else None
+        return str(first) if isinstance(first, int) else None
+
+    def trouble(self, code: str | None) -> Trouble:
+        return Trouble.LOST if code is None else TROUBLES.get(code, Trouble.OTHER)
+
+    def blames_row(self, code: str) -> bool:
+        return code in ROW_FAULTS
+
+    def passes(self, code: str) -> bool:
+        return code in PASSING
+
+    def owner(self) -> str:
+        return OWNER
+
+    def blockers(self, lock: Lock, server: Server) -> str:
+        held = HOLDERS_MYSQL if server.family == "mysql" else HOLDERS_MARIADB
+        return held.format(schema=literal(lock.table.schema), name=literal(lock.table.name))
+
+    def conflicts(self, lock: Lock, held: str) -> bool:
+        return True
+
+    def locking(self, locks: Sequence[Lock], timeout_ms: int, deadlock_ms: int, *, unread: bool) -> tuple[str, ...]:
+        return self.before_ddl(timeout_ms)
+
+    def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        # MariaDB can be told not to wait at all: who waits for nothing takes part in no deadlock.
+        return (*self.before_ddl(timeout_ms), "/*M!100600 SET SESSION innodb_lock_wait_timeout = 0 */")
+
+    def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
+        wait = seconds(timeout_ms)
+        return (f"SET SESSION lock_wait_timeout = {wait}, SESSION innodb_lock_wait_timeout = {wait}",)
+
+    def size(self, table: TableName) -> str:
+        return (
+            "SELECT COALESCE(MAX(data_length), 0) FROM information_schema.tables"
+            f" WHERE table_schema = {literal(table.schema)} AND table_name = {literal(table.name)}"
+        )
+
+    def clients(self) -> str:
+        return ""
+
+    def replicas(self) -> str:
+        return ""

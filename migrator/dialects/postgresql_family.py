@@ -1,0 +1,105 @@
+"""PostgreSQL, as a family of servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from migrator.dialects import postgresql
+from migrator.dialects.base import Facts, Trouble
+from migrator.errors import NotSupportedHere
+from phases.catalog import Server
+from phases.dialects.postgresql_backfill import blames_row
+from phases.model import Lock, TableName
+from phases.sql import literal, qualified
+
+TROUBLES = {
+    "55P03": Trouble.LOCK_TIMEOUT,
+    "40P01": Trouble.DEADLOCK,
+    "42501": Trouble.NOT_ALLOWED,
+    "25006": Trouble.READ_ONLY,
+    "57014": Trouble.CANCELLED,
+}
+OLDEST = (12, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgreSQLFamily:
+    """What differs on PostgreSQL; `migrator.dialects.base.Family` says what is asked."""
+
+    names: tuple[str, ...] = ("postgresql",)
+    packages: str = "postgres"
+    commits_ddl: bool = False
+    piles_up: bool = True
+    questions: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "backend": postgresql.BACKEND_PID,
+            "try lock": postgresql.TRY_RUNNER_LOCK,
+            "clock": "SELECT clock_timestamp()",
+        }
+    )
+
+    def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        # A pooler may hand our prepared statements to another session.
+        return {"application_name": application_name[:63], "prepare_threshold": None}
+
+    def facts(self, rows: Callable[[str], Sequence[Any]]) -> Facts:
+        number, in_recovery, read_only, user, database, deadlock_ms = rows(postgresql.FACTS)[0]
+        version = (number // 10000, number % 10000)
+        if version < OLDEST:
+            raise NotSupportedHere(f"PostgreSQL {version[0]} is too old; {OLDEST[0]} is the oldest supported")
+        return Facts(Server("postgresql", version), in_recovery, read_only, user, database, deadlock_ms)
+
+    def session_statements(self, server: Server) -> tuple[str, ...]:
+        return postgresql.session_statements(server.version)
+
+    def answer_within(self, milliseconds: int) -> tuple[str, ...]:
+        return (postgresql.statement_timeout(milliseconds),)
+
+    def answered(self) -> tuple[str, ...]:
+        return ()
+
+    def code(self, problem: BaseException) -> str | None:
+        return getattr(problem, "sqlstate", None)
+
+    def trouble(self, code: str | None) -> Trouble:
+        if code in TROUBLES:
+            return TROUBLES[code]
+        return Trouble.LOST if code is None or code[:2] in ("08", "57") else Trouble.OTHER
+
+    def blames_row(self, code: str) -> bool:
+        return blames_row(code)
+
+    def passes(self, code: str) -> bool:
+        return False
+
+    def owner(self) -> str:
+        return postgresql.RUNNER_OWNER
+
+    def blockers(self, lock: Lock, server: Server) -> str:
+        return postgresql.blockers_query(lock)
+
+    def conflicts(self, lock: Lock, held: str) -> bool:
+        return postgresql.conflicts(lock.mode, held)
+
+    def locking(self, locks: Sequence[Lock], timeout_ms: int, deadlock_ms: int, *, unread: bool) -> Iterator[str]:
+        return postgresql.lock_statements(locks, timeout_ms, deadlock_ms, unread=unread)
+
+    def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        patience = postgresql.yielding(timeout_ms, deadlock_ms)
+        # Batch and cursor share the transaction: a crash of the server loses both or none.
+        return postgresql.lock_timeout(patience), postgresql.COMMIT_LATER
+
+    def clients(self) -> str:
+        return postgresql.CLIENTS
+
+    def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
+        return ()
+
+    def size(self, table: TableName) -> str:
+        name = literal(qualified(table))
+        return f"SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass({name})), 0)"
+
+    def replicas(self) -> str:
+        return postgresql.REPLICAS

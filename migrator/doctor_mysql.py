@@ -1,0 +1,98 @@
+"""What would stop a migration on MySQL or MariaDB: privileges, settings, open transactions, leftovers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from migrator.errors import DatabaseError
+from migrator.introspection_mysql import MySQLReader
+
+if TYPE_CHECKING:
+    from migrator.database import Session
+
+Said = tuple[str, str, str, str]
+"""Level, subject, text and remedy."""
+
+SETTINGS = """
+SELECT @@global.lock_wait_timeout, @@innodb_strict_mode, @@binlog_format, @@log_bin, @@binlog_row_image
+"""
+PROCESS = "SELECT COUNT(*) FROM information_schema.innodb_trx"
+OLD_TRANSACTIONS = """
+SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), TIMESTAMPDIFF(SECOND, x.trx_started, NOW())
+FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
+WHERE x.trx_started < NOW() - INTERVAL 1 MINUTE AND p.id <> CONNECTION_ID() ORDER BY 3 DESC LIMIT 5
+"""
+OWN_TRIGGERS = """
+SELECT event_object_table, trigger_name FROM information_schema.triggers
+WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 1) <> '~' AND trigger_name NOT LIKE 'migrator#_%' ESCAPE '#'
+ORDER BY 1, 2 LIMIT 20
+"""
+CASCADES = """
+SELECT table_name, constraint_name FROM information_schema.referential_constraints
+WHERE constraint_schema = DATABASE() AND LEFT(table_name, 9) <> 'migrator_'
+  AND ('CASCADE' IN (delete_rule, update_rule) OR 'SET NULL' IN (delete_rule, update_rule)) ORDER BY 1, 2 LIMIT 20
+"""
+OTHER_ENGINES = """
+SELECT table_name, engine FROM information_schema.tables WHERE table_schema = DATABASE()
+  AND LEFT(table_name, 9) <> 'migrator_' AND table_type = 'BASE TABLE' AND engine <> 'InnoDB' ORDER BY 1 LIMIT 20
+"""
+WITHOUT_KEY = """
+SELECT t.table_name FROM information_schema.tables t
+WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE' AND LEFT(t.table_name, 9) <> 'migrator_'
+  AND NOT EXISTS (SELECT 1 FROM information_schema.statistics s JOIN information_schema.columns c
+    ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name
+    WHERE s.table_schema = t.table_schema AND s.table_name = t.table_name AND s.non_unique = 0
+    GROUP BY s.index_name HAVING MAX(c.is_nullable) = 'NO')
+ORDER BY 1 LIMIT 20
+"""
+LEFTOVERS = """
+SELECT CONCAT('trigger ', trigger_name, ' on ', event_object_table) FROM information_schema.triggers
+WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 10) = '~migrator_'
+UNION ALL
+SELECT CONCAT('column ', table_name, '.', column_name) FROM information_schema.columns
+WHERE table_schema = DATABASE() AND LEFT(column_name, 10) = '_migrator_'
+UNION ALL
+SELECT CONCAT('table ', table_name) FROM information_schema.tables
+WHERE table_schema = DATABASE() AND LEFT(table_name, 10) = '_migrator_'
+"""
+
+
+def look(session: Session) -> Iterator[Said]:
+    """Look at what differs on these servers. Writes nothing."""
+    yield from privileges(session)
+    yield from tables(session)
+
+
+def privileges(session: Session) -> Iterator[Said]:
+    with session.transaction() as connection:
+        lacking = MySQLReader(connection).powerless()
+    if lacking:
+        yield ("problem", "triggers", f"triggers cannot be created: {lacking}", "see the message, as an administrator")
+    else:
+        yield ("ok", "triggers", "triggers can be created", "")
+    try:
+        session.query(PROCESS)
+    except DatabaseError:
+        text = "open transactions of other sessions are not seen, so blockers are not named"
+        yield ("warning", "privileges", text, "GRANT PROCESS ON *.* TO …")
+        return
+    for number, name, seconds in session.query(OLD_TRANSACTIONS):
+        text = f"connection {number} {name} has been in a transaction for {seconds} s: every ALTER waits for it"
+        yield ("warning", "activity", text, f"KILL {number}, if nobody needs it")
+
+
+def tables(session: Session) -> Iterator[Said]:
+    for table, engine in session.query(OTHER_ENGINES):
+        text = f"{table} is of engine {engine}: it cannot be migrated"
+        yield ("warning", "engine", text, f"ALTER TABLE {table} ENGINE=InnoDB")
+    for (table,) in session.query(WITHOUT_KEY):
+        text = f"{table} has no key of NOT NULL columns: no backfill of it"
+        yield ("warning", "keys", text, "add a primary key in a maintenance window")
+    found = session.query(OWN_TRIGGERS)
+    if found:
+        named = ", ".join(f"{trigger} on {table}" for table, trigger in found)
+        yield ("ok", "triggers", f"triggers of your own, which fire before ours: {named}", "")
+    for table, key in session.query(CASCADES):
+        text = f"foreign key {key} of {table} changes rows without firing triggers: its columns cannot be renamed"
+        yield ("warning", "cascades", text, "drop it in an earlier revision, where that matters")

@@ -1,0 +1,79 @@
+"""The ledger on MySQL and MariaDB: tables with a prefix, each created by itself, the version last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, text
+from sqlalchemy.dialects.mysql import insert
+from sqlalchemy.schema import CreateTable
+
+from migrator.ledger import tables
+from migrator.ledger.tables import SCHEMA, backfills, ledger_version
+from migrator.ledger.types import NOW
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+PREFIX = f"{SCHEMA}_"
+OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+APPEND_ONLY = (
+    "CREATE TRIGGER {name} BEFORE {event} ON {prefix}events FOR EACH ROW"
+    " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the events of the ledger are append-only'"
+)
+
+
+class Ledger:
+    """`migrator.ledger.dialect.Writer` says what is asked.
+
+    A schema is a database here, so the tables have a prefix instead (`migrator.database.with_prefix`).
+    """
+
+    def table_exists(self, connection: Connection, name: str) -> bool:
+        """Whether a table is there; that of the version, whether it says one: it is written last."""
+        if not self._there(connection, "tables", "table", PREFIX + name):
+            return False
+        return name != ledger_version.name or connection.execute(select(ledger_version.c.version)).first() is not None
+
+    def _there(self, connection: Connection, source: str, kind: str, name: str) -> bool:
+        question = f"SELECT 1 FROM information_schema.{source} WHERE {kind}_schema = DATABASE() AND {kind}_name = :name"
+        return connection.execute(text(question), {"name": name}).first() is not None
+
+    def create(self, connection: Connection) -> None:
+        self.add(connection, tuple(tables.metadata.sorted_tables))
+        legal = insert(tables.transitions)
+        connection.execute(legal.on_duplicate_key_update(to_state=legal.inserted.to_state), tables.legal())
+        for event in ("UPDATE", "DELETE"):
+            name = f"{PREFIX}events_{event.lower()}"
+            if not self._there(connection, "triggers", "trigger", name):
+                connection.execute(text(APPEND_ONLY.format(name=name, event=event, prefix=PREFIX)))
+        version = insert(ledger_version)
+        kept = version.on_duplicate_key_update(version=version.inserted.version)
+        connection.execute(kept, {"version": tables.VERSION})
+
+    def add(self, connection: Connection, tables_: tuple[Table, ...]) -> None:
+        # Foreign keys bring the indexes that the tables have elsewhere.
+        for table in tables_:
+            for option, value in OPTIONS.items():
+                table.dialect_kwargs[f"{connection.dialect.name}_{option}"] = value
+            connection.execute(CreateTable(table, if_not_exists=True))
+
+    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
+        statement = insert(backfills).values(values)
+        connection.execute(
+            statement.on_duplicate_key_update(
+                cursor=statement.inserted.cursor,
+                rows_done=backfills.c.rows_done + statement.inserted.rows_done,
+                updated_at=NOW,
+            )
+        )
+
+    def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
+        # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
+        if self.table_exists(connection, ledger_version.name):
+            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
+            row = select(ledger_version.c.version)
+            connection.execute(row.with_for_update(read=not exclusive))
+
+    def identity(self, connection: Connection) -> tuple[str, int] | None:
+        return None  # a cursor holds keys, which are the same wherever the rows are

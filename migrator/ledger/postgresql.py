@@ -1,0 +1,82 @@
+"""The ledger on PostgreSQL: a schema of its own, created in one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert as plain_insert
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+
+from migrator.ledger import tables
+from migrator.ledger.tables import SCHEMA, backfills
+from migrator.ledger.types import NOW
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+DEPLOYMENT_LOCK = 0x6D696764
+"""Key of the advisory lock that deployments share and a contract holds alone: the letters "migd"."""
+
+APPEND_ONLY = (
+    f"""CREATE FUNCTION {SCHEMA}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the events of the ledger are append-only'; END $$""",
+    f"""CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {SCHEMA}.events
+    FOR EACH STATEMENT EXECUTE FUNCTION {SCHEMA}.refuse_change()""",
+)
+MAY_ASK = """
+SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+   AND pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')
+"""
+IDENTITY = """
+SELECT s.system_identifier::text, c.timeline_id
+FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() c
+"""
+
+
+class Ledger:
+    """`migrator.ledger.dialect.Writer` says what is asked."""
+
+    def table_exists(self, connection: Connection, name: str) -> bool:
+        found = connection.execute(
+            text(
+                "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                " WHERE n.nspname = :schema AND c.relname = :name"
+            ),
+            {"schema": SCHEMA, "name": name},
+        )
+        return found.first() is not None
+
+    def create(self, connection: Connection) -> None:
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        tables.metadata.create_all(connection)
+        connection.execute(plain_insert(tables.transitions), tables.legal())
+        for statement in APPEND_ONLY:
+            connection.execute(text(statement))
+        connection.execute(plain_insert(tables.ledger_version), {"version": tables.VERSION})
+
+    def add(self, connection: Connection, tables_: tuple[Table, ...]) -> None:
+        tables.metadata.create_all(connection, tables=tables_)
+
+    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
+        statement = insert(backfills).values(values)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=[backfills.c.step_id, backfills.c.worker],
+                set_={
+                    "cursor": statement.excluded.cursor,
+                    "rows_done": backfills.c.rows_done + statement.excluded.rows_done,
+                    "updated_at": NOW,
+                },
+            )
+        )
+
+    def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
+        kind = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+        connection.execute(text(f"SELECT pg_catalog.{kind}({DEPLOYMENT_LOCK})"))
+
+    def identity(self, connection: Connection) -> tuple[str, int] | None:
+        if not connection.execute(text(MAY_ASK)).scalar_one():
+            return None
+        system, timeline = connection.execute(text(IDENTITY)).one()
+        return system, timeline

@@ -1,0 +1,242 @@
+"""The SQL of walking a table of MySQL or MariaDB: by its key, in the order of the key.
+
+Rows of InnoDB lie in the order of the primary key, and have no address of their own. Keys are
+compared by the server alone, under the collation of their columns: no client knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from phases.catalog import Column, Server, Table
+from phases.dialects.mysql_statements import literal
+from phases.dialects.postgresql_backfill import KeySpan, KeyWalk
+from phases.effects import Commit, Performance, Progress, Query
+from phases.errors import Mismatched, Refused
+from phases.model import Fill, TableName, Verify
+from phases.sql import identifier, qualified
+
+WINDOW_ROWS = 20000
+SAMPLE = 5
+
+NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year")
+TEXTS = (
+    "char",
+    "varchar",
+    "tinytext",
+    "text",
+    "mediumtext",
+    "longtext",
+    "date",
+    "datetime",
+    "timestamp",
+    "time",
+    "uuid",
+)
+BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
+
+NUMBER, TEXT, HEX = "#", "'", "x"
+"""What stands before a quoted column of a key: how its value is written, and read back."""
+
+
+def base_type(type_: str) -> str:
+    """The first word of a type as the server writes it."""
+    return type_.split("(")[0].split(" ")[0].lower()
+
+
+def key_of(table: Table) -> tuple[str, ...]:
+    """The key by which a table can be walked, each column marked with how its values are written.
+
+    Raises:
+        Refused: the table has no key of columns that are never NULL, or one of a type whose order and
+            text do not agree.
+    """
+    key = table.row_key()
+    if not key:
+        raise Refused(
+            f'"{table.name}" has no primary key, and no unique key of NOT NULL columns: its rows cannot be told apart,'
+            " so they can be neither changed nor compared in small transactions",
+            remedy="give it one first, while it is used: ALTER TABLE … ADD COLUMN id bigint NOT NULL AUTO_INCREMENT"
+            " PRIMARY KEY blocks writes; a unique index over NOT NULL columns does not",
+        )
+    return tuple(marked(table.column(name), table) for name in key)
+
+
+def marked(column: Column, table: Table) -> str:
+    kind = base_type(column.type)
+    for mark, types in ((NUMBER, NUMBERS), (TEXT, TEXTS), (HEX, BYTES)):
+        if kind in types:
+            return f"{mark}{identifier(column.name)}"
+    raise Refused(
+        f'the key of "{table.name}" has a column of type {column.type} ("{column.name}"), which does not sort as it'
+        " is written",
+        remedy="add a unique index over NOT NULL columns of numbers, text, times or bytes",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The columns of a key, and values of it in SQL.
+
+    Args:
+        columns: as `key_of` gives them.
+    """
+
+    columns: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column[1:] for column in self.columns)
+
+    def texts(self, row: str = "") -> str:
+        """The key of a row as texts, column by column."""
+        return ", ".join(
+            f"HEX({row}{column[1:]})" if column[0] == HEX else f"CAST({row}{column[1:]} AS CHAR)"
+            for column in self.columns
+        )
+
+    def constants(self, values: Sequence[str]) -> list[str]:
+        return [self._constant(column[0], value) for column, value in zip(self.columns, values, strict=True)]
+
+    @staticmethod
+    def _constant(mark: str, value: str) -> str:
+        if mark == NUMBER:
+            return value
+        return f"X{literal(value)}" if mark == HEX else literal(value)
+
+    def equal(self, values: Sequence[str]) -> str:
+        pairs = zip(self.names, self.constants(values), strict=True)
+        return " AND ".join(f"{name} = {constant}" for name, constant in pairs)
+
+    def beyond(self, values: Sequence[str], operator: str, *, equal: bool = False) -> str:
+        """Condition: the key of a row is greater (`>`) or smaller (`<`) than this one, or `equal` to it.
+
+        Written out column by column: not every version uses an index for a comparison of rows.
+        """
+        constants = self.constants(values)
+        branches = []
+        for last in range(len(self.names)):
+            same = [f"{self.names[i]} = {constants[i]}" for i in range(last)]
+            end = operator + ("=" if equal and last == len(self.names) - 1 else "")
+            branches.append(" AND ".join([*same, f"{self.names[last]} {end} {constants[last]}"]))
+        if len(branches) == 1:
+            return branches[0]
+        bound = f"{self.names[0]} {operator}= {constants[0]}"
+        return f"({bound} AND ({' OR '.join(f'({branch})' for branch in branches)}))"
+
+    def order(self, direction: str = "") -> str:
+        return ", ".join(f"{name}{direction}" for name in self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class MySQLKeyWalk(KeyWalk):
+    """Ranges of the key in its order."""
+
+    @property
+    def _keys(self) -> Keys:
+        return Keys(self.step.key)
+
+    @property
+    def _table(self) -> str:
+        return qualified(self.step.table)
+
+    def _inside(self, after: Sequence[str], upto: Sequence[str], *, equal: bool) -> str:
+        end = self._keys.beyond(upto, "<", equal=equal)
+        return f"{self._keys.beyond(after, '>')} AND {end}" if after else end
+
+    def _update(self, where: str) -> str:
+        # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
+        return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
+
+    def left(self) -> str:
+        return f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {self.step.pending})"
+
+    def again(self, key: Sequence[str]) -> str:
+        return self._update(self._keys.equal(key))
+
+    def named(self, key: Sequence[str]) -> str:
+        return f"SELECT {self._keys.texts()} FROM {self._table} WHERE {self._keys.equal(key)}"
+
+    def end(self) -> str:
+        return f"SELECT {self._keys.texts()} FROM {self._table} ORDER BY {self._keys.order(' DESC')} LIMIT 1"
+
+    def next(self, after: Sequence[str], last: Sequence[str], rows: int) -> str:
+        where = self._inside(after, last, equal=False)
+        order = self._keys.order()
+        return f"SELECT {self._keys.texts()} FROM {self._table} WHERE {where} ORDER BY {order} LIMIT {rows - 1}, 1"
+
+    def batch(self, span: KeySpan) -> str:
+        after, upto = span
+        return self._update(self._inside(after, upto, equal=True))
+
+    def row(self, span: KeySpan) -> str:
+        return self.named(span[1])
+
+    def middle(self, span: KeySpan) -> str:
+        after, upto = span
+        names, order = ", ".join(self._keys.names), self._keys.order()
+        counted = f"row_number() OVER (ORDER BY {order}) AS number_, count(*) OVER () AS count_"
+        inside = f"SELECT {names}, {counted} FROM {self._table} WHERE {self._inside(after, upto, equal=False)}"
+        return f"SELECT {self._keys.texts()} FROM ({inside}) AS inside WHERE number_ = (count_ + 1) DIV 2"
+
+
+def walk_for(step: Fill, server: Server, stripes: int) -> MySQLKeyWalk:
+    """The walk of a backfill: there is but one on these servers."""
+    del server, stripes
+    return MySQLKeyWalk(step)
+
+
+def perform_verify(step: Verify, server: Server) -> Performance:
+    """Compare all rows, stretch by stretch of the key, each in a snapshot of its own.
+
+    Raises:
+        Mismatched: some rows differ.
+    """
+    del server
+    keys, table = Keys(step.key), step.table
+    total = int((yield Query(f"SELECT count(*) FROM {qualified(table)}"))[0][0])
+    compared = wrong = 0
+    sample: tuple[str, ...] = ()
+    after: Sequence[str] = ()
+    while after is not None:
+        found = yield Query(stretch_end(keys, table, after))
+        upto = list(found[0]) if found else None
+        inside = within(keys, after, upto)
+        rows, differing = (yield Query(comparison(step, inside)))[0]
+        compared, wrong = compared + rows, wrong + int(differing or 0)
+        if differing and len(sample) < SAMPLE:
+            sample = (*sample, *said((yield Query(differing_rows(step, keys, inside)))))[:SAMPLE]
+        yield Progress(min(compared, total), total, "rows", compared)
+        if upto is None:
+            break
+        after = upto
+    if wrong:
+        raise Mismatched(str(table), compared, wrong, sample, step.fault)
+    yield Commit(finishes=True)
+
+
+def said(rows: Iterable[Sequence[object]]) -> tuple[str, ...]:
+    return tuple(", ".join(map(str, row)) for row in rows)
+
+
+def stretch_end(keys: Keys, table: TableName, after: Sequence[str]) -> str:
+    where = f" WHERE {keys.beyond(after, '>')}" if after else ""
+    return f"SELECT {keys.texts()} FROM {qualified(table)}{where} ORDER BY {keys.order()} LIMIT {WINDOW_ROWS - 1}, 1"
+
+
+def within(keys: Keys, after: Sequence[str], upto: Sequence[str] | None) -> str:
+    bounds = [keys.beyond(after, ">")] if after else []
+    bounds += [keys.beyond(upto, "<", equal=True)] if upto is not None else []
+    return " AND ".join(bounds) or "TRUE"
+
+
+def comparison(step: Verify, where: str) -> str:
+    """Question for rows compared, and rows that differ."""
+    return (
+        f"SELECT count(*), sum(CASE WHEN {step.mismatch} THEN 1 ELSE 0 END) FROM {qualified(step.table)} WHERE {where}"
+    )
+
+
+def differing_rows(step: Verify, keys: Keys, where: str) -> str:
+    return f"SELECT {keys.texts()} FROM {qualified(step.table)} WHERE {where} AND ({step.mismatch}) LIMIT {SAMPLE}"

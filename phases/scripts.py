@@ -1,0 +1,65 @@
+"""Statements that commit by themselves, carried out so that a crash between any two of them does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from phases.effects import Commit, Cursor, Define, Effect, Note, Performance, Query
+from phases.errors import Refused
+from phases.model import BY_SCHEMA, IN_TRANSACTION, REPEATABLE, Script
+
+
+def perform_script(step: Script, cursor: Cursor | None) -> Performance:
+    """Run what is left, statement by statement: say which one is next, run it, look whether its effect is there.
+
+    Raises:
+        Refused: a statement was run, and its effect is not there.
+    """
+    begun = dict(cursor or {})
+    first = begun.get("statement", 0)
+    for number in range(first, len(step.statements)):
+        if step.done[number] == IN_TRANSACTION:
+            yield Commit((step.statements[number],), step.locks, unread=step.unread, cursor={"statement": number + 1})
+            continue
+        before = begun.get("digest") if number == first else None
+        yield from perform_statement(step, number, before)
+    yield Commit(finishes=True)
+
+
+def perform_statement(step: Script, number: int, before: str | None) -> Performance:
+    """Run one statement unless it is done.
+
+    Args:
+        before: digest of the schema, where a run was killed that had begun this statement.
+    """
+    if before is None or step.done[number] != BY_SCHEMA:
+        if (yield from is_done(step, number)):
+            return
+        before = yield from digest(step) if step.done[number] == BY_SCHEMA else nothing()
+        yield Note({"statement": number, **({"digest": before} if before else {})})
+    elif before != (yield from digest(step)):
+        return
+    yield Define(step.statements[number], step.otherwise[number], step.locks)
+    known = step.done[number] not in (BY_SCHEMA, REPEATABLE)
+    if known and not (yield from is_done(step, number)):
+        raise Refused(
+            f"the server carried it out, and its effect is not there: {step.statements[number]}",
+            remedy="look at the table, and run the same command again",
+        )
+
+
+def is_done(step: Script, number: int) -> Generator[Effect, Any, bool]:
+    question = step.done[number]
+    if question in (BY_SCHEMA, REPEATABLE):
+        return False
+    return bool((yield Query(question)))
+
+
+def digest(step: Script) -> Generator[Effect, Any, str]:
+    return str((yield Query(step.digest))[0][0])
+
+
+def nothing() -> Generator[Effect, Any, None]:
+    return None
+    yield

@@ -1,0 +1,120 @@
+"""No statement of either version fails on MySQL or MariaDB, at any step of an operation, and no row is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from migrator.events import StepFinished
+from tests.compatibility.test_operations import Watched, live
+from tests.plugins.applications import Shape
+from tests.plugins.mysql_applications import MySQLApplication
+
+BASE = (
+    """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, email varchar(190) UNIQUE,
+      full_name varchar(60) NOT NULL DEFAULT 'nobody', nick varchar(60) NOT NULL DEFAULT '', note varchar(60),
+      seen int NOT NULL DEFAULT 0, KEY users_full_name_idx (full_name, seen))""",
+    "INSERT INTO users (full_name, note) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
+    " SELECT CONCAT('user ', i), CONCAT('note ', i) FROM n",
+)
+REQUIRED = "ALTER TABLE users ALTER COLUMN nick DROP DEFAULT"
+
+
+def text(writer, number):
+    return f"{writer} {number}"
+
+
+def maybe(writer, number):
+    return f"{writer} {number}" if number % 3 else None
+
+
+def upper(writer, number):
+    return f"{writer} {number}".upper() if number % 2 else f"{writer} {number}"
+
+
+NICK = {"nick": text}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operation, what both versions write, and a question for rows that are wrong, asked while both are there."""
+
+    operation: str
+    old: Shape
+    new: Shape
+    wrong: str = "SELECT 0"
+
+
+CASES = {
+    "rename required column": Case(
+        'RenameColumn("users", "nick", "handle")',
+        Shape({**NICK, "full_name": upper}),
+        Shape({"handle": text, "full_name": upper}),
+        "SELECT COUNT(*) FROM users WHERE NOT (BINARY nick <=> BINARY handle)",
+    ),
+    "rename nullable column": Case(
+        'RenameColumn("users", "note", "remark")',
+        Shape({**NICK, "note": maybe}),
+        Shape({**NICK, "remark": maybe}),
+        "SELECT COUNT(*) FROM users WHERE NOT (note <=> remark)",
+    ),
+    "rename column with an index": Case(
+        'RenameColumn("users", "full_name", "name")',
+        Shape({**NICK, "full_name": upper}),
+        Shape({**NICK, "name": upper}),
+        "SELECT COUNT(*) FROM users WHERE NOT (BINARY full_name <=> BINARY name)",
+    ),
+    "add column, fill": Case(
+        """AddColumn("users", "shown", "varchar(80)", nullable=False, fill="full_name || '!'")""",
+        Shape({**NICK, "full_name": text}),
+        Shape({**NICK, "shown": text}),
+        "SELECT COUNT(*) FROM users WHERE shown IS NULL",
+    ),
+    "drop required column, fill": Case(
+        """DropColumn("users", "nick", fill="full_name")""",
+        Shape({**NICK, "full_name": text}),
+        Shape({"full_name": text}),
+        "SELECT COUNT(*) FROM users WHERE nick IS NULL",
+    ),
+    "create and drop indexes": Case(
+        'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_statement_of_either_version_fails(name, mysql_database, project):
+    case = CASES[name]
+    mysql_database.run(*BASE, *([REQUIRED] if "required" in name else []))
+    project.url = mysql_database.url
+    revision = project.revision("change", case.operation)
+    old = MySQLApplication(mysql_database, "old", case.old)
+    new = MySQLApplication(mysql_database, "new", case.new)
+
+    def after_each_step(event):
+        if isinstance(event, StepFinished):
+            for application in (old, new):
+                application.round()
+
+    project.seen = Watched(after_each_step)
+    try:
+        live(project, revision, old, new, lambda: agree(mysql_database, case))
+    finally:
+        old.stop()
+        new.stop()
+    assert old.failures == []
+    assert new.failures == []
+    assert lost(mysql_database, new) == []
+
+
+def agree(database, case):
+    assert database.rows(case.wrong) == [(0,)]
+
+
+def lost(database, application):
+    """Rows whose values are not what their only writer wrote last."""
+    names = ", ".join(f"`{column}`" for column in application.shape.columns)
+    rows = {row[0]: row[1:] for row in database.rows(f"SELECT id, {names} FROM users")}
+    journal = {row_id: values and tuple(values.values()) for row_id, values in application.journal.items()}
+    return [(row_id, rows.get(row_id), values) for row_id, values in journal.items() if rows.get(row_id) != values]

@@ -1,0 +1,200 @@
+"""What is refused on MySQL and MariaDB, what doctor says of them, and what a backfill does row by row."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from migrator import api, settings
+from migrator.database import connect
+from migrator.errors import LockNotAvailable, PlanRefused, RowsSetAside
+from migrator.introspection import read_catalog
+from migrator.introspection_mysql import lacking
+from phases.dialects.mysql_backfill import Keys, MySQLKeyWalk, key_of
+from phases.errors import Refused
+from phases.model import Fill
+
+BASE = (
+    "CREATE TABLE orgs (id int PRIMARY KEY)",
+    "CREATE TABLE heap (a int, b int)",
+    "CREATE TABLE moods (mood enum('sad', 'happy') PRIMARY KEY, n int)",
+    """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(60) NOT NULL, note text,
+      org_id int, size int CHECK (size > 0), seen datetime ON UPDATE CURRENT_TIMESTAMP, code int,
+      FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE SET NULL, FULLTEXT KEY words (note))""",
+    "CREATE VIEW named AS SELECT id, name FROM users",
+    "CREATE TRIGGER trim_code BEFORE INSERT ON users FOR EACH ROW SET NEW.code = COALESCE(NEW.code, 0)",
+)
+
+REFUSED = {
+    'ChangeType("users", "code", "bigint")': ("ChangeType is not there yet", "AddColumn"),
+    'SplitTable("users", "note", to="notes")': ("SplitTable is not there yet", "RunSQL"),
+    'AddUnique("users", "code")': ("AddUnique is not there yet", "CreateIndex(…, unique=True)"),
+    'AddForeignKey("users", "code", "orgs", "id")': ("AddForeignKey is not there yet", "RunSQL"),
+    'RenameTable("users", "people")': ("RenameTable is not there yet", "view"),
+    'RenameColumn("heap", "a", "c")': ("no primary key", "unique index"),
+    'RenameColumn("moods", "n", "c")': ("does not sort as it is written", "unique index"),
+    'Backfill("heap", {"a": "1"}, where="a = 0")': ("no primary key", ""),
+    'Backfill("users", {"id": "id + 1"}, where="id < 9")': ('"id"', "another column"),
+    'RenameColumn("users", "name", "title")': ("view", "drop it"),
+    'RenameColumn("users", "code", "number")': ("trim_code", "drop it"),
+    'RenameColumn("users", "org_id", "org")': ("foreign key", "DROP FOREIGN KEY"),
+    'RenameColumn("users", "size", "length")': ("check", "DROP CONSTRAINT"),
+    'RenameColumn("users", "seen", "met")': ("ON UPDATE", "keep its name"),
+    'RenameColumn("users", "note", "remark")': ("words", "maintenance window"),
+    'RenameColumn("users", "note", "NAME")': ("one name", ""),
+    'RenameColumn("users", "id", "key")': ("AUTO_INCREMENT", "keep its name"),
+    'SetNotNull("users", "code", fill="0")': ("FULLTEXT", "maintenance window"),
+    'AddColumn("users", "at", "timestamptz")': ("no type", "datetime(6)"),
+    'AddColumn("users", "at", "integr")': ("no type", '"integer"'),
+    'AddColumn("users", "tag", sa.String)': ("no type there", "sa.String(255)"),
+    'AddColumn("users", "tag", "json", default="\'{}\'")': ("constant", "default=\"('{}')\""),
+    'AddColumn("users", "tag", "int", nullable=False, fill="(SELECT 1)")': ("sub-select", ""),
+    'CreateIndex("users", "code", where="code > 1")': ("where", "leave where= out"),
+    'CreateIndex("users", "note")': ("only the beginning", "varchar(255)"),
+    'CreateTable("t", Column("id", "int", identity="ALWAYS"))': ("AUTO_INCREMENT", "primary_key=True"),
+    'CreateTable("t", Column("id", "int", primary_key=True), Column("u", "int", references=("users", "id")))': (
+        "references a column of type bigint",
+        'type "bigint',
+    ),
+    'DropTable("users")': ("foreign key", "DROP FOREIGN KEY"),
+    'DropColumn("users", "org_id")': ("foreign key", "DROP FOREIGN KEY"),
+    'RunSQL(expand="CALL tidy()", undo="")': ("CALL", "each on its own"),
+    'RunSQL(expand="ALTER TABLE users MODIFY code bigint", undo="")': ("RunSQL", "accept"),
+}
+
+
+def test_what_cannot_be_done_is_refused_by_name_with_what_to_do_instead(mariadb_database, project):
+    mariadb_database.run(*BASE)
+    project.url = mariadb_database.url
+    before = mariadb_database.rows("SHOW TABLES")
+    other = []
+    for operation, words in REFUSED.items():
+        project.revision("change", operation, down=None)
+        try:
+            project.plan("change")
+            said = ("it is planned", "")
+        except PlanRefused as refusal:
+            said = (refusal.message, refusal.next_step)
+        if not all(word in text for word, text in zip(words, said, strict=True)):
+            other.append((operation, *said))
+    assert other == []
+    assert mariadb_database.rows("SHOW TABLES") == before, "looking wrote something"
+
+
+def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_database, project):
+    name, database = f"u_{mysql_database.name[-8:]}", mysql_database
+    may = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW"
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(9))",
+        f"CREATE USER {name}@localhost IDENTIFIED BY ''",
+        f"GRANT {may} ON `{database.name}`.* TO {name}@localhost",
+    )
+    project.url = database.url.replace("root@", f"{name}@")
+    try:
+        project.revision("change", 'RenameColumn("users", "name", "title")')
+        with pytest.raises(PlanRefused, match="TRIGGER privilege"):
+            project.plan("change")
+        said = project.cli("doctor").stdout
+        assert "no TRIGGER privilege" in said
+        assert "GRANT PROCESS" in said
+    finally:
+        database.run(f"DROP USER {name}@localhost")
+
+
+def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
+    own = ["GRANT USAGE ON *.* TO `SHOP`@`%`", "GRANT SELECT, TRIGGER ON `SHOP\\_%`.* TO `SHOP`@`%`"]
+    assert lacking(own, "shop_1", False) == ""
+    assert "log_bin_trust_function_creators" in lacking(own, "shop_1", True)
+    assert "TRIGGER" in lacking(own, "other", False)
+    assert lacking(["GRANT ALL PRIVILEGES ON *.* TO `ROOT`@`%`"], "shop", True) == ""
+
+
+def test_whoever_holds_the_metadata_lock_is_named(mysql_database, project):
+    database = mysql_database
+    database.run("CREATE TABLE users (id int PRIMARY KEY, name varchar(9))")
+    project.url = database.url
+    project.revision("change", 'AddColumn("users", "age", "int")')
+    impatient = settings.load(
+        {"database_url": database.url}, environ={"MIGRATOR_LOCK_RETRIES": "1"}, directory=project.folder
+    )
+    with closing(database.connect()) as idle, idle.cursor() as cursor:
+        idle.begin()
+        cursor.execute("SELECT * FROM users")
+        with pytest.raises(LockNotAvailable) as problem:
+            api.apply(impatient)
+        assert f"pid {idle.thread_id()} " in problem.value.message
+    api.apply(impatient)
+    assert "`age`" in database.dump()
+
+
+def test_a_row_that_fails_is_set_aside_and_the_others_go_on(mysql_database, project):
+    database = mysql_database
+    database.run(
+        "CREATE TABLE users (area char(3), id int, note varchar(9), amount int, PRIMARY KEY (area, id))",
+        "INSERT INTO users (area, id, note) WITH RECURSIVE n (i) AS"
+        " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
+        " SELECT CONCAT('a', i % 3), i, IF(i IN (7, 40), 'x', i) FROM n",
+    )
+    project.url = database.url
+    project.revision("change", 'Backfill("users", {"amount": "note + 0"}, where="amount IS NULL")')
+    with pytest.raises(RowsSetAside) as aside:
+        project.apply()
+    assert [row["key"] for row in aside.value.facts["sample"]] == [["a1", "7"], ["a1", "40"]]
+    assert database.rows("SELECT COUNT(*) FROM users WHERE amount IS NULL") == [(2,)]
+    database.run("UPDATE users SET note = '5' WHERE note = 'x'")
+    api.retry(project.settings, "change")
+    assert database.rows("SELECT COUNT(*) FROM users WHERE amount IS NULL") == [(0,)]
+
+
+KEYS = {
+    "number": ("id bigint unsigned PRIMARY KEY", "18446744073709551615 - i * 3"),
+    "composite": ("a int, b date, PRIMARY KEY (a, b)", "i % 3, DATE '2020-01-01' + INTERVAL i DAY"),
+    "text": (
+        "k varchar(20) COLLATE utf8mb4_general_ci PRIMARY KEY",
+        r"CONCAT(ELT(i % 4 + 1, 'É', 'e\\', 'Z''', '-'), i, ' ')",
+    ),
+    "bytes": ("k binary(4) PRIMARY KEY", "UNHEX(CONCAT(HEX(i % 7), '0FF', LPAD(HEX(i), 2, '0'), '00'))"),
+    "uuid": ("k char(36) PRIMARY KEY", "UUID()"),
+    "unique": (
+        "k decimal(9, 2) NOT NULL, m datetime(3) NOT NULL, UNIQUE (k, m)",
+        "i / 4, '2020-01-01' + INTERVAL i SECOND",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_every_row_is_in_one_batch_whatever_the_key(name, mysql_database):
+    columns, values = KEYS[name]
+    mysql_database.run(
+        f"CREATE TABLE t ({columns}, n int NOT NULL DEFAULT 0)",
+        "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+        f" SELECT {values}, 0 FROM n",
+    )
+    with connect(mysql_database.url, "test") as session:
+        with session.transaction() as connection:
+            table = read_catalog(connection).table("t")
+        step = Fill(
+            name="f", table=table.name, target="t", assignments='"n" = "n" + 1', pending="TRUE", key=key_of(table)
+        )
+        walk = MySQLKeyWalk(step)
+        last, after, batches = list(session.query(walk.end())[0]), [], 0
+        while after != last:
+            found = session.query(walk.next(after, last, 7))
+            upto = list(found[0]) if found else last
+            with session.transaction():
+                assert session.execute(walk.batch([after, upto])) <= 8
+            after, batches = upto, batches + 1
+        assert mysql_database.rows("SELECT COUNT(*) FROM t WHERE n = 1") == [(100,)]
+        assert batches >= 14
+        assert session.query(walk.named(last)) == [tuple(last)]
+        assert len(session.query(walk.middle([[], last]))) == 1
+    assert len(Keys(step.key).names) == len(last)
+
+
+def test_a_key_whose_text_does_not_sort_as_it_does_is_refused(mariadb_database):
+    mariadb_database.run("CREATE TABLE t (f double PRIMARY KEY)")
+    with connect(mariadb_database.url, "test") as session, session.transaction() as connection:
+        table = read_catalog(connection).table("t")
+    with pytest.raises(Refused, match="double"):
+        key_of(table)

@@ -1,0 +1,138 @@
+"""Applications on MySQL and MariaDB: the clients of `applications`, with statements as they are written there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+from tests.plugins.applications import SHARED_ROWS, Application, Client, Shape
+from tests.plugins.mysql_servers import MySQLDatabase
+
+DUPLICATING = ("mysql",)
+"""Where an online ALTER TABLE that builds the table again fails over a unique key that INSERT … ON DUPLICATE KEY
+UPDATE and REPLACE have met meanwhile: the runner tries again, and between writers like these it never ends."""
+
+PATIENCE = 3
+"""Seconds a statement waits for a lock: the runner's own second, and time for a busy machine."""
+
+
+class MySQLClient(Client):
+    """PyMySQL as it comes, every statement in a transaction of its own but for one pair."""
+
+    database: MySQLDatabase
+
+    @contextmanager
+    def connected(self) -> Iterator[list[Callable[[], None]]]:
+        with closing(self.database.connect()) as self.connection:
+            self.execute(f"SET SESSION lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE}")
+            actions = [self.insert, self.many, self.selected, self.update, self.both, self.shared, self.upsert]
+            actions += [self.delete] if self.database.family in DUPLICATING else [self.replace, self.delete]
+            if self.database.family in DUPLICATING:
+                actions.remove(self.upsert)
+            yield [*actions, self.read] if self.reading else actions
+
+    def execute(self, sql: str, values: object = ()) -> list[tuple]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, values or None)
+            self.made = cursor.lastrowid
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def columns(self) -> str:
+        return ", ".join(f"`{column}`" for column in ("email", *self.shape.columns))
+
+    def into(self, verb: str, rows: list[dict[str, object]], email: str, tail: str = "") -> None:
+        marks = ", ".join(["%s"] * (len(self.shape.columns) + 1))
+        values = [value for number, row in enumerate(rows) for value in (f"{number}-{email}", *row.values())]
+        lines = ", ".join([f"({marks})"] * len(rows))
+        self.execute(f"{verb} INTO {self.shape.table} ({self.columns()}) VALUES {lines} {tail}", values)
+
+    def found(self, email: str) -> int:
+        return self.execute(f"SELECT id FROM {self.shape.table} WHERE email = %s", [email])[0][0]
+
+    def insert(self) -> None:
+        row = self.next_row()
+        self.into("INSERT", [row], self.email())
+        self.journal[self.made] = row
+
+    def many(self) -> None:
+        rows, email = [self.next_row() for _ in range(3)], self.email()
+        self.into("INSERT", rows, email)
+        for number, row in enumerate(rows):
+            self.journal[self.found(f"{number}-{email}")] = row
+
+    def selected(self) -> None:
+        """INSERT … SELECT, which shows triggers other values for what it leaves out."""
+        row, email = self.next_row(), self.email()
+        marks = ", ".join(["%s"] * (len(row) + 1))
+        self.execute(f"INSERT INTO {self.shape.table} ({self.columns()}) SELECT {marks}", [email, *row.values()])
+        self.journal[self.made] = row
+
+    def update(self) -> None:
+        for row_id in self.own()[-2:]:
+            row = self.next_row()
+            self.set(row, row_id)
+            self.journal[row_id] = row
+
+    def set(self, row: dict[str, object], row_id: int) -> None:
+        sets = ", ".join(f"`{column}` = %s" for column in row)
+        self.execute(f"UPDATE {self.shape.table} SET {sets} WHERE id = %s", [*row.values(), row_id])
+
+    def both(self) -> None:
+        """Two rows in one transaction, in the order of their keys."""
+        self.connection.begin()
+        changed = {row_id: self.next_row() for row_id in sorted(self.own()[:2])}
+        for row_id, row in changed.items():
+            self.set(row, row_id)
+        self.connection.commit()
+        self.journal |= changed
+
+    def shared(self) -> None:
+        """Rows that both versions write, in full, in part, and not at all."""
+        row_id, row = self.number % SHARED_ROWS + 1, self.next_row()
+        column = self.shape.columns[self.number % len(row)]
+        self.set({column: row[column]}, row_id)
+        self.execute(f"UPDATE {self.shape.table} SET email = email, seen = seen + 1 WHERE id = %s", [row_id])
+
+    def upsert(self) -> None:
+        email, sets = self.email(), ", ".join(f"`{c}` = VALUES(`{c}`)" for c in self.shape.columns)
+        for row in (self.next_row(), self.next_row()):
+            self.into("INSERT", [row], email, f"ON DUPLICATE KEY UPDATE {sets}")
+            self.journal[self.found(f"0-{email}")] = row
+
+    def replace(self) -> None:
+        email = self.email()
+        for row in (self.next_row(), self.next_row()):
+            before = self.execute(f"SELECT id FROM {self.shape.table} WHERE email = %s", [f"0-{email}"])
+            self.into("REPLACE", [row], email)
+            self.journal |= {row_id: None for (row_id,) in before}
+            self.journal[self.found(f"0-{email}")] = row
+
+    def delete(self) -> None:
+        for row_id in self.own()[:2]:
+            self.execute(f"DELETE FROM {self.shape.table} WHERE id = %s", [row_id])
+            self.journal[row_id] = None
+
+    def read(self) -> None:
+        self.execute(f"SELECT id, {self.columns()} FROM {self.shape.table} WHERE id < 100")
+        for row_id in self.own()[-1:]:
+            names = ", ".join(f"`{column}`" for column in self.shape.columns)
+            rows = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
+            if rows != [tuple(self.journal[row_id].values())]:
+                raise AssertionError(f"row {row_id} has {rows}, not {self.journal[row_id]}")
+
+
+class MySQLApplication(Application):
+    """One version of an application on these servers."""
+
+    def __init__(self, database: MySQLDatabase, name: str, shape: Shape, connections: int = 2) -> None:
+        super().__init__(database.url, name, shape, connections)
+        self.database = database
+
+    def start(self, *, reading: bool = True) -> MySQLApplication:
+        self.started += 1
+        for number in range(self.connections):
+            client = MySQLClient(self.url, f"{self.name}{self.started}.{number}", self.shape, reading)
+            client.database = self.database
+            client.start()
+            self.clients.append(client)
+        return self
