@@ -71,6 +71,9 @@ class Family(Protocol):
     def session_statements(self, server: Server) -> tuple[str, ...]:
         """Statements that prepare a session of ours."""
 
+    def speaking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Statements before and after ours on a connection of somebody else's, so that they mean what they should."""
+
     def answer_within(self, milliseconds: int) -> tuple[str, ...]:
         """Limit a question in the open transaction."""
 

@@ -130,6 +130,10 @@ class MySQLFamily:
             "SET SESSION foreign_key_checks = 1, SESSION unique_checks = 1",
         )
 
+    def speaking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        before = ("SET @migrator_sql_mode = @@SESSION.sql_mode", f"SET SESSION sql_mode = '{SQL_MODE}'")
+        return before, ("SET SESSION sql_mode = @migrator_sql_mode",)
+
     def answer_within(self, milliseconds: int) -> tuple[str, ...]:
         # MySQL knows one of the two, MariaDB the other: a comment that is run says which.
         return (

@@ -53,6 +53,9 @@ class PostgreSQLFamily:
     def session_statements(self, server: Server) -> tuple[str, ...]:
         return postgresql.session_statements(server.version)
 
+    def speaking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (), ()
+
     def answer_within(self, milliseconds: int) -> tuple[str, ...]:
         return (postgresql.statement_timeout(milliseconds),)
 

@@ -198,3 +198,36 @@ def test_a_key_whose_text_does_not_sort_as_it_does_is_refused(mariadb_database):
         table = read_catalog(connection).table("t")
     with pytest.raises(Refused, match="double"):
         key_of(table)
+
+
+def test_what_the_server_cannot_do_instantly_is_done_in_the_other_way_that_was_planned(mysql_database, project):
+    """A compressed table takes no column INSTANT, and no ALTER of ours copies one behind a lock."""
+    mysql_database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(9)) ROW_FORMAT=COMPRESSED",
+        "INSERT INTO users VALUES (1, 'x')",
+    )
+    project.url = mysql_database.url
+    revision = project.revision("change", 'AddColumn("users", "age", "int", default="7", nullable=False)')
+    project.apply()
+    assert mysql_database.rows("SELECT age FROM users") == [(7,)]
+    project.abort(revision, discard=True)
+    assert "age" not in mysql_database.dump()
+
+
+def test_alembic_runs_a_revision_straight_where_there_is_no_ledger_and_refuses_where_there_is(mysql_database, project):
+    database = mysql_database
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, `full name` varchar(9) NOT NULL)", "INSERT INTO users VALUES (1, 'x')"
+    )
+    project.url = database.url
+    project.revision("change", 'RenameColumn("users", "full name", "name"), CreateIndex("users", "name")')
+    done = project.alembic("upgrade", "head")
+    assert done.returncode == 0, done.stderr
+    assert database.rows("SELECT name FROM users") == [("x",)]
+    assert "_migrator" not in database.dump()
+    project.revision("later", 'AddColumn("users", "age", "int")')
+    project.apply()
+    project.revision("last", 'AddColumn("users", "size", "int")')
+    refused = project.alembic("upgrade", "head")
+    assert refused.returncode != 0
+    assert "this database is managed" in refused.stdout + refused.stderr
