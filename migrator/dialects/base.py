@@ -90,6 +90,9 @@ class Family(Protocol):
     def passes(self, code: str) -> bool:
         """Whether an error of DDL that lets writers go on may come from what they did meanwhile, and pass."""
 
+    def absent(self, code: str) -> bool:
+        """Whether an error says that what a statement drops or changes is not there."""
+
     def owner(self) -> str:
         """Question for the session that holds the runner lock: number, name, role, since when."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from migrator import api, settings
 from migrator.database import connect
-from migrator.errors import LockNotAvailable, PlanRefused, RowsSetAside
+from migrator.errors import LockNotAvailable, PlanRefused, RowsSetAside, StepFailed
 from migrator.introspection import read_catalog
 from migrator.introspection_mysql import lacking
 from phases.dialects.mysql_backfill import Keys, MySQLKeyWalk, key_of
@@ -19,7 +19,7 @@ BASE = (
     "CREATE TABLE orgs (id int PRIMARY KEY)",
     "CREATE TABLE heap (a int, b int)",
     "CREATE TABLE moods (mood enum('sad', 'happy') PRIMARY KEY, n int)",
-    """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(60) NOT NULL, note text,
+    """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(60), note text,
       org_id int, size int CHECK (size > 0), seen datetime ON UPDATE CURRENT_TIMESTAMP, code int,
       FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE SET NULL, FULLTEXT KEY words (note))""",
     "CREATE VIEW named AS SELECT id, name FROM users",
@@ -42,6 +42,7 @@ REFUSED = {
     'RenameColumn("users", "size", "length")': ("check", "DROP CONSTRAINT"),
     'RenameColumn("users", "seen", "met")': ("ON UPDATE", "keep its name"),
     'RenameColumn("users", "note", "remark")': ("words", "maintenance window"),
+    'AddColumn("users", "tag", "int", nullable=False, fill="code")': ("FULLTEXT", "maintenance window"),
     'RenameColumn("users", "note", "NAME")': ("one name", ""),
     'RenameColumn("users", "id", "key")': ("AUTO_INCREMENT", "keep its name"),
     'SetNotNull("users", "code", fill="0")': ("FULLTEXT", "maintenance window"),
@@ -49,7 +50,7 @@ REFUSED = {
     'AddColumn("users", "at", "integr")': ("no type", '"integer"'),
     'AddColumn("users", "tag", sa.String)': ("no type there", "sa.String(255)"),
     'AddColumn("users", "tag", "json", default="\'{}\'")': ("constant", "default=\"('{}')\""),
-    'AddColumn("users", "tag", "int", nullable=False, fill="(SELECT 1)")': ("sub-select", ""),
+    'AddColumn("users", "tag", "int", fill="(SELECT 1)")': ("sub-select", ""),
     'CreateIndex("users", "code", where="code > 1")': ("where", "leave where= out"),
     'CreateIndex("users", "note")': ("only the beginning", "varchar(255)"),
     'CreateTable("t", Column("id", "int", identity="ALWAYS"))': ("AUTO_INCREMENT", "primary_key=True"),
@@ -231,3 +232,14 @@ def test_alembic_runs_a_revision_straight_where_there_is_no_ledger_and_refuses_w
     refused = project.alembic("upgrade", "head")
     assert refused.returncode != 0
     assert "this database is managed" in refused.stdout + refused.stderr
+
+
+def test_an_abort_takes_back_what_a_script_that_failed_half_way_has_left(mysql_database, project):
+    project.url = mysql_database.url
+    script = "CREATE TABLE log (id int PRIMARY KEY); CREATE TABLE more (id int, PRIMARY KEY (name))"
+    revision = project.revision("change", f'RunSQL(expand="{script}", undo="DROP TABLE more; DROP TABLE log")')
+    with pytest.raises(StepFailed):
+        project.apply()
+    assert "log" in mysql_database.dump()
+    project.abort(revision)
+    assert mysql_database.dump() == ""
