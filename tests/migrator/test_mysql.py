@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from sqlalchemy import make_url
 
 from migrator import api, settings
 from migrator.database import connect
@@ -88,10 +89,10 @@ def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_da
     may = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW"
     database.run(
         "CREATE TABLE users (id int PRIMARY KEY, name varchar(9))",
-        f"CREATE USER {name}@localhost IDENTIFIED BY ''",
-        f"GRANT {may} ON `{database.name}`.* TO {name}@localhost",
+        f"CREATE USER {name}@'%' IDENTIFIED BY 'x'",
+        f"GRANT {may} ON `{database.name}`.* TO {name}@'%'",
     )
-    project.url = database.url.replace("root@", f"{name}@")
+    project.url = make_url(database.url).set(username=name, password="x").render_as_string(hide_password=False)
     try:
         project.revision("change", 'RenameColumn("users", "name", "title")')
         with pytest.raises(PlanRefused, match="TRIGGER privilege"):
@@ -100,7 +101,7 @@ def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_da
         assert "no TRIGGER privilege" in said
         assert "GRANT PROCESS" in said
     finally:
-        database.run(f"DROP USER {name}@localhost")
+        database.run(f"DROP USER {name}@'%'")
 
 
 def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
