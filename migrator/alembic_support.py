@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
 
+from migrator.dialects import family
 from migrator.errors import MigratorError, PlanRefused, UsageError
 from phases.errors import Refused
 from phases.names import PREFIX
@@ -123,7 +124,8 @@ def execute_straight(migration: Migration, *, downgrade: bool) -> None:
         statements = straight(operations, catalog, dialect)
     except Refused as refusal:
         raise PlanRefused(refusal.reason, next_step=refusal.remedy) from None
-    for statement in statements:
+    before, after = family(connection.dialect.name).speaking()
+    for statement in (*before, *statements, *after):
         connection.execution_options(no_parameters=True).exec_driver_sql(statement)
 
 

@@ -7,6 +7,7 @@ ledger, in the same transaction as the effect itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -245,7 +246,23 @@ class Execution:
                 + ("what it removed is gone for good" if gone else "there is no contract to take back"),
                 next_step="migrator status",
             )
+        if record.state == "contracting":
+            self._complete(revision)
         self._undo(revision, "restoring", (Phase.CONTRACT,), self._back_to_migrated)
+
+    def _complete(self, revision: str) -> None:
+        """Go on with a script that was interrupted: what takes it back begins where it ends.
+
+        One that cannot go on is taken back as far as it came.
+        """
+        from migrator.ledger import store
+
+        with self.session.transaction() as connection:
+            steps = store.steps(connection, revision, phase=Phase.CONTRACT)
+        for record in steps:
+            if record.state == "running" and isinstance(record.step, Script):
+                with suppress(StepFailed):
+                    self.run_step(record)
 
     def _refuse_loss(self, revision: str, discard: bool) -> None:
         from migrator.ledger import store

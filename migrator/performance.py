@@ -298,7 +298,10 @@ class Performer:
             try:
                 return self._insist(record, locks, lambda: self.session.alone(sql, before))
             except DatabaseError as problem:
-                if attempt == ONLINE_ATTEMPTS or not family.passes(problem.facts.get("sqlstate") or ""):
+                code = problem.facts.get("sqlstate") or ""
+                if record.undoes is not None and family.absent(code):
+                    return None  # the step that is taken back had not come that far
+                if attempt == ONLINE_ATTEMPTS or not family.passes(code):
                     raise
                 wait = self.policy.wait(attempt)
                 self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))

@@ -71,6 +71,9 @@ class Family(Protocol):
     def session_statements(self, server: Server) -> tuple[str, ...]:
         """Statements that prepare a session of ours."""
 
+    def speaking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Statements before and after ours on a connection of somebody else's, so that they mean what they should."""
+
     def answer_within(self, milliseconds: int) -> tuple[str, ...]:
         """Limit a question in the open transaction."""
 
@@ -86,6 +89,9 @@ class Family(Protocol):
 
     def passes(self, code: str) -> bool:
         """Whether an error of DDL that lets writers go on may come from what they did meanwhile, and pass."""
+
+    def absent(self, code: str) -> bool:
+        """Whether an error says that what a statement drops or changes is not there."""
 
     def owner(self) -> str:
         """Question for the session that holds the runner lock: number, name, role, since when."""

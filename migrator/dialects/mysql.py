@@ -47,6 +47,9 @@ PASSING = frozenset({"1062", "1180", "1799"})
 """Errors of online DDL that writers cause. 1062: what INSERT … ON DUPLICATE KEY UPDATE and REPLACE write and
 take back at once is applied in part, and seems to be there twice; 1799: they wrote more than its log holds."""
 
+ABSENT = frozenset({"1051", "1054", "1091", "1146", "1176", "1305", "1360", "1539"})
+"""Errors that say that a table, column, key, routine, trigger or event is not there."""
+
 RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
 """Name of the lock that a runner holds; names are the whole server's, and have 64 characters at most."""
 
@@ -131,6 +134,10 @@ class MySQLFamily:
             "SET SESSION foreign_key_checks = 1, SESSION unique_checks = 1",
         )
 
+    def speaking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        before = ("SET @migrator_sql_mode = @@SESSION.sql_mode", f"SET SESSION sql_mode = '{SQL_MODE}'")
+        return before, ("SET SESSION sql_mode = @migrator_sql_mode",)
+
     def answer_within(self, milliseconds: int) -> tuple[str, ...]:
         # MySQL knows one of the two, MariaDB the other: a comment that is run says which.
         return (
@@ -153,6 +160,9 @@ class MySQLFamily:
 
     def passes(self, code: str) -> bool:
         return code in PASSING
+
+    def absent(self, code: str) -> bool:
+        return code in ABSENT
 
     def owner(self) -> str:
         return OWNER

@@ -54,6 +54,9 @@ class PostgreSQLFamily:
     def session_statements(self, server: Server) -> tuple[str, ...]:
         return postgresql.session_statements(server.version)
 
+    def speaking(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return (), ()
+
     def answer_within(self, milliseconds: int) -> tuple[str, ...]:
         return (postgresql.statement_timeout(milliseconds),)
 
@@ -73,6 +76,9 @@ class PostgreSQLFamily:
 
     def passes(self, code: str) -> bool:
         return False
+
+    def absent(self, code: str) -> bool:
+        return False  # what was not finished has left nothing
 
     def owner(self) -> str:
         return postgresql.RUNNER_OWNER

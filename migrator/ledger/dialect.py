@@ -15,6 +15,9 @@ class Writer(Protocol):
     """What each family answers."""
 
     def table_exists(self, connection: Connection, name: str) -> bool: ...
+    def version(self, connection: Connection) -> int | None:
+        """Version of the ledger, whoever opened the connection; None where there is none."""
+
     def create(self, connection: Connection) -> None:
         """Create every table of the ledger, and what keeps its history."""
 
@@ -39,6 +42,10 @@ def of(connection: Connection) -> Writer:
 
 def table_exists(connection: Connection, name: str) -> bool:
     return of(connection).table_exists(connection, name)
+
+
+def version(connection: Connection) -> int | None:
+    return of(connection).version(connection)
 
 
 def create(connection: Connection) -> None:

@@ -30,10 +30,14 @@ class Ledger:
     """
 
     def table_exists(self, connection: Connection, name: str) -> bool:
-        """Whether a table is there; that of the version, whether it says one: it is written last."""
-        if not self._there(connection, "tables", "table", PREFIX + name):
-            return False
-        return name != ledger_version.name or connection.execute(select(ledger_version.c.version)).first() is not None
+        return self._there(connection, "tables", "table", PREFIX + name)
+
+    def version(self, connection: Connection) -> int | None:
+        # In plain words: Alembic's connections do not know of the prefix. The row is written last of all.
+        if not self.table_exists(connection, ledger_version.name):
+            return None
+        found: int | None = connection.execute(text(f"SELECT version FROM {PREFIX}ledger_version")).scalar()
+        return found
 
     def _there(self, connection: Connection, source: str, kind: str, name: str) -> bool:
         question = f"SELECT 1 FROM information_schema.{source} WHERE {kind}_schema = DATABASE() AND {kind}_name = :name"
@@ -70,7 +74,7 @@ class Ledger:
 
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
-        if self.table_exists(connection, ledger_version.name):
+        if self.version(connection) is not None:
             connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
             row = select(ledger_version.c.version)
             connection.execute(row.with_for_update(read=not exclusive))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert as plain_insert
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from migrator.ledger import tables
-from migrator.ledger.tables import SCHEMA, backfills
+from migrator.ledger.tables import SCHEMA, backfills, ledger_version
 from migrator.ledger.types import NOW
 
 if TYPE_CHECKING:
@@ -46,6 +46,11 @@ class Ledger:
             {"schema": SCHEMA, "name": name},
         )
         return found.first() is not None
+
+    def version(self, connection: Connection) -> int | None:
+        if not self.table_exists(connection, ledger_version.name):
+            return None
+        return int(connection.execute(select(ledger_version.c.version)).scalar_one())
 
     def create(self, connection: Connection) -> None:
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from migrator.errors import UsageError
 from migrator.ledger import dialect, tables
@@ -19,15 +19,13 @@ def installed(connection: Connection) -> int | None:
     Raises:
         UsageError: the ledger was written by a newer program.
     """
-    if not dialect.table_exists(connection, "ledger_version"):
-        return None
-    version = connection.execute(select(tables.ledger_version.c.version)).scalar_one()
-    if version > tables.VERSION:
+    version = dialect.version(connection)
+    if version is not None and version > tables.VERSION:
         raise UsageError(
             f"the ledger of this database has version {version}; this program knows {tables.VERSION}",
             next_step="upgrade the program: pip install --upgrade expand-contract-migrator",
         )
-    return int(version)
+    return version
 
 
 def install(connection: Connection) -> None:

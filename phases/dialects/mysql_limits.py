@@ -18,6 +18,9 @@ UNINDEXABLE = frozenset({"tinytext", "text", "mediumtext", "longtext", "tinyblob
 WITHOUT_CONSTANT = UNINDEXABLE | {"json", "geometry"}
 """Types that can have no constant as their default, not even NULL."""
 
+SLOW = ("CREATE FULLTEXT", "CREATE SPATIAL")
+"""How indexes begin that cannot be built while a table is written to."""
+
 TYPES = frozenset(
     "tinyint smallint mediumint int integer bigint decimal dec numeric fixed float double real bit bool boolean serial"
     " date datetime timestamp time year char varchar character nchar nvarchar national binary varbinary tinytext text"
@@ -127,6 +130,8 @@ def admit_add_column(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
     filled = operation.fill is not None or (operation.default and dialect.volatility(operation.default) == "volatile")
     if table is not None and filled:
         key_of(table)
+        if not operation.nullable:
+            refuse_rebuild(table)
 
 
 def refuse_alike(table: Table | None, name: str) -> None:
@@ -150,6 +155,8 @@ def admit_rename_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
             remedy="rename it in a maintenance window, or keep its name",
         )
     refuse_slow_indexes(table, operation.old)
+    if column.not_null:
+        refuse_rebuild(table)
     key_of(table)
 
 
@@ -160,6 +167,8 @@ def admit_drop_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
     refuse_attached(table, operation.column, "DropColumn")
     if operation.fill is not None:
         key_of(table)
+        if table.column(operation.column).not_null:
+            refuse_rebuild(table)
 
 
 def refuse_attached(table: Table, column: str, what: str) -> None:
@@ -176,7 +185,7 @@ def refuse_attached(table: Table, column: str, what: str) -> None:
 
 def refuse_slow_indexes(table: Table, column: str) -> None:
     for index in table.indexes:
-        if column in index.columns and index.definition.startswith(("CREATE FULLTEXT", "CREATE SPATIAL")):
+        if column in index.columns and index.definition.startswith(SLOW):
             raise Refused(
                 f'index "{index.name}" of "{table.name}" cannot be built without blocking writes',
                 remedy="drop it in an earlier revision, and create it again in a maintenance window",
@@ -189,7 +198,12 @@ def admit_not_null(operation: Any, catalog: Catalog, _: MySQL) -> None:
         return
     refuse_attached(table, operation.column, type(operation).__name__)
     key_of(table)
-    if any(index.definition.startswith(("CREATE FULLTEXT", "CREATE SPATIAL")) for index in table.indexes):
+    refuse_rebuild(table)
+
+
+def refuse_rebuild(table: Table) -> None:
+    """Refuse what writes the table again, where that would keep writers waiting."""
+    if any(index.definition.startswith(SLOW) for index in table.indexes):
         raise Refused(
             f'"{table.name}" has a FULLTEXT or SPATIAL index: it cannot be built again while it is written to',
             remedy="do it in a maintenance window",

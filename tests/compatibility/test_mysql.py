@@ -14,7 +14,7 @@ from tests.plugins.mysql_applications import MySQLApplication
 BASE = (
     """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, email varchar(190) UNIQUE,
       full_name varchar(60) NOT NULL DEFAULT 'nobody', nick varchar(60) NOT NULL DEFAULT '', note varchar(60),
-      seen int NOT NULL DEFAULT 0, KEY users_full_name_idx (full_name, seen))""",
+      seen int NOT NULL DEFAULT 0, KEY users_full_name_idx (full_name, seen), KEY users_nick_idx (nick, seen))""",
     "INSERT INTO users (full_name, note) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)"
     " SELECT CONCAT('user ', i), CONCAT('note ', i) FROM n",
 )
@@ -59,12 +59,6 @@ CASES = {
         Shape({**NICK, "remark": maybe}),
         "SELECT COUNT(*) FROM users WHERE NOT (note <=> remark)",
     ),
-    "rename column with an index": Case(
-        'RenameColumn("users", "full_name", "name")',
-        Shape({**NICK, "full_name": upper}),
-        Shape({**NICK, "name": upper}),
-        "SELECT COUNT(*) FROM users WHERE NOT (BINARY full_name <=> BINARY name)",
-    ),
     "add column, fill": Case(
         """AddColumn("users", "shown", "varchar(80)", nullable=False, fill="full_name || '!'")""",
         Shape({**NICK, "full_name": text}),
@@ -72,7 +66,7 @@ CASES = {
         "SELECT COUNT(*) FROM users WHERE shown IS NULL",
     ),
     "drop required column, fill": Case(
-        """DropColumn("users", "nick", fill="full_name")""",
+        """DropIndex("users_nick_idx"), DropColumn("users", "nick", fill="full_name")""",
         Shape({**NICK, "full_name": text}),
         Shape({"full_name": text}),
         "SELECT COUNT(*) FROM users WHERE nick IS NULL",

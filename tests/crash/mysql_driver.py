@@ -23,6 +23,9 @@ from tests.plugins.mysql_servers import MySQLDatabase
 OVERRIDE = api.Override("a test")
 STATES = {"apply": (), "abort": ("apply",), "contract": ("apply",)}
 STATES |= {"restore": ("apply", "contract"), "purge": ("apply", "contract")}
+OTHERWISE = {"give up": ("contract", "restore")}
+"""What is killed, and what is run then in its place."""
+STATES |= {"give up": ("apply",)}
 POINTS = ("_note", "_define", "_commit", "_batch")
 """What a performer does and a kill may follow; the other is every change of state."""
 
@@ -30,7 +33,7 @@ BASE = (
     """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
       full_name varchar(60) NOT NULL DEFAULT 'nobody', nick varchar(20) NOT NULL, code varchar(20),
       amount int NOT NULL DEFAULT 0, note text, KEY users_full_name_idx (full_name, amount),
-      KEY users_amount_idx (amount))""",
+      KEY users_amount_idx (amount), KEY by_nick (nick))""",
     "INSERT INTO users (full_name, nick, code) WITH RECURSIVE n (i) AS"
     " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
     " SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i) FROM n",
@@ -98,12 +101,14 @@ def main():
         for earlier in STATES[verb]:
             actions[earlier]()
 
-        def killed(point=point):
+        first, then = OTHERWISE.get(verb, (verb, verb))
+
+        def killed(point=point, first=first):
             die_at(point)
-            actions[verb]()
+            actions[first]()
 
         ended = forked(killed)
-        again = forked(actions[verb]) if ended == signal.SIGKILL else None
+        again = forked(actions[then]) if ended == signal.SIGKILL or (first != then and not ended) else None
         found = {"point": point, "ended": ended, "again": again, "content": content(database)}
         sys.stdout.write(json.dumps(found, default=str) + "\n")
         sys.stdout.flush()

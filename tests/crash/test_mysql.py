@@ -12,7 +12,7 @@ import pytest
 from tests.crash.mysql_driver import STATES
 from tests.plugins.projects import ROOT
 
-STRIDE = "1" if os.environ.get("MIGRATOR_TEST_KILLS") == "every" else "5"
+STRIDE = "1" if os.environ.get("MIGRATOR_TEST_KILLS") == "every" else "9"
 OPERATIONS = (
     'RenameColumn("users", "full_name", "name"), RenameColumn("users", "nick", "nickname"),'
     ' DropIndex("users_amount_idx"), AddColumn("users", "email", "varchar(99)", nullable=False,'

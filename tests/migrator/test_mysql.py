@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from sqlalchemy import make_url
 
 from migrator import api, settings
 from migrator.database import connect
-from migrator.errors import LockNotAvailable, PlanRefused, RowsSetAside
+from migrator.errors import LockNotAvailable, PlanRefused, RowsSetAside, StepFailed
 from migrator.introspection import read_catalog
 from migrator.introspection_mysql import lacking
 from phases.dialects.mysql_backfill import Keys, MySQLKeyWalk, key_of
@@ -19,7 +20,7 @@ BASE = (
     "CREATE TABLE orgs (id int PRIMARY KEY)",
     "CREATE TABLE heap (a int, b int)",
     "CREATE TABLE moods (mood enum('sad', 'happy') PRIMARY KEY, n int)",
-    """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(60) NOT NULL, note text,
+    """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(60), note text,
       org_id int, size int CHECK (size > 0), seen datetime ON UPDATE CURRENT_TIMESTAMP, code int,
       FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE SET NULL, FULLTEXT KEY words (note))""",
     "CREATE VIEW named AS SELECT id, name FROM users",
@@ -42,6 +43,7 @@ REFUSED = {
     'RenameColumn("users", "size", "length")': ("check", "DROP CONSTRAINT"),
     'RenameColumn("users", "seen", "met")': ("ON UPDATE", "keep its name"),
     'RenameColumn("users", "note", "remark")': ("words", "maintenance window"),
+    'AddColumn("users", "tag", "int", nullable=False, fill="code")': ("FULLTEXT", "maintenance window"),
     'RenameColumn("users", "note", "NAME")': ("one name", ""),
     'RenameColumn("users", "id", "key")': ("AUTO_INCREMENT", "keep its name"),
     'SetNotNull("users", "code", fill="0")': ("FULLTEXT", "maintenance window"),
@@ -49,7 +51,7 @@ REFUSED = {
     'AddColumn("users", "at", "integr")': ("no type", '"integer"'),
     'AddColumn("users", "tag", sa.String)': ("no type there", "sa.String(255)"),
     'AddColumn("users", "tag", "json", default="\'{}\'")': ("constant", "default=\"('{}')\""),
-    'AddColumn("users", "tag", "int", nullable=False, fill="(SELECT 1)")': ("sub-select", ""),
+    'AddColumn("users", "tag", "int", fill="(SELECT 1)")': ("sub-select", ""),
     'CreateIndex("users", "code", where="code > 1")': ("where", "leave where= out"),
     'CreateIndex("users", "note")': ("only the beginning", "varchar(255)"),
     'CreateTable("t", Column("id", "int", identity="ALWAYS"))': ("AUTO_INCREMENT", "primary_key=True"),
@@ -87,10 +89,10 @@ def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_da
     may = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, CREATE VIEW"
     database.run(
         "CREATE TABLE users (id int PRIMARY KEY, name varchar(9))",
-        f"CREATE USER {name}@localhost IDENTIFIED BY ''",
-        f"GRANT {may} ON `{database.name}`.* TO {name}@localhost",
+        f"CREATE USER {name}@'%' IDENTIFIED BY 'x'",
+        f"GRANT {may} ON `{database.name}`.* TO {name}@'%'",
     )
-    project.url = database.url.replace("root@", f"{name}@")
+    project.url = make_url(database.url).set(username=name, password="x").render_as_string(hide_password=False)
     try:
         project.revision("change", 'RenameColumn("users", "name", "title")')
         with pytest.raises(PlanRefused, match="TRIGGER privilege"):
@@ -99,7 +101,7 @@ def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_da
         assert "no TRIGGER privilege" in said
         assert "GRANT PROCESS" in said
     finally:
-        database.run(f"DROP USER {name}@localhost")
+        database.run(f"DROP USER {name}@'%'")
 
 
 def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
@@ -198,3 +200,47 @@ def test_a_key_whose_text_does_not_sort_as_it_does_is_refused(mariadb_database):
         table = read_catalog(connection).table("t")
     with pytest.raises(Refused, match="double"):
         key_of(table)
+
+
+def test_what_the_server_cannot_do_instantly_is_done_in_the_other_way_that_was_planned(mysql_database, project):
+    """A compressed table takes no column INSTANT, and no ALTER of ours copies one behind a lock."""
+    mysql_database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(9)) ROW_FORMAT=COMPRESSED",
+        "INSERT INTO users VALUES (1, 'x')",
+    )
+    project.url = mysql_database.url
+    revision = project.revision("change", 'AddColumn("users", "age", "int", default="7", nullable=False)')
+    project.apply()
+    assert mysql_database.rows("SELECT age FROM users") == [(7,)]
+    project.abort(revision, discard=True)
+    assert "age" not in mysql_database.dump()
+
+
+def test_alembic_runs_a_revision_straight_where_there_is_no_ledger_and_refuses_where_there_is(mysql_database, project):
+    database = mysql_database
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, `full name` varchar(9) NOT NULL)", "INSERT INTO users VALUES (1, 'x')"
+    )
+    project.url = database.url
+    project.revision("change", 'RenameColumn("users", "full name", "name"), CreateIndex("users", "name")')
+    done = project.alembic("upgrade", "head")
+    assert done.returncode == 0, done.stderr
+    assert database.rows("SELECT name FROM users") == [("x",)]
+    assert "_migrator" not in database.dump()
+    project.revision("later", 'AddColumn("users", "age", "int")')
+    project.apply()
+    project.revision("last", 'AddColumn("users", "size", "int")')
+    refused = project.alembic("upgrade", "head")
+    assert refused.returncode != 0
+    assert "this database is managed" in refused.stdout + refused.stderr
+
+
+def test_an_abort_takes_back_what_a_script_that_failed_half_way_has_left(mysql_database, project):
+    project.url = mysql_database.url
+    script = "CREATE TABLE log (id int PRIMARY KEY); CREATE TABLE more (id int, PRIMARY KEY (name))"
+    revision = project.revision("change", f'RunSQL(expand="{script}", undo="DROP TABLE more; DROP TABLE log")')
+    with pytest.raises(StepFailed):
+        project.apply()
+    assert "log" in mysql_database.dump()
+    project.abort(revision)
+    assert mysql_database.dump() == ""
