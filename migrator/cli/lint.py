@@ -94,7 +94,7 @@ def command(
     from migrator.linting.judging import Request, fails, run
 
     refuse_together(fix, dry_run, write_baseline)
-    options = options_from(config, paths, database_url, given)
+    options = options_from(config, paths, database_url, given, shadow)
     request = Request(options, diff or "", database_url or "", accept=not write_baseline, shadow=shadow or "")
     if fix:
         return fixed(request, form, output, dry_run)

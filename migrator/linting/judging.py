@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from migrator.linting.changes import Changes
     from migrator.linting.facts import Facts
     from migrator.linting.shadowing import Shadow
+    from migrator.linting.shadowing_mysql import MySQLShadow
     from migrator.shadow import Scratch
+    from migrator.shadow.mysql import MySQLScratch
 
 RANKS = {severity: rank for rank, severity in enumerate((Severity.NOTICE, Severity.WARNING, Severity.ERROR))}
 
@@ -126,7 +128,7 @@ def changes_since(commit: str) -> Changes | None:
     return Changes(commit, Path.cwd())
 
 
-def scratch_of(request: Request, facts: Facts | None) -> AbstractContextManager[Scratch | None]:
+def scratch_of(request: Request, facts: Facts | None) -> AbstractContextManager[Scratch | MySQLScratch | None]:
     """The scratch database of a run that asks for one."""
     if not request.shadow:
         return nullcontext()
@@ -152,7 +154,7 @@ def fails(report: Report, level: Severity) -> bool:
 class Bench:
     """The state of one run: the engine, and what it has found so far."""
 
-    def __init__(self, request: Request, facts: Facts | None, scratch: Scratch | None = None) -> None:
+    def __init__(self, request: Request, facts: Facts | None, scratch: Scratch | MySQLScratch | None = None) -> None:
         self.options, self.facts, self.standard_input = request.options, facts, request.standard_input
         options = self.options
         self.name = chosen_dialect(options.dialect)
@@ -167,11 +169,11 @@ class Bench:
         self.tools: set[str] = set()
         self.judged: list[Judged] = []
         self.unread = self.seed(self.engine)
-        self.shadow: Shadow | None = self.shadow_on(scratch) if scratch else None
+        self.shadow: Shadow | MySQLShadow | None = self.shadow_on(scratch) if scratch else None
 
-    def shadow_on(self, scratch: Scratch) -> Shadow:
+    def shadow_on(self, scratch: Scratch | MySQLScratch) -> Shadow | MySQLShadow:
         """What runs the scripts on a scratch database that has the schema."""
-        from migrator.linting.shadowing import Shadow
+        from migrator.linting.shadowing import shadow_of
 
         # Asked with every rule and no comment, as what somebody accepts is no difference.
         engine = Engine(Session(self.given()), Choice())
@@ -179,7 +181,7 @@ class Bench:
         source = schema(Path(self.options.schema)) if self.options.schema else None
         if source is None and self.facts is not None:
             source = Source("the database", self.facts.script.encode())
-        return Shadow(scratch, engine, source, self.options)
+        return shadow_of(scratch, engine, source, self.options)
 
     def seed(self, engine: Engine) -> int:
         """Put the schema into the state. Returns how many statements of it cannot be read.
