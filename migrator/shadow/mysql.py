@@ -29,7 +29,8 @@ SELECT VERSION(), @@version_comment, CONCAT_WS(':', @@hostname, @@port, @@datadi
     REPLACE(@@global.sql_mode, 'NO_BACKSLASH_ESCAPES', '')"""
 # Two runs at once know each other by this lock of the session, which the server frees when a run is gone.
 LOCK, IS_FREE = "SELECT GET_LOCK(%s, 0)", "SELECT IS_FREE_LOCK(%s)"
-PATIENT = "SET SESSION wait_timeout = 86400"  # this connection is idle while a statement of the script runs
+# This connection is idle while a statement of the script runs; what it drops may be held by one that ends.
+PATIENT = "SET SESSION wait_timeout = 86400, lock_wait_timeout = 30"
 ABANDONED = "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE %s"
 OTHERS = "SELECT LOWER(schema_name) FROM information_schema.schemata WHERE schema_name <> %s"
 
@@ -142,9 +143,15 @@ class MySQLScratch:
         self.name = f"{self.own_prefix}{uuid.uuid4().hex[:8]}"
 
     def _drop_abandoned(self) -> None:
-        """Drop scratch databases of this server whose runs are gone."""
+        """Drop scratch databases of this server whose runs are gone, and end what still runs in them."""
+        import pymysql
+
         for (name,) in self._rows(ABANDONED, self.own_prefix.replace("_", r"\_") + "%"):
             if re.fullmatch(rf"{self.own_prefix}[0-9a-f]{{8}}", name) and self._rows(IS_FREE, name)[0][0] == 1:
+                for session in self._rows("SHOW PROCESSLIST"):
+                    if session[3] == name:
+                        with suppress(pymysql.MySQLError):
+                            self._rows(f"KILL {int(session[0])}")
                 self._rows(f"DROP DATABASE IF EXISTS `{name}`")
 
     def _create(self) -> None:
