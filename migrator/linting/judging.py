@@ -18,7 +18,7 @@ from linters.session import Given, Session
 from linters.source import Source
 from migrator import __version__
 from migrator.errors import MigratorError, UsageError
-from migrator.linting import files
+from migrator.linting import dumps, files
 from migrator.linting.options import Options
 from migrator.linting.servers import USUAL, chosen_dialect, dotted, release
 from migrator.settings import mask
@@ -178,7 +178,7 @@ class Bench:
         # Asked with every rule and no comment, as what somebody accepts is no difference.
         engine = Engine(Session(self.given()), Choice())
         self.seed(engine)
-        source = schema(Path(self.options.schema)) if self.options.schema else None
+        source = dumps.schema(Path(self.options.schema), self.name) if self.options.schema else None
         if source is None and self.facts is not None:
             source = Source("the database", self.facts.script.encode())
         return shadow_of(scratch, engine, source, self.options)
@@ -192,7 +192,7 @@ class Bench:
         try:
             unread = self.facts.seed(engine) if self.facts is not None else 0
             if self.options.schema:
-                unread += len(engine.seed(schema(Path(self.options.schema))))
+                unread += dumps.seed(engine, dumps.schema(Path(self.options.schema), self.name))
         except MigratorError:
             raise
         except Exception as problem:  # a crash is no verdict, and must not look like one
@@ -300,21 +300,6 @@ class Bench:
             yield f"{self.unread} statements of the schema cannot be read, and what they make is taken for not there"
         for tool in sorted(filter(None, self.tools)):
             yield f"scripts are run by {tool}, in its order and its transactions"
-
-
-def schema(path: Path) -> Source:
-    """A dump of the schema.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    make = "pg_dump --schema-only --no-owner > schema.sql"
-    try:
-        return Source(str(path), path.read_bytes())
-    except OSError as problem:
-        raise UsageError(f"the schema {path} cannot be read: {problem.strerror}", next_step=make) from None
-    except ValueError as problem:
-        raise UsageError(f"the schema {path} cannot be read: {problem}", next_step=make) from None
 
 
 def among(finding: Finding, lines: Sequence[tuple[int, int]]) -> bool:
