@@ -27,6 +27,7 @@ migrator lint --baseline migrator-lint-baseline.json --fail-on error
 migrator lint --select hazard --ignore lock-table --format sarif --output lint.sarif
 migrator lint --fix --dry-run migrations/V12__index.sql  the safe form of what has a mechanical one, as a diff
 migrator lint --schema schema.sql --shadow embedded hotfix.sql  what a real server does with it, beside the verdict
+migrator lint --schema schema.sql --shadow mysql://root@test-server hotfix.sql  the algorithm and lock it accepts
 migrator lint --phase contract drop_fax.sql            nobody uses the old shape any more
 migrator lint --explain drop-column
 migrator lint --list-rules

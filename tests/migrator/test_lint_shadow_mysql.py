@@ -20,6 +20,8 @@ from tests.linters.mysql.servers import connection_to
 LINT = [sys.executable, "-m", "migrator", "lint", "--format", "json"]
 DUMP = """
 SET @@SESSION.SQL_LOG_BIN= 0;
+CREATE DATABASE /*!32312 IF NOT EXISTS*/ `shop` /*!40100 DEFAULT CHARACTER SET utf8mb4 */;
+USE `shop`;
 CREATE TABLE `users` (`id` int NOT NULL, `n` int DEFAULT NULL, `v` varchar(20) DEFAULT NULL, PRIMARY KEY (`id`));
 LOCK TABLES `users` WRITE;
 INSERT INTO users VALUES (1, 2, 'x');
@@ -30,7 +32,7 @@ FOR EACH ROW BEGIN SET NEW.n = 1; END */;;
 DELIMITER ;
 """
 HISTORY = {
-    "V1__a.sql": "ALTER TABLE users ADD COLUMN fax INT;\nALTER TABLE users MODIFY n INT, ALGORITHM=COPY, LOCK=SHARED;\n",
+    "V1__a.sql": "ALTER TABLE users ADD COLUMN c INT;\nALTER TABLE users MODIFY n INT, ALGORITHM=COPY, LOCK=SHARED;\n",
     "V2__b.sql": "CREATE INDEX by_v ON users (v);\nUPDATE users SET n = 2 WHERE id = 7;\nOPTIMIZE TABLE users;\n",
     "V3__c.sql": "ALTER TABLE users MODIFY n BIGINT, ALGORITHM=INSTANT;\n",
 }
