@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from linters.mysql.cursor import Cursor
+from linters.mysql.cursor import Cursor, Unknown
 from linters.mysql.tokens import Token
 from linters.mysql.ways import Algorithm, Lock
 
@@ -78,6 +78,12 @@ class Accepted:
         return self.algorithm.name if instant else f"{self.algorithm.name} {self.lock.name}"
 
 
+def version_of(text: str) -> tuple[int, ...]:
+    """Major, minor and patch version of what a server says of itself; MariaDB 10 says 5.5.5 first."""
+    found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", text)
+    return tuple(map(int, found.groups())) if found else (0, 0, 0)
+
+
 def text_of(tokens: Sequence[Token]) -> str:
     """Tokens as SQL: without comments, and with what stands in comments that are run."""
     parts: list[str] = []
@@ -89,6 +95,13 @@ def text_of(tokens: Sequence[Token]) -> str:
 
 def alteration(tokens: Sequence[Token]) -> Alteration | None:
     """The ALTER that a statement is, None where it is none: CREATE and DROP INDEX and OPTIMIZE of one table are."""
+    try:
+        return read(tokens)
+    except Unknown:
+        return None
+
+
+def read(tokens: Sequence[Token]) -> Alteration | None:
     kept, given = without_clauses(tokens)
     cursor = Cursor(kept)
     if cursor.accept("ALTER"):

@@ -15,7 +15,7 @@ from linters.mysql.tokens import Statement
 from linters.mysql.ways import Algorithm
 from migrator.errors import ConnectionFailed, DatabaseError, UsageError
 from migrator.settings import mask, normalise_url
-from migrator.shadow.asking import Accepted, alteration, ask, failed, tables_of, text_of
+from migrator.shadow.asking import Accepted, alteration, ask, failed, tables_of, text_of, version_of
 from migrator.shadow.confining import reason_against
 
 if TYPE_CHECKING:
@@ -134,8 +134,7 @@ class MySQLScratch:
         self._rows(PATIENT)
         version, comment, place, read_only, self.sql_mode = self._rows(IDENTITY)[0]
         self.family = "mariadb" if "mariadb" in f"{version} {comment}".lower() else "mysql"
-        found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", version)
-        self.version = tuple(map(int, found.groups())) if found else (0, 0, 0)
+        self.version = version_of(version)
         if read_only in (1, "1", "ON"):
             raise UsageError("the server of --shadow is read-only, as replicas are", next_step="a server for tests")
         # A database that came by replication belongs to a run on another server.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from linters.mysql.tokens import tokens
-from migrator.shadow.asking import alteration, ask, tables_of
+from migrator.shadow.asking import alteration, ask, tables_of, version_of
 
 BEFORE = (
     "SET sql_mode = DEFAULT, foreign_key_checks = 1",
@@ -16,7 +16,7 @@ BEFORE = (
 def observe(connection, schema, statement):
     """`INSTANT`, `NOCOPY NONE` … `COPY SHARED`, or `error N` where the server refuses every one."""
     said = connection.get_server_info()
-    version, is_mariadb = tuple(map(int, said.split(".")[:2])), "mariadb" in said.lower()
+    version, is_mariadb = version_of(said), "mariadb" in said.lower()
     asked = alteration(tuple(tokens(statement, "mariadb" if is_mariadb else "mysql", version)))
     with connection.cursor() as cursor:
         for text in (*BEFORE, *schema):
