@@ -23,7 +23,7 @@ from migrator.linting.servers import chosen_dialect, dotted, release
 from migrator.linting.shadowing import EMBEDDED, difference_finding
 from migrator.settings import mask
 from migrator.shadow.comparing import CONFIRMED, REFUSALS, Difference, compare_ways, way_in_words
-from migrator.shadow.confining import made, outside
+from migrator.shadow.confining import BODIES, made, outside
 from migrator.shadow.mysql import MySQLScratch, Seen
 
 NAMES = {"mysql": "MySQL", "mariadb": "MariaDB"}
@@ -106,12 +106,16 @@ class MySQLShadow:
 
     def prepare(self, schema: Source) -> None:
         try:
-            self.scratch.prepare(runnable(schema, self.engine.session))
+            found = list(runnable(schema, self.engine.session))
+            # A body that cannot be confined is left out: it is of no account for how a table is altered.
+            kept = [each for each in found if made(each.tokens) not in BODIES or not self.scratch.refuses(each)]
+            self.scratch.prepare(kept)
         except DatabaseError as problem:
             raise UsageError(
                 f"{schema.name} on the server of --shadow: {problem.message}",
                 next_step="a dump of one database by mysqldump --no-data --routines, or mariadb-dump",
             ) from problem
+        self.known = self.known and len(kept) == len(found)
 
     def judge(self, source: Source, in_transaction: bool) -> list[Finding]:
         """Run a script; a finding for each difference from what the linter says of it."""

@@ -29,10 +29,11 @@ MADE = frozenset("TABLE TABLES INDEX VIEW TRIGGER PROCEDURE FUNCTION SEQUENCE".s
 BODIES = frozenset({"TRIGGER", "PROCEDURE", "FUNCTION"})
 BEYOND = frozenset(
     "PREPARE EXECUTE GRANT REVOKE PURGE FLUSH RESET SHUTDOWN RESTART INSTALL UNINSTALL CLONE KILL BINLOG XA LOAD STOP"
-    " CHANGE USE GLOBAL PERSIST PERSIST_ONLY @@GLOBAL @@PERSIST @@PERSIST_ONLY".split()
+    " GLOBAL PERSIST PERSIST_ONLY @@GLOBAL @@PERSIST @@PERSIST_ONLY".split()
 )
 """Words that no body may have unless they are quoted: it is not told apart what begins a statement there."""
 EVERYWHERE = frozenset({"GLOBAL", "PERSIST", "PERSIST_ONLY", "@@GLOBAL", "@@PERSIST", "@@PERSIST_ONLY"})
+PAIRS = {"START": ("SLAVE", "REPLICA", "GROUP_REPLICATION"), "CHANGE": ("MASTER", "REPLICATION"), "SET": ("PASSWORD",)}
 OF_SERVER = frozenset("DATABASE SCHEMA USER ROLE SERVER TABLESPACE UNDO LOGFILE EVENT INSTANCE RESOURCE".split())
 FILES = frozenset({"OUTFILE", "DUMPFILE", "SONAME"})
 ELSEWHERE = frozenset({"FEDERATED", "SPIDER", "CONNECT", "MRG_MYISAM", "MERGE", "NDB", "NDBCLUSTER", "S3"})
@@ -129,8 +130,7 @@ def in_body(tokens: Sequence[Token]) -> str:
         if token.kind != "word" or "." in (before.text, after.text):
             continue
         pair = before.upper in ("CREATE", "ALTER", "DROP", "RENAME") and token.upper in OF_SERVER
-        started = before.upper == "START" and token.upper != "TRANSACTION"
-        if pair or started:
+        if pair or token.upper in PAIRS.get(before.upper, ()):
             return beyond(f"{before.upper} {token.upper} in a body")
         if token.upper in BEYOND or REPLICATION.match(token.text):
             return f"{beyond(f'{token.text} in a body')}; if it is a name, quote it"

@@ -29,6 +29,7 @@ UNLOCK TABLES;
 DELIMITER ;;
 /*!50003 CREATE*/ /*!50017 DEFINER=`nobody`@`elsewhere`*/ /*!50003 TRIGGER counted BEFORE INSERT ON users
 FOR EACH ROW BEGIN SET NEW.n = 1; END */;;
+CREATE PROCEDURE sweep() BEGIN PREPARE s FROM 'DROP DATABASE shop'; EXECUTE s; END;;
 DELIMITER ;
 """
 HISTORY = {
@@ -65,6 +66,7 @@ RUN = (
     "ALTER TABLE users ADD COLUMN shop INT, ADD COLUMN role INT",
     "SELECT u.id FROM users u JOIN information_schema.tables t ON t.table_name = u.v",
     "CREATE TRIGGER t BEFORE UPDATE ON users FOR EACH ROW BEGIN SET NEW.change = NEW.reset; END",
+    "CREATE PROCEDURE p() BEGIN ALTER TABLE users CHANGE n m INT; SELECT v FROM users USE INDEX (by_v); END",
     "SET NAMES utf8mb4, @x = 'GLOBAL'",
 )
 
