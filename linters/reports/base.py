@@ -27,8 +27,9 @@ class Observed:
         locks: the strongest lock on each table that others can use.
         rewrites, scans, builds: tables that were written again, read from end to end, or got an index.
         rows: rows of tables in use that it wrote.
-        error: what the server said, or why it was not run; `code` is the SQLSTATE.
+        error: what the server said, or why it was not run; `code` is the SQLSTATE, of MySQL and MariaDB the number.
         words: all of it that anybody would notice, in words.
+        algorithm: by which MySQL or MariaDB altered a table: INSTANT, NOCOPY, INPLACE or COPY.
     """
 
     server: str
@@ -43,6 +44,7 @@ class Observed:
     error: str = ""
     code: str = ""
     words: str = ""
+    algorithm: str = ""
 
 
 @dataclass(frozen=True, slots=True)

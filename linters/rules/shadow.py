@@ -16,5 +16,6 @@ SHADOW = Rule(
     bad="",
     good="",
     severity=Severity.ERROR,
+    dialects=("postgresql", "mysql", "mariadb"),
 )
 """No rule of an engine: whoever runs the script reports it."""

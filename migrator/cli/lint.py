@@ -27,6 +27,7 @@ migrator lint --baseline migrator-lint-baseline.json --fail-on error
 migrator lint --select hazard --ignore lock-table --format sarif --output lint.sarif
 migrator lint --fix --dry-run migrations/V12__index.sql  the safe form of what has a mechanical one, as a diff
 migrator lint --schema schema.sql --shadow embedded hotfix.sql  what a real server does with it, beside the verdict
+migrator lint --schema schema.sql --shadow mysql://root@test-server hotfix.sql  the algorithm and lock it accepts
 migrator lint --phase contract drop_fax.sql            nobody uses the old shape any more
 migrator lint --explain drop-column
 migrator lint --list-rules
@@ -94,7 +95,7 @@ def command(
     from migrator.linting.judging import Request, fails, run
 
     refuse_together(fix, dry_run, write_baseline)
-    options = options_from(config, paths, database_url, given)
+    options = options_from(config, paths, database_url, given, shadow)
     request = Request(options, diff or "", database_url or "", accept=not write_baseline, shadow=shadow or "")
     if fix:
         return fixed(request, form, output, dry_run)

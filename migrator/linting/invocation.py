@@ -18,12 +18,14 @@ FAMILIES = {"postgres": "postgresql", "postgresql": "postgresql", "mysql": "mysq
 
 
 def options_from(
-    config: Path | None, paths: tuple[str, ...], database_url: str | None, given: Mapping[str, Any]
-) -> Options:
+    config: Path | None, paths: tuple[str, ...], database_url: str | None, given: Mapping[str, Any],
+    shadow: str | None = None,
+) -> Options:  # fmt: skip
     """The options of the configuration, and those of the command line over them.
 
     Args:
         given: options of the command line by their names, None where they were not given.
+        shadow: URL of a server, which tells the dialect where nothing else does.
 
     Raises:
         UsageError: one of them makes no sense. Says which.
@@ -42,7 +44,9 @@ def options_from(
         changed["fail_on"] = Severity(given["fail_on"])
     options = replace(options, **changed)
     return replace(
-        options, paths=paths or options.paths or usual(config), dialect=options.dialect or family(config, database_url)
+        options,
+        paths=paths or options.paths or usual(config),
+        dialect=options.dialect or family(config, database_url) or family_of(shadow or ""),
     )
 
 
@@ -78,7 +82,10 @@ def version(text: str) -> str:
 
 def family(config: Path | None, database_url: str | None) -> str:
     """The dialect of the URL that is given or configured; no connection is opened. Empty where there is none."""
-    url = database_url or settings.load(config=config).given_url or ""
+    return family_of(database_url or settings.load(config=config).given_url or "")
+
+
+def family_of(url: str) -> str:
     return FAMILIES.get(url.partition(":")[0].partition("+")[0].lower(), "")
 
 

@@ -18,7 +18,7 @@ from linters.session import Given, Session
 from linters.source import Source
 from migrator import __version__
 from migrator.errors import MigratorError, UsageError
-from migrator.linting import files
+from migrator.linting import dumps, files
 from migrator.linting.options import Options
 from migrator.linting.servers import USUAL, chosen_dialect, dotted, release
 from migrator.settings import mask
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from migrator.linting.changes import Changes
     from migrator.linting.facts import Facts
     from migrator.linting.shadowing import Shadow
+    from migrator.linting.shadowing_mysql import MySQLShadow
     from migrator.shadow import Scratch
+    from migrator.shadow.mysql import MySQLScratch
 
 RANKS = {severity: rank for rank, severity in enumerate((Severity.NOTICE, Severity.WARNING, Severity.ERROR))}
 
@@ -126,7 +128,7 @@ def changes_since(commit: str) -> Changes | None:
     return Changes(commit, Path.cwd())
 
 
-def scratch_of(request: Request, facts: Facts | None) -> AbstractContextManager[Scratch | None]:
+def scratch_of(request: Request, facts: Facts | None) -> AbstractContextManager[Scratch | MySQLScratch | None]:
     """The scratch database of a run that asks for one."""
     if not request.shadow:
         return nullcontext()
@@ -152,7 +154,7 @@ def fails(report: Report, level: Severity) -> bool:
 class Bench:
     """The state of one run: the engine, and what it has found so far."""
 
-    def __init__(self, request: Request, facts: Facts | None, scratch: Scratch | None = None) -> None:
+    def __init__(self, request: Request, facts: Facts | None, scratch: Scratch | MySQLScratch | None = None) -> None:
         self.options, self.facts, self.standard_input = request.options, facts, request.standard_input
         options = self.options
         self.name = chosen_dialect(options.dialect)
@@ -167,19 +169,19 @@ class Bench:
         self.tools: set[str] = set()
         self.judged: list[Judged] = []
         self.unread = self.seed(self.engine)
-        self.shadow: Shadow | None = self.shadow_on(scratch) if scratch else None
+        self.shadow: Shadow | MySQLShadow | None = self.shadow_on(scratch) if scratch else None
 
-    def shadow_on(self, scratch: Scratch) -> Shadow:
+    def shadow_on(self, scratch: Scratch | MySQLScratch) -> Shadow | MySQLShadow:
         """What runs the scripts on a scratch database that has the schema."""
-        from migrator.linting.shadowing import Shadow
+        from migrator.linting.shadowing import shadow_of
 
         # Asked with every rule and no comment, as what somebody accepts is no difference.
         engine = Engine(Session(self.given()), Choice())
         self.seed(engine)
-        source = schema(Path(self.options.schema)) if self.options.schema else None
+        source = dumps.schema(Path(self.options.schema), self.name) if self.options.schema else None
         if source is None and self.facts is not None:
             source = Source("the database", self.facts.script.encode())
-        return Shadow(scratch, engine, source, self.options)
+        return shadow_of(scratch, engine, source, self.options)
 
     def seed(self, engine: Engine) -> int:
         """Put the schema into the state. Returns how many statements of it cannot be read.
@@ -190,7 +192,7 @@ class Bench:
         try:
             unread = self.facts.seed(engine) if self.facts is not None else 0
             if self.options.schema:
-                unread += len(engine.seed(schema(Path(self.options.schema))))
+                unread += dumps.seed(engine, dumps.schema(Path(self.options.schema), self.name))
         except MigratorError:
             raise
         except Exception as problem:  # a crash is no verdict, and must not look like one
@@ -298,21 +300,6 @@ class Bench:
             yield f"{self.unread} statements of the schema cannot be read, and what they make is taken for not there"
         for tool in sorted(filter(None, self.tools)):
             yield f"scripts are run by {tool}, in its order and its transactions"
-
-
-def schema(path: Path) -> Source:
-    """A dump of the schema.
-
-    Raises:
-        UsageError: it cannot be read.
-    """
-    make = "pg_dump --schema-only --no-owner > schema.sql"
-    try:
-        return Source(str(path), path.read_bytes())
-    except OSError as problem:
-        raise UsageError(f"the schema {path} cannot be read: {problem.strerror}", next_step=make) from None
-    except ValueError as problem:
-        raise UsageError(f"the schema {path} cannot be read: {problem}", next_step=make) from None
 
 
 def among(finding: Finding, lines: Sequence[tuple[int, int]]) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from linters.collected import Collected
 from linters.engine import SHOWN, Engine, fingerprint
@@ -20,6 +20,10 @@ from migrator.settings import mask
 from migrator.shadow import Difference, Observation, Scratch, compare
 from migrator.shadow.comparing import CONFIRMED, MISMATCH, OBSERVED_ONLY, REFUSALS, in_words
 
+if TYPE_CHECKING:
+    from migrator.linting.shadowing_mysql import MySQLShadow
+    from migrator.shadow.mysql import MySQLScratch
+
 EMBEDDED = "embedded"
 LEFT_OUT = ("copy_stmt", "alter_owner_stmt", "grant_stmt", "alter_default_privileges_stmt")
 """Statements of a dump that need its rows or its roles."""
@@ -33,8 +37,17 @@ UNDEFINED = ("42P01", "42703", "42704", "42883", "3F000", "42P07", "42701", "427
 """What a statement names is not there, or is there already."""
 
 
+def opened(server: str, options: Options, major: Any) -> AbstractContextManager[Scratch | MySQLScratch]:
+    """A scratch database of the dialect of the scripts, gone in the end; what may be raised as `opened_postgresql`."""
+    if chosen_dialect(options.dialect) == "postgresql":
+        return opened_postgresql(server, options, major)
+    from migrator.linting.shadowing_mysql import opened as opened_mysql
+
+    return opened_mysql(server, options)
+
+
 @contextmanager
-def opened(server: str, options: Options, major: int | None) -> Iterator[Scratch]:
+def opened_postgresql(server: str, options: Options, major: int | None) -> Iterator[Scratch]:
     """A scratch database, gone in the end.
 
     Args:
@@ -45,10 +58,7 @@ def opened(server: str, options: Options, major: int | None) -> Iterator[Scratch
         UsageError: the scripts are for another kind of server, or for another version of it.
         ConnectionFailed: the server is not there, or lets nobody create a database.
     """
-    name = chosen_dialect(options.dialect)
-    if name != "postgresql":
-        raise UsageError(f"--shadow runs scripts on PostgreSQL, not on {name}", next_step="lint without --shadow")
-    given = release(options.server_version, name)
+    given = release(options.server_version, "postgresql")
     wanted = given if isinstance(given, int) else major
     if server == EMBEDDED:
         from migrator.embedded import EmbeddedServer
@@ -86,6 +96,21 @@ def binaries(major: int | None) -> Any:
             f"PostgreSQL {major} is not installed here; versions that are: {here}", next_step="--shadow URL of a server"
         )
     return found[major]
+
+
+def shadow_of(
+    scratch: Scratch | MySQLScratch, engine: Engine, schema: Source | None, options: Options
+) -> Shadow | MySQLShadow:
+    """What runs the scripts on a scratch database.
+
+    Raises:
+        UsageError: the schema cannot be created.
+    """
+    if isinstance(scratch, Scratch):
+        return Shadow(scratch, engine, schema, options)
+    from migrator.linting.shadowing_mysql import MySQLShadow
+
+    return MySQLShadow(scratch, engine, schema, options)
 
 
 class Shadow:
@@ -158,16 +183,21 @@ class Shadow:
         )  # fmt: skip
 
     def finding(self, found: Difference, source: Source, piece: Piece) -> Finding:
-        seen = found.seen or "nothing that anybody waits for"
-        message = f"{found.label}: {self.server} showed {seen}; the linter says {found.said or 'nothing'}"
-        severe = found.label in (MISMATCH, OBSERVED_ONLY)
-        statement = " ".join(found.statement.split())
-        line, column = source.place(piece.start)
-        return Finding(
-            SHADOW.id, SHADOW.category, self.severity if severe else Severity.NOTICE, message, SHADOW.effect,
-            SHADOW.safer, source.name, line, column, statement[:SHOWN] + ("…" if len(statement) > SHOWN else ""),
-            fingerprint=fingerprint(SHADOW.id, source.name, statement), last_line=source.place(piece.end)[0],
-        )  # fmt: skip
+        return difference_finding(found, source, piece, self.server, self.severity)
+
+
+def difference_finding(found: Difference, source: Source, piece: Piece, server: str, severity: Severity) -> Finding:
+    """A difference as a finding; less severe where the server was not seen to do what was said."""
+    seen = found.seen or "nothing that anybody waits for"
+    message = f"{found.label}: {server} showed {seen}; the linter says {found.said or 'nothing'}"
+    severe = found.label in (MISMATCH, OBSERVED_ONLY)
+    statement = " ".join(found.statement.split())
+    line, column = source.place(piece.start)
+    return Finding(
+        SHADOW.id, SHADOW.category, severity if severe else Severity.NOTICE, message, SHADOW.effect,
+        SHADOW.safer, source.name, line, column, statement[:SHOWN] + ("…" if len(statement) > SHOWN else ""),
+        fingerprint=fingerprint(SHADOW.id, source.name, statement), last_line=source.place(piece.end)[0],
+    )  # fmt: skip
 
 
 def unreadable(source: Source) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from linters.findings import Category, Finding
+from linters.mysql.ways import Algorithm, AlterCost, Lock
+from migrator.shadow.mysql import Seen
 from migrator.shadow.observation import Observation
 
 CONFIRMED, MISMATCH, OBSERVED_ONLY, STATIC_ONLY = "confirmed", "mismatch", "observed-only", "static-only"
@@ -87,3 +89,51 @@ def in_words(seen: Observation) -> str:
     parts += [f"{table} read" for table in seen.scans if table not in seen.rewrites]
     parts += [f"index of {table} built" for table in seen.builds if table not in seen.rewrites]
     return ", ".join(parts)
+
+
+def compare_ways(said: AlterCost | None, refused: bool, seen: Seen) -> Difference | None:
+    """Set the algorithm and lock that the linter says against those that MySQL or MariaDB accepted.
+
+    Args:
+        said: what it says of the ALTER, None for another statement or one that it cannot read.
+        refused: whether it says that the server refuses the statement.
+
+    Returns:
+        None where the server cannot be asked about the statement, and ran it.
+    """
+    found = seen.accepted
+    if found.code:
+        label = CONFIRMED if refused or (said and said.error) else MISMATCH if said else OBSERVED_ONLY
+    elif found.algorithm is None:
+        return None
+    elif said is None:
+        label = OBSERVED_ONLY if found.algorithm >= Algorithm.INPLACE or found.lock >= Lock.SHARED else CONFIRMED
+    elif said.error:
+        label = STATIC_ONLY
+    else:
+        instant = found.algorithm is Algorithm.INSTANT
+        same = said.way.algorithm is found.algorithm and (instant or said.way.lock is found.lock)
+        dearer = found.algorithm > said.way.algorithm or found.lock > said.way.lock
+        label = CONFIRMED if same else MISMATCH if dearer else STATIC_ONLY
+    return Difference(label, seen.line, seen.statement, said_in_words(said, seen.family), way_in_words(seen))
+
+
+def said_in_words(said: AlterCost | None, family: str) -> str:
+    if said is None:
+        return ""
+    return f"refused: {said.error}" if said.error else way_words(said.way.algorithm, said.way.lock, family)
+
+
+def way_in_words(seen: Seen) -> str:
+    """How a server did an ALTER, or its error, in a few words; empty for other statements."""
+    found = seen.accepted
+    if found.code:
+        return f"refused: {found.error}"
+    return "" if found.algorithm is None else f"{seen.table}: {way_words(found.algorithm, found.lock, seen.family)}"
+
+
+def way_words(algorithm: Algorithm, lock: Lock, family: str) -> str:
+    if algorithm is Algorithm.INSTANT:
+        return algorithm.name
+    unnamed = algorithm is Algorithm.NOCOPY and family == "mysql"
+    return f"{'INPLACE without a rebuild' if unnamed else algorithm.name}, LOCK={lock.name}"

@@ -98,9 +98,9 @@ def test_a_server_that_is_not_theirs_is_refused(database, lint):
     absent = str(next((major for major in range(12, 19) if major not in all_binaries()), 19))
     for words, said in (
         (("--server-version", other, "--shadow", database.url), f"the scripts are for {other}"),
-        (("--dialect", "mariadb", "--shadow", database.url), "not on mariadb"),
+        (("--dialect", "mariadb", "--shadow", database.url), "no MariaDB server"),
         (("--schema", "broken.out", "--shadow", database.url), 'type \\"mood\\" does not exist'),
-        (("--shadow", "mysql://root@localhost/x"), "no PostgreSQL server"),
+        (("--dialect", "postgresql", "--shadow", "mysql://root@localhost/x"), "no PostgreSQL server"),
         (("--shadow", "embedded", "--server-version", absent), f"{absent} is not"),
     ):
         code, out = lint({"a.sql": "SELECT 1;\n", "broken.out": "CREATE TABLE t (m mood);"}, *words, "a.sql")

@@ -274,6 +274,14 @@ def test_mysql_and_mariadb_say_the_algorithm_and_the_lock_of_their_version(lint,
     assert found["rewrites"] == ["users"]
 
 
+def test_scripts_are_run_in_the_database_that_a_dump_uses(lint):
+    table = "CREATE TABLE users (id INT PRIMARY KEY, v VARCHAR(20));\n"
+    dump = f"CREATE DATABASE `shop`;\nUSE `shop`;\n{table}"
+    change = script("a.sql", "ALTER TABLE users MODIFY v VARCHAR(40);\n")
+    code, out, _ = lint(change, "--dialect", "mysql", "--schema", script("dump.out", dump))
+    assert (code, rules(out)) == (0, [])
+
+
 def test_rules_of_each_server_are_listed_explained_and_chosen(lint):
     listed = lint("--list-rules", "--dialect", "mariadb")[1]["rules"]
     assert "change-type-copies" in {rule["id"] for rule in listed}

@@ -22,7 +22,7 @@ class Case:
 
     Args:
         truth: by release, `INSTANT`, `NOCOPY NONE` … `COPY SHARED`, or `error N`.
-        quirk: why a server that is asked for an algorithm says something else than it does.
+        quirk: a release that accepts an algorithm and does another; the tables tell.
     """
 
     dialect: str

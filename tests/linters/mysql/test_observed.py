@@ -11,6 +11,7 @@ from linters.engine import Engine
 from linters.mysql.alterations import AlterTable
 from linters.session import Given, Session
 from linters.source import Source
+from migrator.shadow.asking import version_of
 from tests.linters.mysql.corpus import cases, label
 from tests.linters.mysql.observing import observe
 from tests.linters.mysql.servers import connection_to
@@ -33,7 +34,7 @@ def servers():
 
 
 def release_of(connection):
-    major, minor = connection.get_server_info().split(".")[:2]
+    major, minor, _ = version_of(connection.get_server_info())
     return f"{major}.{minor}"
 
 
@@ -41,13 +42,16 @@ def release_of(connection):
 def test_the_truth_of_every_case_is_what_the_server_does(name, servers):
     connection = servers(name)
     release = release_of(connection)
-    differ = []
+    differ, tried = [], 0
     for case in cases(name):
-        if release in case.truth and not case.quirk:
+        if release in case.truth:
+            tried += 1
             found = observe(connection, case.schema, case.statement)
             if found.partition(":")[0] != case.truth[release]:
                 differ.append((str(case), case.truth[release], found))
     assert differ == []
+    if not tried:
+        pytest.skip(f"nothing is written down of {name} {release}")
 
 
 def alters(script, rule, name, session):
