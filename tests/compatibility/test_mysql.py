@@ -8,7 +8,7 @@ import pytest
 
 from migrator.events import StepFinished
 from tests.compatibility.test_operations import Watched, live
-from tests.plugins.applications import Shape
+from tests.plugins.applications import Shape, one_round
 from tests.plugins.mysql_applications import MySQLApplication
 
 BASE = (
@@ -88,8 +88,7 @@ def test_no_statement_of_either_version_fails(name, mysql_database, project):
 
     def after_each_step(event):
         if isinstance(event, StepFinished):
-            for application in (old, new):
-                application.round()
+            one_round(old, new)
 
     project.seen = Watched(after_each_step)
     try:
