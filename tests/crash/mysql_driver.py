@@ -33,7 +33,7 @@ BASE = (
     """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
       full_name varchar(60) NOT NULL DEFAULT 'nobody', nick varchar(20) NOT NULL, code varchar(20),
       amount int NOT NULL DEFAULT 0, note text, KEY users_full_name_idx (full_name, amount),
-      KEY users_amount_idx (amount), KEY by_nick (nick))""",
+      KEY users_amount_idx (amount), KEY lookup (nick))""",
     "INSERT INTO users (full_name, nick, code) WITH RECURSIVE n (i) AS"
     " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
     " SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i) FROM n",

@@ -73,7 +73,9 @@ def started(path, name):
             shutil.chown(data, account())
         subprocess.run(prepare(path, name, data, own), check=True, capture_output=True)
         address = Path(data, "s")
-        arguments = [f"--datadir={data}", f"--socket={address}", "--skip-networking", "--skip-log-bin"]
+        # A server that starts empties the directory for temporary files, whoever else works there.
+        arguments = [f"--datadir={data}", f"--tmpdir={data}", f"--socket={address}", "--skip-networking"]
+        arguments += ["--skip-log-bin"]
         arguments += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", f"--pid-file={data}/pid"]
         arguments += ["--mysqlx=OFF", "--secure-file-priv="] if name == "mysql" else []
         with Path(place, "log").open("wb") as log:
