@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,9 +152,11 @@ def print_step(number: int, step: PlannedStep) -> None:
     say(f"       lock: {lock_text(step)}", dim=True)
     if made := recreated(step):
         say(f"       recreates: {', '.join(made)}", dim=True)
-    for statement in statements(step):
+    for statement, otherwise in zip_longest(statements(step), getattr(step.step, "otherwise", ()), fillvalue=""):
         first, *rest = statement.strip().splitlines()
         say(f"       sql:  {first}{' …' if rest else ''}", dim=True)
+        if otherwise:
+            say(f"       or:   {otherwise}", dim=True)
     say(f"       undo: {undo_text(step)}", dim=True)
 
 

@@ -210,6 +210,7 @@ def test_what_the_server_cannot_do_instantly_is_done_in_the_other_way_that_was_p
     )
     project.url = mysql_database.url
     revision = project.revision("change", 'AddColumn("users", "age", "int", default="7", nullable=False)')
+    assert "or:   ALTER TABLE" in project.cli("plan").stdout
     project.apply()
     assert mysql_database.rows("SELECT age FROM users") == [(7,)]
     project.abort(revision, discard=True)
