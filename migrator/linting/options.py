@@ -28,6 +28,7 @@ class Options:
         severities: severities other than the rules' own.
         style: ask the rules about style, too.
         require_lock_timeout: demand a lock_timeout around everything that blocks others.
+        galera: the server is a node of a Galera cluster.
         dialect: empty where nothing says it.
         server_version: major version, or with minor ones as in `10.11`; empty where nothing says it.
         assume_transaction: whoever runs a script puts it in one transaction; None as its tool does.
@@ -40,6 +41,7 @@ class Options:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     style: bool = False
     require_lock_timeout: bool = False
+    galera: bool = False
     dialect: str = ""
     server_version: str = ""
     timezone: str | None = None
@@ -52,9 +54,11 @@ class Options:
     def choice(self) -> Choice:
         """The rules that are asked, and how severe they are."""
         also = expanded([Category.STYLE.value]) if self.style else []
+        also += ["lock-timeout-missing"] if self.require_lock_timeout else []
+        also += ["cluster-waits"] if self.galera else []
         return Choice(
             rules=frozenset(expanded(self.select)) if self.select else None,
-            also=frozenset([*also, "lock-timeout-missing"] if self.require_lock_timeout else also),
+            also=frozenset(also),
             but=frozenset(expanded(self.ignore)),
             severities=dict(self.severities),
             phase=self.phase,
@@ -151,6 +155,7 @@ READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "severities": ("severities", severities),
     "style": ("style", flag),
     "lock_timeout": ("require_lock_timeout", required),
+    "galera": ("galera", flag),
     "dialect": ("dialect", dialect),
     "server_version": ("server_version", version),
     "timezone": ("timezone", text),

@@ -349,6 +349,13 @@ def test_the_project_says_what_is_linted_and_how(lint, project, monkeypatch):
     assert lint()[1]["summary"]["findings"] == 1
 
 
+def test_on_a_cluster_everybody_waits_for_what_is_not_instant(lint):
+    for said, found in (("", []), ("galera = true\n", ["cluster-waits"])):
+        script("pyproject.toml", f'[tool.migrator.lint]\ndialect = "mariadb"\nserver_version = "10.11"\n{said}')
+        assert rules(lint(script("a.sql", "ALTER TABLE t ADD INDEX t_a (a);"))[1]) == found
+        assert lint(script("a.sql", "ALTER TABLE t ADD COLUMN c int;"))[0] == 0
+
+
 def test_a_lock_timeout_can_be_required(lint):
     script("pyproject.toml", '[tool.migrator.lint]\nlock_timeout = "require"\n')
     assert rules(lint(script("a.sql", "ALTER TABLE t ADD COLUMN a int;"))[1]) == ["lock-timeout-missing"]

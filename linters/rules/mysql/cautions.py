@@ -10,7 +10,7 @@ from linters.mysql import alterations
 from linters.mysql.ways import Algorithm, AlterCost
 from linters.rules.base import COMPATIBILITY, HAZARD, At, Found
 from linters.rules.compatibility import CONTRACT, own
-from linters.rules.mysql.base import AlterTable, T, asserted, is_costly, rule, table_of
+from linters.rules.mysql.base import SHADOW, AlterTable, T, asserted, is_costly, rule, table_of
 
 
 @rule(
@@ -53,6 +53,28 @@ def build(at: At) -> Iterator[Found]:
     online = isinstance(cost, AlterCost) and cost.way.algorithm is Algorithm.NOCOPY and not is_costly(cost.way)
     if online and cost.builds and at.in_use(at.action.table):
         yield Found(f"replicas wait while the index of {table_of(at)} is built")
+
+
+@rule(
+    "cluster-waits",
+    HAZARD,
+    AlterTable,
+    condition="on a Galera cluster a table in use is written again, or an index is built on it",
+    effect="all nodes do it at the same point of the order (TOI), and writers of every table wait as long, whatever"
+    " LOCK= says",
+    safer=f"node by node (wsrep_OSU_method = RSU) where nodes with and without it can replicate, or {SHADOW}",
+    severity=Severity.ERROR,
+    default=False,
+    given=T,
+    bad="ALTER TABLE t ADD INDEX t_a (a)",
+    good="ALTER TABLE t ADD COLUMN c INT",
+)
+def cluster(at: At) -> Iterator[Found]:
+    cost = at.cost
+    if not isinstance(cost, AlterCost) or cost.error or not at.in_use(at.action.table):
+        return
+    if cost.way.algorithm >= Algorithm.INPLACE or (cost.way.algorithm is Algorithm.NOCOPY and cost.builds):
+        yield Found(f"the whole cluster waits while {table_of(at)} is changed")
 
 
 @rule(
