@@ -71,7 +71,8 @@ class Client(threading.Thread):
     name_: str
     shape: Shape
     reading: bool
-    rounds: int = 0
+    done: int = 0
+    statements: int = 0
     failures: list[str] = field(default_factory=list)
     journal: dict[int, dict[str, object] | None] = field(default_factory=dict)
 
@@ -106,13 +107,14 @@ class Client(threading.Thread):
                 self.failures.append(f"{self.name_}: {type(problem).__name__}: {problem}")
 
     def go_round(self, actions: list[Callable[[], None]]) -> None:
+        self.statements = len(actions)
         while not self.stopping.is_set():
             for action in actions:
                 try:
                     action()
                 except Exception as problem:
                     self.failures.append(f"{self.name_} {action.__name__}: {type(problem).__name__}: {problem}")
-            self.rounds += 1
+                self.done += 1
             self.stopping.wait(0.005)
 
     def connected(self) -> Any:
@@ -356,11 +358,12 @@ class Application:
 
 
 def one_round(*applications: Application) -> None:
-    """Wait until every client has run every statement, from first to last, once more."""
+    """Wait until every client has run every statement once more, whichever is first."""
     clients = [client for application in applications for client in application.clients]
-    goals = {client: client.rounds + 2 for client in clients}
+    before = {client: client.done for client in clients}
     deadline = time.monotonic() + ROUND_SECONDS
-    while any(client.rounds < goal for client, goal in goals.items()):
+    # One more than there are: that which is under way has begun earlier.
+    while not all(client.statements and client.done - done > client.statements for client, done in before.items()):
         if time.monotonic() > deadline:
             raise TimeoutError(f"a client stands still: {[a.all_failures()[:3] for a in applications]}")
         time.sleep(0.005)
