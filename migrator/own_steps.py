@@ -31,8 +31,9 @@ def findings(steps: Iterable[tuple[Phase, Step]], session: Session) -> Iterator[
         engine = Engine(session, Choice(phase=str(Phase.CONTRACT if phase is Phase.PURGE else phase)))
         for finding in engine.judge(collected(str(phase), items), False):
             step = own[finding.line - 1]
-            unread = isinstance(step, Transaction) and step.unread
-            if not unread and finding.category is not Category.STYLE and not finding.message.startswith(REVOKED):
+            # A bounded step is undone before anybody has waited longer than for any lock.
+            known = not (isinstance(step, Transaction) and (step.unread or step.bounded))
+            if known and finding.category is not Category.STYLE and not finding.message.startswith(REVOKED):
                 yield phase, step, finding
 
 
