@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +68,10 @@ def configured(folder: Path) -> Iterator[Location]:
 
 def of_ini(path: Path) -> Iterator[Mapping[str, Any]]:
     """Sections of an `alembic.ini` that name a script location: one for each database."""
+    if not path.is_file():
+        return
+    import configparser  # most runs meet no such file
+
     parser = configparser.ConfigParser({"here": path.parent.as_posix()})
     try:
         parser.read(path, encoding="utf-8")
@@ -82,6 +84,10 @@ def of_ini(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def of_pyproject(path: Path) -> Iterator[Mapping[str, Any]]:
+    if not path.is_file():
+        return
+    import tomllib
+
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("alembic")
     except (OSError, ValueError):
