@@ -6,7 +6,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from phases.model import Phase
 from phases.operations import MergeTables
 from tests.properties.test_dual_write import Change, run
 from tests.properties.test_split_table import (
@@ -18,6 +17,7 @@ from tests.properties.test_split_table import (
     TRIGGERS,
     Split,
     World,
+    live_through,
     statements,
     words,
 )
@@ -88,26 +88,4 @@ def test_both_shapes_say_what_was_written_last(session, name, before, migrating,
         change.batch()
     change.finish()
     change.verify()
-    for action in overlap:
-        world.act(*action)
-        world.check_old()
-        world.check_new()
-    change.verify()
-    world.drop_trigger()
-    after = iter(contracted)
-    for step in change.steps[Phase.CONTRACT]:
-        run(session, *step.statements)
-        if action := next(after, None):
-            world.act(*action)
-            world.check_old()
-    for action in after:
-        world.act(*action)
-        world.check_old()
-    later = iter(restoring)
-    for undone in reversed(change.steps[Phase.CONTRACT]):
-        for step in undone.undo:
-            for _ in change.perform(step):
-                if action := next(later, None):
-                    world.act(*action)
-    world.check_old()
-    world.check_new()
+    live_through(world, change, overlap, contracted, restoring, world.check_old)

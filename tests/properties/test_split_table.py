@@ -219,6 +219,33 @@ class Split(Change):
                 list(self.perform(step))
 
 
+def live_through(world, change, overlap, contracted, restoring, check):
+    """Both versions, the contract, and back from it; `check` is of the shape that is left after the contract."""
+    for action in overlap:
+        world.act(*action)
+        world.check_old()
+        world.check_new()
+    change.verify()
+    world.drop_trigger()
+    after = iter(contracted)
+    for step in change.steps[Phase.CONTRACT]:
+        run(change.session, *step.statements)
+        if action := next(after, None):
+            world.act(*action)
+            check()
+    for action in after:
+        world.act(*action)
+        check()
+    later = iter(restoring)
+    for undone in reversed(change.steps[Phase.CONTRACT]):
+        for step in undone.undo:
+            for _ in change.perform(step):
+                if action := next(later, None):
+                    world.act(*action)
+    world.check_old()
+    world.check_new()
+
+
 @pytest.mark.parametrize("name", KINDS)
 @given(
     before=st.lists(st.tuples(words, words), max_size=ROWS),
@@ -244,26 +271,4 @@ def test_both_shapes_say_what_was_written_last(session, name, before, migrating,
         world.check_old()
     change.finish()
     change.verify()
-    for action in overlap:
-        world.act(*action)
-        world.check_old()
-        world.check_new()
-    change.verify()
-    world.drop_trigger()
-    after = iter(contracted)
-    for step in change.steps[Phase.CONTRACT]:
-        run(session, *step.statements)
-        if action := next(after, None):
-            world.act(*action)
-            world.check_new()
-    for action in after:
-        world.act(*action)
-        world.check_new()
-    later = iter(restoring)
-    for undone in reversed(change.steps[Phase.CONTRACT]):
-        for step in undone.undo:
-            for _ in change.perform(step):
-                if action := next(later, None):
-                    world.act(*action)
-    world.check_old()
-    world.check_new()
+    live_through(world, change, overlap, contracted, restoring, world.check_new)
