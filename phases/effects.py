@@ -33,6 +33,7 @@ class Commit:
 
     `finishes` marks the step done in the same transaction. `reprepares`: only when no
     session can hold a prepared statement. `unread`: what the statements lock is not known.
+    `bounded`: waiting for the locks and the statements have half the lock timeout each.
     `cursor`, where it is given, is saved in the same transaction. Answer: None.
     """
 

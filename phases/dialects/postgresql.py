@@ -16,6 +16,7 @@ from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_copies import PostgreSQLCopies
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_enums import PostgreSQLEnums
+from phases.dialects.postgresql_exclusions import PostgreSQLExclusions
 from phases.dialects.postgresql_merges import PostgreSQLMerges
 from phases.dialects.postgresql_rows import PostgreSQLRows
 from phases.dialects.postgresql_tables import PostgreSQLTables
@@ -52,6 +53,7 @@ class PostgreSQL(
     PostgreSQLTables,
     PostgreSQLDefinitions,
     PostgreSQLEnums,
+    PostgreSQLExclusions,
 ):
     """The dialect of one PostgreSQL server.
 

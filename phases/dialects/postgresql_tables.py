@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from phases.catalog import Constraint, Grant, Server, Table
 from phases.dialects.base import Change, Changes
-from phases.dialects.postgresql_exclusions import PostgreSQLExclusions
 from phases.model import Lock, LockMode, Step, TableName, Transaction
 from phases.names import PREFIX
 from phases.sql import identifier, listed, literal, qualified
@@ -71,7 +70,7 @@ def names_it(name: str) -> str:
     return f"p.prosrc {'~*' if name == name.lower() else '~'} {literal(pattern)}"
 
 
-class PostgreSQLTables(PostgreSQLExclusions):
+class PostgreSQLTables:
     """The part of the PostgreSQL dialect that sees no columns."""
 
     __slots__ = ()
