@@ -36,7 +36,7 @@ def perform_statement(step: Script, number: int, before: str | None) -> Performa
     if before is None or step.done[number] != BY_SCHEMA:
         if (yield from is_done(step, number)):
             return
-        before = yield from digest(step) if step.done[number] == BY_SCHEMA else nothing()
+        before = (yield from digest(step)) if step.done[number] == BY_SCHEMA else None
         yield Note({"statement": number, **({"digest": before} if before else {})})
     elif before != (yield from digest(step)):
         return
@@ -58,8 +58,3 @@ def is_done(step: Script, number: int) -> Generator[Effect, Any, bool]:
 
 def digest(step: Script) -> Generator[Effect, Any, str]:
     return str((yield Query(step.digest))[0][0])
-
-
-def nothing() -> Generator[Effect, Any, None]:
-    return None
-    yield
