@@ -96,6 +96,15 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowed:
+    """The rate of a backfill was changed: it rests `rest` times as long as it writes, 0 not at all."""
+
+    name: str
+    rest: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
 
@@ -149,6 +158,7 @@ Event = (
     | Paused
     | Waiting
     | Resumed
+    | Slowed
     | Unwatched
     | Unjudged
     | StepFinished

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
 from migrator.events import Observer
 from migrator.execution import Execution
-from migrator.performance import LockPolicy, Performer
+from migrator.governing import Governor
+from migrator.locking import LockPolicy
+from migrator.performance import Performer
 from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for
 from migrator.pressure import Pressure
 from migrator.replication import Watch
@@ -128,8 +130,10 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
     )
     watch = Watch(session, settings.replica_lag, observer)
     pressing = Pressure(session, limits(settings), observer)
+    watched = "" if settings.max_latency == 0 else settings.require_url()
+    governor = Governor(session, watched, settings.max_latency, observer)
     unprepared = settings.unprepared_applications
-    performer = Performer(session, policy, pacing, watch, pressing, observer, unprepared=unprepared)
+    performer = Performer(session, policy, pacing, watch, pressing, governor, observer, unprepared=unprepared)
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
         from migrator.release import follow

@@ -81,6 +81,20 @@ def lag(text: object) -> float:
     return 0.0 if str(text).strip() == "0" else duration(text)
 
 
+def latency(text: object) -> float | None:
+    """Read a duration, `0`, or `auto`, which is None.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if str(text).strip() == "auto":
+        return None
+    try:
+        return lag(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a latency; write for example 50ms, or auto, or 0") from None
+
+
 SIZES = {"": 1, "B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 """Units of sizes, as PostgreSQL counts them."""
 
@@ -156,6 +170,7 @@ class Settings:
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
@@ -217,6 +232,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,

@@ -18,8 +18,9 @@ from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, P
 from phases.errors import Held, Refused, Unchanged
 from phases.isolation import Start, halved, isolate, retry
 from phases.model import Fill
+from phases.pacing import Servo
 
-GROWTH = 2.0
+SMALLEST_BATCH = 100
 LONGEST_PAUSE = 5.0
 MOST_WALKS = 20
 
@@ -51,15 +52,6 @@ class Pacing:
     def pages(self, window: int, stripes: int) -> int:
         """Heap pages of a window that is walked in `stripes` passes."""
         return max(1, window * stripes // self.stripes)
-
-    def resized(self, size: int, slowest: float, smallest: int, largest: int) -> int:
-        """Size of the next window, from the slowest transaction of the last one."""
-        if slowest <= 0:
-            return size
-        factor = min(GROWTH, self.target_seconds / slowest)
-        if 0.8 < factor < 1.2:
-            return size
-        return max(smallest, min(largest, int(size * factor)))
 
 
 def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Pacing) -> Performance:
@@ -126,20 +118,22 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Sta
         state["window"] = pacing.pages(pacing.first_window, walk.stripes)
         state.setdefault("rows", 0)
     state.setdefault("broken", [])
-    smallest = pacing.pages(pacing.smallest_window, walk.stripes)
+    smallest, servo = pacing.pages(pacing.smallest_window, walk.stripes), Servo(pacing.target_seconds)
     yield from isolate(walk, state, start, pacing.set_aside_limit)
     while state["page"] < state["end"]:
-        slowest = yield from walk_window(walk, state, pacing, start)
+        yield from walk_window(walk, state, servo, pacing, start)
         state["page"] = min(state["page"] + state["window"], state["end"])
         state["stripe"] = 0
-        state["window"] = pacing.resized(state["window"], slowest, smallest, pacing.largest_window)
+        state["window"] = servo.size(state["window"], smallest, pacing.largest_window)
     yield from revisit(walk, state, pacing, start)
 
 
-def walk_window(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Generator[Any, Any, float]:
-    """All stripes of one window that are still to do; returns the slowest transaction's seconds."""
+def walk_window(
+    walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start
+) -> Generator[Any, Any, None]:
+    """All stripes of one window that are still to do."""
     first = state["page"]
-    last, slowest = min(first + state["window"], state["end"]), 0.0
+    last = min(first + state["window"], state["end"])
     while state["stripe"] < walk.stripes:
         stripe = state["stripe"]
         span = [first, last, stripe]
@@ -151,10 +145,9 @@ def walk_window(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: St
         if done.failure is not None:
             state["broken"] = yield from halved(walk, span)
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        slowest = max(slowest, done.seconds)
+        servo.learn(last - first, done.seconds, done.rows, done.most_rows)
         reached = first + (last - first) * (stripe + 1) // walk.stripes
         yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
-    return slowest
 
 
 def revisit(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
@@ -185,7 +178,7 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start
         state["batches"] = 0
     state.setdefault("broken", [])
     yield from isolate(walk, state, start, pacing.set_aside_limit)
-    patience = start()
+    patience, servo = start(), Servo(pacing.target_seconds)
     while state["last"] is not None and state["after"] != state["last"]:
         found = yield Query(walk.next(state["after"], state["last"], state["size"]))
         upto = list(found[0]) if found else state["last"]
@@ -201,5 +194,6 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start
             state["broken"] = [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
         state["batches"] += 1
-        state["size"] = pacing.resized(state["size"], done.seconds, 100, pacing.largest_rows)
+        servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
+        state["size"] = servo.size(state["size"], SMALLEST_BATCH, pacing.largest_rows)
         yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])

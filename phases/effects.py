@@ -103,13 +103,15 @@ class Batched:
     """Outcome of a batch.
 
     `blocked`: another session held a row lock. `failure`: the values of some row
-    are to blame. Either way nothing was changed or saved.
+    are to blame. Either way nothing was changed or saved. `most_rows`: what the next one
+    may have, where somebody limits the rate.
     """
 
     rows: int
     seconds: float
     blocked: bool = False
     failure: Failure | None = None
+    most_rows: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

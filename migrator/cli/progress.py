@@ -59,6 +59,9 @@ class Lines:
             case events.Resumed():
                 self.waits = ""
                 note(f"  going on after {event.seconds:.0f} s")
+            case events.Slowed():
+                said = f"rests {event.rest:g} x as long as it writes: {event.reason}" if event.rest else "at full speed"
+                note(f"  {said}", fg="yellow")
             case events.Unwatched():
                 note(f"  batches do not wait for replicas: {event.reason}; GRANT pg_monitor", fg="yellow")
             case events.Unjudged():

@@ -34,9 +34,10 @@ def plain(value: Any) -> Any:
     return mask(str(value)) if isinstance(value, str | Path) else value
 
 
-def print_json(data: Mapping[str, Any]) -> None:
-    """Print one JSON object; every one says which form it has."""
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **plain(data)}, indent=2, ensure_ascii=False))
+def print_json(data: Mapping[str, Any], *, compact: bool = False) -> None:
+    """Print one JSON object, `compact` on one line; every one says which form it has."""
+    whole = {"schema_version": SCHEMA_VERSION, **plain(data)}
+    click.echo(json.dumps(whole, indent=None if compact else 2, ensure_ascii=False))
 
 
 def say(text: str = "", **style: Any) -> None:

@@ -116,6 +116,9 @@ class Family(Protocol):
     def size(self, table: TableName) -> str:
         """Question for the bytes of a table's rows."""
 
+    def look(self, table: TableName) -> str:
+        """Question for a row of a table, any, which is answered at once."""
+
     @property
     def piles_up(self) -> bool:
         """Whether it says what piles up while a backfill runs: log for the archive and for slots, dead rows."""

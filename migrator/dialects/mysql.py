@@ -17,6 +17,7 @@ from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.mysql_statements import SQL_MODE, literal
 from phases.model import Lock, TableName
+from phases.sql import qualified
 
 OLDEST = {"mysql": (8, 0, 16), "mariadb": (10, 6, 0)}
 """MySQL 8.0.16 is the first that heeds CHECK, which the ledger's history rests on."""
@@ -190,6 +191,9 @@ class MySQLFamily:
             "SELECT COALESCE(MAX(data_length), 0) FROM information_schema.tables"
             f" WHERE table_schema = {literal(table.schema)} AND table_name = {literal(table.name)}"
         )
+
+    def look(self, table: TableName) -> str:
+        return f"SELECT 1 FROM {qualified(table)} LIMIT 1"
 
     def clients(self) -> str:
         return ""

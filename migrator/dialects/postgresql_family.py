@@ -107,5 +107,8 @@ class PostgreSQLFamily:
         name = literal(qualified(table))
         return f"SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass({name})), 0)"
 
+    def look(self, table: TableName) -> str:
+        return postgresql.LOOK.format(table=qualified(table), name=literal(qualified(table)))
+
     def replicas(self) -> str:
         return postgresql.REPLICAS
