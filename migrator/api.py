@@ -125,9 +125,9 @@ def apply(
             refuse_shortage(estimated(session, settings, found, BEFORE_CONTRACT if phase is None else (phase,)))
         open_ledger(session, graph)
         if finishing and phase is not None:
-            _finish(settings, work, graph, phase, target, override)
+            _finish(settings, work, graph, phase, target, override, found)
         else:
-            _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
+            _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,), found)
         states = {name: record.state for name, record in recorded(session, graph).revisions.items()}
         return Applied(tuple(work.outcomes), states, tuple(work.not_checked))
 
@@ -154,23 +154,30 @@ def retry(settings: Settings, revision: str, *, observer: Observer = ignore) -> 
         return Applied(tuple(work.outcomes), {name: "migrated"})
 
 
-def _advance(work: Execution, graph: RevisionGraph, to: str | None, phases: tuple[Phase, ...]) -> None:
-    """Expand and migrate, one revision after another, each planned on what is really there."""
+def _advance(
+    work: Execution, graph: RevisionGraph, to: str | None, phases: tuple[Phase, ...], found: Plan | None
+) -> None:
+    """Expand and migrate, one revision after another, each planned on what is really there.
+
+    Args:
+        found: the plan as long as nothing was run.
+    """
     states = {
         (Phase.EXPAND, None): True,
         (Phase.EXPAND, "expanding"): True,
         (Phase.MIGRATE, "expanded"): True,
         (Phase.MIGRATE, "migrating"): True,
     }
-    for name in [item.revision for item in planned(work.session, graph, to).revisions]:
+    for name in [item.revision for item in (found or planned(work.session, graph, to)).revisions]:
         refuse_half_undone(work, name)
         for phase in phases:
             state = state_of(work, name)
             if not states.get((phase, state)):
                 continue
             if state is None:
-                item = next(i for i in planned(work.session, graph, name).revisions if i.revision == name)
-                work.begin(graph[name], item)
+                plan = found or planned(work.session, graph, name)
+                work.begin(graph[name], next(item for item in plan.revisions if item.revision == name))
+            found = None
             work.run_phase(name, phase, last=phase is phases[-1])
 
 
@@ -200,10 +207,11 @@ def _finish(
     phase: Phase,
     to: str | None,
     override: Override | None,
+    found: Plan,
 ) -> None:
     """Contract or purge: the named revision, or every one whose time has come."""
     ready = ("migrated", "contracting") if phase is Phase.CONTRACT else ("contracted", "purging")
-    unfinished = planned(work.session, graph, to, strict=False).revisions
+    unfinished = found.revisions
     chosen = [item for item in unfinished if item.state in ready and to in (None, item.revision)]
     if not chosen and any(item.revision == to for item in unfinished):
         refuse_too_early(work, str(to), phase)
