@@ -113,7 +113,8 @@ class MySQLClient(Client):
             self.journal[row_id] = None
 
     def read(self) -> None:
-        self.execute(f"SELECT id, {self.columns()} FROM {self.shape.table} WHERE id < 100")
+        names = ", ".join([self.columns(), *(f"`{column}`" for column in self.shape.reads)])
+        self.execute(f"SELECT id, {names} FROM {self.shape.table} WHERE id < 100")
         for row_id in self.own()[-1:]:
             names = ", ".join(f"`{column}`" for column in self.shape.columns)
             rows = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
