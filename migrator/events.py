@@ -101,6 +101,7 @@ class Unwatched:
 
     name: str
     reason: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,13 @@ class Unjudged:
     """What piles up on the server cannot be known, or no wait makes it less; batches go on."""
 
     name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAsSet:
+    """Rows are logged as the server is set, and not by less, as was asked for."""
+
     reason: str
 
 
@@ -151,6 +159,7 @@ Event = (
     | Resumed
     | Unwatched
     | Unjudged
+    | LoggedAsSet
     | StepFinished
     | StepStopped
     | StateChanged

@@ -19,6 +19,8 @@ DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 MINIMUM_GATE_HOURS = 24.0
+ROW_IMAGES = ("server", "minimal")
+"""What a backfill writes to the binary log of each row: as the server is set, or the key and what has changed."""
 
 
 def mask(text: str) -> str:
@@ -141,6 +143,24 @@ def patterns(value: object) -> tuple[str, ...]:
     return tuple(item.strip() for item in value if item.strip())
 
 
+def urls(value: object) -> tuple[str, ...]:
+    """Read a list of database URLs; an empty one is one, too."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f'{value!r} is not a list of URLs; write for example ["mysql://user@replica/shop"]')
+    found = tuple(item.strip() for item in value if item.strip())
+    for item in found:
+        normalise_url(item)
+    return found
+
+
+def row_image(text: object) -> str:
+    if str(text) not in ROW_IMAGES:
+        raise ValueError(f"{text!r} is none of {', '.join(ROW_IMAGES)}")
+    return str(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings. Durations are in seconds, sizes in bytes, shares of one."""
@@ -153,6 +173,8 @@ class Settings:
     lock_give_up: float = 300.0
     batch_target: float = 0.1
     replica_lag: float = 10.0
+    replicas: tuple[str, ...] | None = None
+    binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
@@ -214,6 +236,8 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_give_up": duration,
     "batch_target": duration,
     "replica_lag": lag,
+    "replicas": urls,
+    "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
@@ -224,6 +248,11 @@ READERS: dict[str, Callable[[object], Any]] = {
     "unprepared_applications": patterns,
     "free_disk": size,
 }
+SECRETS = {
+    "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
+    "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+}
+LISTS = (patterns, urls)
 SECTIONS = ("lint",)
 """Tables below ours that have readers of their own."""
 
@@ -332,16 +361,17 @@ def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
             near = nearest(key, READERS)
             hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(READERS)}"
             raise SettingsError(f'{where}: unknown setting "{key}"', next_step=hint, file=str(path))
-        if isinstance(value, dict | bool) or (isinstance(value, list) and READERS[key] is not patterns):
+        if isinstance(value, dict | bool) or (isinstance(value, list) and READERS[key] not in LISTS):
             raise SettingsError(f"{where}: {key} must be text or a number", file=str(path))
         sources[key] = where
-    url = str(table.get("database_url", ""))
-    if re.search(r"://[^/@\s]*:[^@\s]+@", url) or "password=" in url:
-        raise SettingsError(
-            f"{sources['database_url']}: a password does not belong in a file that is committed",
-            next_step='name a variable instead: database_url_env = "DATABASE_URL"',
-            file=str(path),
-        )
+    for key, remedy in SECRETS.items():
+        given = str(table.get(key, ""))
+        if re.search(r"://[^/@\s]*:[^@\s]+@", given) or "password=" in given:
+            raise SettingsError(
+                f"{sources[key]}: a password does not belong in a file that is committed",
+                next_step=remedy,
+                file=str(path),
+            )
     return dict(table), sources
 
 

@@ -60,9 +60,11 @@ class Lines:
                 self.waits = ""
                 note(f"  going on after {event.seconds:.0f} s")
             case events.Unwatched():
-                note(f"  batches do not wait for replicas: {event.reason}; GRANT pg_monitor", fg="yellow")
+                note(f"  batches do not wait for replicas: {event.reason}; {event.remedy}", fg="yellow")
             case events.Unjudged():
                 note(f"  batches go on: {event.reason}", fg="yellow")
+            case events.LoggedAsSet():
+                note(f"  rows are logged as the server is set: {event.reason}", fg="yellow")
             case events.StepFinished():
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged(state="aborting" | "restoring"):

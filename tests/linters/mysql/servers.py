@@ -61,8 +61,8 @@ def closing_connection(**arguments):
 
 
 @contextlib.contextmanager
-def started(path, name):
-    """A server with a directory of its own; the socket it listens on."""
+def started(path, name, *options):
+    """A server with a directory of its own; the socket it listens on. `options` beat those it has anyway."""
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="mg", dir=shared if shared.is_dir() else None) as place:
         data = Path(place, "data")
@@ -78,6 +78,7 @@ def started(path, name):
         arguments += ["--skip-log-bin"]
         arguments += ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", f"--pid-file={data}/pid"]
         arguments += ["--mysqlx=OFF", "--secure-file-priv="] if name == "mysql" else []
+        arguments += options
         with Path(place, "log").open("wb") as log:
             process = subprocess.Popen([path, "--no-defaults", *own, *arguments], stdout=log, stderr=log)
         try:
