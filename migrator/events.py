@@ -110,6 +110,7 @@ class Unwatched:
 
     name: str
     reason: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,13 @@ class Unjudged:
     """What piles up on the server cannot be known, or no wait makes it less; batches go on."""
 
     name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAsSet:
+    """Rows are logged as the server is set, and not by less, as was asked for."""
+
     reason: str
 
 
@@ -161,6 +169,7 @@ Event = (
     | Slowed
     | Unwatched
     | Unjudged
+    | LoggedAsSet
     | StepFinished
     | StepStopped
     | StateChanged

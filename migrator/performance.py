@@ -16,7 +16,7 @@ from migrator.locking import LockPolicy
 from migrator.prepared import refuse_prepared
 from migrator.pressure import Pressure
 from migrator.replication import Watch
-from migrator.settings import mask
+from migrator.setting_values import mask
 from migrator.step_cost import Measured
 from phases.backfill import Pacing
 from phases.effects import (
@@ -231,12 +231,14 @@ class Performer:
         return list(dict.fromkeys(found))
 
     def _holders(self, lock: Lock) -> list[tuple[Any, ...]]:
-        try:
-            return self.session.query(self.session.family.blockers(lock, self.session.server))
-        except DatabaseError as problem:
-            if isinstance(problem, ConnectionFailed):
+        for question in self.session.family.blockers(lock, self.session.server):
+            try:
+                return self.session.query(question)
+            except ConnectionFailed:
                 raise
-            return []  # the role may not look
+            except DatabaseError:
+                continue  # the role may not look, or the server does not know
+        return []
 
     def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
         """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
@@ -296,6 +298,8 @@ class Performer:
                     BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms
                 ):
                     run(connection, statement)
+                if effect.claim:
+                    run(connection, effect.claim)
                 rows = run(connection, effect.sql)
                 store.save_cursor(connection, record.id, effect.cursor, rows=rows)
                 if effect.settles is not None:

@@ -14,7 +14,7 @@ from migrator.own_sql import judged
 from migrator.own_steps import JUDGED, findings
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.errors import Refused
-from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
+from phases.model import BuildIndex, Fill, Phase, PhasedSteps, RemoveIndex, Step, TableName, Transaction
 from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
 from phases.reshaping import reshaped, subscribers
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from migrator.ledger.records import RevisionRecord, StepRecord
     from migrator.revisions import Revision, RevisionGraph
     from phases.dialects.base import Dialect
-
-PhasedSteps = tuple[tuple[Phase, Step], ...]
 
 LINTED = 20
 """Pending revisions whose steps are linted: those that come next, so that a long history is planned in no time."""
@@ -170,7 +168,8 @@ def plan_revision(
         refuse_overlap(claimed, busy)
         checks = tuple(prechecks(operations, catalog, dialect))
         steps, after = steps_of(operations, catalog, dialect)
-        known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect))
+        steps, after, spent = dialect.afforded(steps, catalog, after)
+        known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect), *spent)
     except Refused as refusal:
         raise refused(revision, refusal) from None
     if schema is not None and revision.migration:

@@ -23,6 +23,8 @@ from phases.pacing import Servo
 SMALLEST_BATCH = 100
 LONGEST_PAUSE = 5.0
 MOST_WALKS = 20
+MOST_DEFERRED = 100
+"""Spans of a walk by key that are left for later at a time: each is in the cursor, which every batch saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def walk_window(
     while state["stripe"] < walk.stripes:
         stripe = state["stripe"]
         span = [first, last, stripe]
-        done: Batched = yield Batch(walk.batch(span), {**state, "stripe": stripe + 1})
+        done: Batched = yield Batch(walk.batch(span), {**state, "stripe": stripe + 1}, claim=walk.claim(span))
         if done.blocked:
             state["deferred"] = [*state["deferred"], span]
         state["stripe"] = stripe + 1
@@ -145,48 +147,66 @@ def walk_window(
         if done.failure is not None:
             state["broken"] = yield from halved(walk, span)
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        servo.learn(last - first, done.seconds, done.rows, done.most_rows)
+        if not done.blocked:
+            servo.learn(last - first, done.seconds, done.rows, done.most_rows)
         reached = first + (last - first) * (stripe + 1) // walk.stripes
         yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
 
 
-def revisit(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
+def revisit(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
     """Come back to what other sessions held, until it is done."""
-    patience = start()
+    patience, stuck = start(), 0
     while state["deferred"]:
         span, *rest = state["deferred"]
         after = {**state, "deferred": rest}
-        done: Batched = yield Batch(walk.batch(span), after)
+        done: Batched = yield Batch(walk.batch(span), after, claim=walk.claim(span))
         if done.blocked:
-            state["deferred"] = [*rest, span]
-            yield patience.pause(len(state["deferred"]))
+            parts = yield from parted(walk, span, len(rest))
+            state["deferred"] = [*rest, *parts]
+            stuck = stuck + 1 if parts == [span] else 0
+            if stuck >= len(state["deferred"]):  # all of them were tried in vain
+                yield patience.pause(len(state["deferred"]))
+                stuck = 0
             continue
         state |= after
         state["rows"] += done.rows
         if done.failure is not None:
-            state["broken"] = yield from halved(walk, span)
+            state["broken"] = (yield from halved(walk, span)) or [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        patience = start()
+        patience, stuck = start(), 0
+
+
+def parted(walk: PageWalk | KeyWalk, span: Any, others: int) -> Generator[Any, Any, list[Any]]:
+    """What is left of a span that another session holds a row of: for a walk by key its halves, while they are few.
+
+    So a row that is held for long keeps no others waiting but those of its last, smallest span.
+    """
+    if isinstance(walk, PageWalk) or others >= MOST_DEFERRED or span[0] == span[1]:
+        return [span]
+    return (yield from halved(walk, span)) or [[span[1], span[1]]]
 
 
 def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
-    """Walk the key in its order, waiting for rows that another session holds."""
+    """Walk the key in its order; what another session holds is left for the end."""
     if "last" not in state:
         found = yield Query(walk.end())
         state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
         state.setdefault("rows", 0)
         state["batches"] = 0
     state.setdefault("broken", [])
+    state.setdefault("deferred", [])
     yield from isolate(walk, state, start, pacing.set_aside_limit)
     patience, servo = start(), Servo(pacing.target_seconds)
     while state["last"] is not None and state["after"] != state["last"]:
         found = yield Query(walk.next(state["after"], state["last"], state["size"]))
         upto = list(found[0]) if found else state["last"]
         span = [state["after"], upto]
-        done: Batched = yield Batch(walk.batch(span), {**state, "after": upto})
-        if done.blocked:
-            yield patience.pause(1)
+        done: Batched = yield Batch(walk.batch(span), {**state, "after": upto}, claim=walk.claim(span))
+        if done.blocked and len(state["deferred"]) >= MOST_DEFERRED:
+            yield patience.pause(len(state["deferred"]))
             continue
+        if done.blocked:
+            state["deferred"] = [*state["deferred"], span]
         patience = start()
         state["after"] = upto
         state["rows"] += done.rows
@@ -194,6 +214,8 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start
             state["broken"] = [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
         state["batches"] += 1
-        servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
-        state["size"] = servo.size(state["size"], SMALLEST_BATCH, pacing.largest_rows)
+        if not done.blocked:
+            servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
+            state["size"] = servo.size(state["size"], SMALLEST_BATCH, pacing.largest_rows)
         yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])
+    yield from revisit(walk, state, pacing, start)

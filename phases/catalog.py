@@ -225,6 +225,8 @@ class Table:
     """Constraints that a planned contract will drop, likewise."""
     untriggerable: str = ""
     """Why this session cannot create triggers on it, though it may alter it."""
+    instant_left: int | None = None
+    """How often columns of it may still be added or dropped INSTANT; None where the server counts that for none."""
     written: tuple[str, ...] = ()
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()

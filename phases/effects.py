@@ -81,13 +81,15 @@ class Batch:
     """Change some rows and save the cursor in the same transaction.
 
     `settles` is the key of a row set aside that this batch tries again: its
-    record goes with the commit. Answer: `Batched`.
+    record goes with the commit. `claim` is asked first, and locks the rows without
+    waiting for any. Answer: `Batched`.
     """
 
     sql: str
     cursor: Cursor
     finishes: bool = False
     settles: Key | None = None
+    claim: str = ""
 
 
 @dataclass(frozen=True, slots=True)

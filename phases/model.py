@@ -218,5 +218,8 @@ class Verify(Step):
     fault: str = ""
 
 
+PhasedSteps = tuple[tuple[Phase, Step], ...]
+"""Steps in the order they run."""
+
 AnyStep = Transaction | Script | BuildIndex | RemoveIndex | Fill | Verify
 """The kinds of step an executor must know."""

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from migrator.errors import MigratorError
-from migrator.settings import mask
+from migrator.setting_values import mask
 
 SCHEMA_VERSION = 1
 

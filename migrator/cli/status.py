@@ -54,7 +54,7 @@ def command(
 
 def seconds(watch: str | None) -> float | None:
     from migrator.errors import UsageError
-    from migrator.settings import duration
+    from migrator.setting_values import duration
 
     try:
         return max(0.1, duration(watch)) if watch is not None else None

@@ -36,7 +36,7 @@ def command(
 ) -> None:
     from migrator import api
     from migrator.errors import UsageError
-    from migrator.settings import duration
+    from migrator.setting_values import duration
 
     if off == (rows_per_second is not None or max_latency is not None):
         raise UsageError(

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from phases.catalog import Catalog, Column, Constraint, Definition, Index, Server, Table, Volatility
 from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
-from phases.model import Fill, Lock, Loss, Step, TableName
+from phases.model import Fill, Lock, Loss, PhasedSteps, Step, TableName
 from phases.sql import Expressions
 
 
@@ -72,6 +72,16 @@ class Dialect(Protocol):
 
         Raises:
             Refused: with its name, and what to do instead.
+        """
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        """Steps in ways of which the server has some left, the catalog they leave, and what should be known.
+
+        Args:
+            before: the catalog before the first step.
+            after: as the operations leave it.
         """
 
     def as_text(self, expression: str) -> str:

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from phases import names
 from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
-from phases.dialects import mysql_backfill, mysql_limits
+from phases.dialects import mysql_backfill, mysql_budget, mysql_limits
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
 from phases.dialects.mysql_statements import literal
@@ -25,6 +25,7 @@ from phases.model import (
     IN_TRANSACTION,
     Fill,
     Loss,
+    PhasedSteps,
     Script,
     Step,
     TableName,
@@ -67,6 +68,11 @@ class MySQL(MySQLTriggers):
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_limits.admit(operation, catalog, self)
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        return mysql_budget.afforded(steps, before, after)
 
     def type_text(self, type_: object) -> str:
         return type_ if isinstance(type_, str) else self.render_type(type_)
@@ -118,7 +124,7 @@ class MySQL(MySQLTriggers):
             loses=loses,
             done=tuple(own_kind(change.sql) if unread else change.done for change in changes),
             otherwise=tuple(change.otherwise for change in changes),
-            digest=statements.SCHEMA_DIGEST if unread else "",
+            digest=statements.SCHEMA_DIGEST if unread or BY_SCHEMA in [change.done for change in changes] else "",
         )
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
