@@ -96,6 +96,9 @@ class Dialect(Protocol):
     def type_change(self, old: str, new: str) -> TypeChange:
         """What a change of type costs and may lose."""
 
+    def cast(self, expression: str, type_: str) -> str:
+        """The value that a column of a type has once an expression is stored in it."""
+
     def volatility(self, expression: str) -> Volatility:
         """How often the value of an expression without columns may change."""
 

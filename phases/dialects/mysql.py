@@ -14,9 +14,9 @@ from typing import NoReturn
 
 from phases import names
 from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
-from phases.dialects import mysql_backfill, mysql_limits
+from phases.dialects import mysql_backfill, mysql_columns, mysql_limits, mysql_types
 from phases.dialects import mysql_statements as statements
-from phases.dialects.base import Change, Changes
+from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.errors import Refused
@@ -67,12 +67,19 @@ class MySQL(MySQLTriggers):
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_limits.admit(operation, catalog, self)
+        mysql_columns.admit(operation, catalog, self)
 
     def type_text(self, type_: object) -> str:
         return type_ if isinstance(type_, str) else self.render_type(type_)
 
     def type_name(self, type_: str) -> str:
         return mysql_limits.type_name(type_, self.server)
+
+    def type_change(self, old: str, new: str) -> TypeChange:
+        return mysql_types.change(old, new)
+
+    def cast(self, expression: str, type_: str) -> str:
+        return mysql_types.cast(expression, type_)
 
     def volatility(self, expression: str) -> Volatility:
         return volatility_of(expression)

@@ -41,14 +41,11 @@ SPELLINGS = {
 
 SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
-    " DropNotNull DropTable RunSQL Backfill".split()
+    " DropNotNull DropTable RunSQL Backfill"
+    " TransformColumns ChangeType".split()
 )
 INSTEAD: Mapping[str, str] = {
     "RenameTable": "create a view of the table under the other name with RunSQL, and rename it in a maintenance window",
-    "ChangeType": "add a second column (AddColumn), let the application write both, fill it with Backfill, and drop the"
-    " first (DropColumn)",
-    "TransformColumns": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop"
-    " the others (DropColumn)",
     "AddUnique": "a unique index is the constraint: CreateIndex(…, unique=True)",
     "AddForeignKey": "check the rows first, then in a maintenance window: RunSQL with ALTER TABLE … ADD FOREIGN KEY",
     "AddCheck": "the server copies the table for it: RunSQL in a maintenance window, or check it in the application",

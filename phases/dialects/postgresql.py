@@ -101,6 +101,9 @@ class PostgreSQL(
             limited=new not in ("text", "character varying"),
         )
 
+    def cast(self, expression: str, type_: str) -> str:
+        return f"({expression})::{type_}"
+
     def volatility(self, expression: str) -> Volatility:
         return self.volatility_of(expression)
 

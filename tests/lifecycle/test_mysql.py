@@ -92,6 +92,40 @@ CASES = {
         "SELECT COUNT(DISTINCT term) FROM tags",
         500,
     ),
+    "split a required column": Case(
+        """TransformColumns("users", "nickname", [Column("head", "char(1)", nullable=False),
+           Column("tail", sa.String(20), comment="what's left")],
+           up={"head": "substr(nickname, 1, 1)", "tail": "nullif(substr(nickname, 2), '')"},
+           down={"nickname": "head || coalesce(tail, '')"})""",
+        (
+            "INSERT INTO users (head, tail) VALUES ('M', '1')",
+            "INSERT INTO users (head) SELECT 'm'",
+            "UPDATE users SET tail = NULL WHERE id = 7",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT(head, COALESCE(tail, '-')) ORDER BY id) FROM users WHERE id IN (6, 7) OR id > 900",
+        "N6,N-,M1,m-",
+    ),
+    "cents to euros": Case(
+        """TransformColumns("users", "cents", Column("euros", "decimal(10,2)", nullable=False),
+           up={"euros": "cents / 100"}, down={"cents": "euros * 100"})""",
+        ("UPDATE users SET euros = 1.07 WHERE id = 7", "INSERT INTO users (nickname) VALUES ('late')"),
+        "SELECT CONCAT(SUM(euros), ' ', COUNT(*)) FROM users",
+        "4056.50 901",
+        ("ALTER TABLE users ADD COLUMN cents int NOT NULL DEFAULT 500", "UPDATE users SET cents = id WHERE id < 900"),
+    ),
+    "change type, second name": Case(
+        'ChangeType("users", "org_id", "bigint", to="organisation"),'
+        ' ChangeType("users", "code", "varchar(40)", to="reference")',
+        ("INSERT INTO users (nickname, organisation, reference) VALUES ('late', 3, 'late')",),
+        "SELECT CONCAT(SUM(organisation), ' ', COUNT(reference)) FROM users",
+        "1353 901",
+    ),
+    "change type by expressions": Case(
+        """ChangeType("users", "nickname", "int", to="number", up="substr(nickname, 2)", down="'N' || number")""",
+        ("INSERT INTO users (number) VALUES (901)", "UPDATE users SET number = 8 WHERE id = 7"),
+        "SELECT SUM(number) FROM users",
+        406352,
+    ),
     "drop column": Case(
         'DropIndex("users_full_name_idx"), DropIndex("users_amount_idx"), DropColumn("users", "amount")',
         ("INSERT INTO users (nickname) VALUES ('late')",),
