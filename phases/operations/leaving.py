@@ -91,10 +91,10 @@ class Leaving:
     def _declared(self, constraint: Constraint) -> list[Step]:
         dialect, table, name = self.dialect, self.table.name, constraint.name
         added = dialect.add_constraint(table, constraint, name, constraint.definition)
-        steps = [dialect.together(f"declare {constraint.kind} {name}", added)]
+        needed = dialect.support(self.table, constraint) if constraint.kind is ConstraintKind.FOREIGN else ()
+        steps = [*needed, dialect.together(f"declare {constraint.kind} {name}", added)]
         if constraint.validated:
-            validated = dialect.validate_constraint(table, name)
-            steps.append(dialect.together(f"validate {constraint.kind} {name}", validated, scans=True))
+            steps.append(dialect.prove(self.table, constraint, name))
         return steps
 
     def put_aside(self) -> Changes:

@@ -162,7 +162,7 @@ class Replacement:
             (
                 *(dialect.drop_default(name, self.column) if stand_in is not None else ()),
                 *dialect.drop_dual_write(self.link()),
-                *dialect.drop_column(name, self.new.name, self.copy.doubles()),
+                *dialect.drop_column(name, self.new.name, self.copy.doubles(), self.copy.doubled_keys()),
             ),
         )
         title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"

@@ -27,6 +27,9 @@ BASE = (
 )
 
 
+REFERENCE = "ALTER TABLE users ADD CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES orgs (id)"
+
+
 @dataclass(frozen=True)
 class Case:
     """An operation; `meanwhile` gives a restore work to do, `question` is asked at the end."""
@@ -125,6 +128,34 @@ CASES = {
         ("INSERT INTO users (number) VALUES (901)", "UPDATE users SET number = 8 WHERE id = 7"),
         "SELECT SUM(number) FROM users",
         406352,
+    ),
+    "rename columns with foreign keys": Case(
+        'RenameColumn("users", "org_id", "organisation"), RenameColumn("users", "second", "third")',
+        ("INSERT INTO users (nickname, organisation) VALUES ('late', 1)", "DELETE FROM orgs WHERE id = 2"),
+        "SELECT COUNT(*) FROM users WHERE organisation = 1 AND third = 1",
+        451,
+        (
+            f"{REFERENCE} ON DELETE CASCADE",
+            "ALTER TABLE users ADD COLUMN second int NOT NULL DEFAULT 1, ADD FOREIGN KEY (second) REFERENCES orgs (id)",
+        ),
+    ),
+    "drop column with a foreign key": Case('DropColumn("users", "org_id")', given=(f"{REFERENCE} ON DELETE SET NULL",)),
+    "add foreign keys and a unique constraint": Case(
+        'AddForeignKey("users", "org_id", "orgs", "id", on_delete="SET NULL"),'
+        ' AddForeignKey("users", "boss", "users", "id"), AddUnique("users", "nickname")',
+        ("DELETE FROM orgs WHERE id = 2",),
+        "SELECT COUNT(*) FROM users WHERE org_id IS NULL",
+        450,
+        ("ALTER TABLE users ADD COLUMN boss bigint", "UPDATE users SET boss = 900 - id WHERE id < 900"),
+    ),
+    "drop constraints": Case(
+        'DropConstraint("users", "users_org_id_fkey"), DropConstraint("users", "code_is_unique")',
+        ("UPDATE orgs SET id = 2 WHERE id = 2",),
+        given=(REFERENCE,),
+    ),
+    "rename constraints": Case(
+        'RenameConstraint("users", "users_org_id_fkey", "of org"), RenameConstraint("users", "code_is_unique", "code")',
+        given=(REFERENCE,),
     ),
     "drop column": Case(
         'DropIndex("users_full_name_idx"), DropIndex("users_amount_idx"), DropColumn("users", "amount")',
