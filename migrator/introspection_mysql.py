@@ -83,8 +83,18 @@ ROW_VERSIONS = "SELECT name, total_row_versions FROM information_schema.innodb_t
 MAY_TRIGGER = "SELECT @@log_bin AND NOT @@log_bin_trust_function_creators"
 
 DIFFERENCES = {
-    "mysql": {"expression": "expression", "hidden": "is_visible = 'NO'", "same_table": ""},
-    "mariadb": {"expression": "NULL", "hidden": "ignored = 'YES'", "same_table": "AND t.table_name = c.table_name"},
+    "mysql": {
+        "expression": "expression",
+        "hidden": "is_visible = 'NO'",
+        "same_table": "",
+        "action": "NO ACTION",
+    },
+    "mariadb": {
+        "expression": "NULL",
+        "hidden": "ignored = 'YES'",
+        "same_table": "AND t.table_name = c.table_name",
+        "action": "RESTRICT",
+    },
 }
 KINDS = {"BASE TABLE": "table", "VIEW": "view", "SYSTEM VIEW": "view"}
 ON_UPDATE = re.compile(r"on update current_timestamp(?:\((\d*)\))?", re.I)
@@ -247,7 +257,10 @@ class MySQLReader:
             columns, targets = tuple(row[0] for row in rows), tuple(row[3] for row in rows)
             target = TableName(schema, other)
             text = f"FOREIGN KEY ({listed(columns)}) REFERENCES {qualified(target)} ({listed(targets)})"
-            text += f" ON DELETE {on_delete} ON UPDATE {on_update}"
+            actions = {"DELETE": on_delete, "UPDATE": on_update}
+            # Written out, the default would be another one to a table that is altered in place.
+            given = (f" ON {event} {action}" for event, action in actions.items() if action != self.different["action"])
+            text += "".join(given)
             key = Constraint(name, ConstraintKind.FOREIGN, text, columns)
             own[table].append(
                 Constraint(

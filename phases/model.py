@@ -130,6 +130,8 @@ IN_TRANSACTION = "rows"
 """In place of a question: the statement changes rows, and commits together with the record that it is done."""
 BY_SCHEMA = "schema"
 """In place of a question: the statement is done once the digest of the schema is another one than before it."""
+OF_SESSION = "session"
+"""In place of a question: the statement sets something of the session, which whoever goes on has to set again."""
 REPEATABLE = ""
 """In place of a question: the statement may be run again."""
 
@@ -141,7 +143,7 @@ class Script(Transaction):
     Whoever runs it again after a crash asks whether the statement that was under way is done.
 
     `done` has, for each statement, a question that is answered with a row once its effect is
-    there, or one of `IN_TRANSACTION`, `BY_SCHEMA`, `REPEATABLE`. `otherwise` has what is run where
+    there, or one of `IN_TRANSACTION`, `BY_SCHEMA`, `OF_SESSION`, `REPEATABLE`. `otherwise` has what is run where
     the server cannot do a statement in place; empty where the step then fails. `digest` asks for
     one text that changes with the schema; needed only for `BY_SCHEMA`.
     """

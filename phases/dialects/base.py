@@ -67,6 +67,10 @@ class Dialect(Protocol):
     def requires_late(self) -> bool:
         """Whether a column that triggers fill becomes NOT NULL in the contract, and not before."""
 
+    @property
+    def attaches_unique(self) -> bool:
+        """Whether a unique index becomes a constraint by a statement of its own; else it is one."""
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Refuse an operation that there is not for this server, or not on such a table.
 
@@ -105,6 +109,9 @@ class Dialect(Protocol):
 
     def type_change(self, old: str, new: str) -> TypeChange:
         """What a change of type costs and may lose."""
+
+    def cast(self, expression: str, type_: str) -> str:
+        """The value that a column of a type has once an expression is stored in it."""
 
     def volatility(self, expression: str) -> Volatility:
         """How often the value of an expression without columns may change."""
@@ -217,8 +224,10 @@ class Dialect(Protocol):
     def published(self, table: TableName) -> str:
         """Question for whoever is sent the changes of a table under its name."""
 
-    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
-        """Drop a column, and the indexes over it, as far as they are there."""
+    def drop_column(
+        self, table: TableName, column: str, indexes: Sequence[str] = (), keys: Sequence[Constraint] = ()
+    ) -> Changes:
+        """Drop a column, and the foreign keys and indexes over it, as far as they are there."""
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes: ...
@@ -256,10 +265,18 @@ class Dialect(Protocol):
         """Question for columns whose type an index of that method cannot have as it is."""
 
     def validate_constraint(self, table: TableName, name: str) -> Changes: ...
+    def prove(self, table: Table, constraint: Constraint, name: str) -> Step:
+        """Look at the rows that were there when a constraint was declared under a name."""
+
+    def support(self, table: Table, constraint: Constraint) -> Sequence[Step]:
+        """What a foreign key needs in its own table before it can be declared."""
+
     def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes: ...
     def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes: ...
     def drop_constraint(self, table: TableName, constraint: Constraint) -> Changes: ...
-    def rename_constraint(self, table: TableName, old: str, new: str) -> Changes: ...
+    def rename_constraint(self, table: TableName, old: str, new: str, constraint: Constraint | None = None) -> Changes:
+        """Give a constraint another name. `constraint`: what it is, but for its name; None where it is NOT NULL."""
+
     def drop_index_inside(self, table: TableName, index: Index) -> Changes: ...
     def rename_index(self, table: TableName, old: str, new: str) -> Changes: ...
     def check_unchanged(self, parts: Sequence[Definition], *, in_place: bool) -> Changes:

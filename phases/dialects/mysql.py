@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from phases import names
-from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
-from phases.dialects import mysql_backfill, mysql_budget, mysql_limits
+from phases.catalog import Catalog, Column, Constraint, Index, Server, Table, Volatility
+from phases.dialects import mysql_backfill, mysql_budget, mysql_columns, mysql_limits, mysql_types
 from phases.dialects import mysql_statements as statements
-from phases.dialects.base import Change, Changes
+from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.mysql_constraints import MySQLConstraints
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.errors import Refused
@@ -42,7 +43,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLTriggers):
+class MySQL(MySQLTriggers, MySQLConstraints):
     """The dialect of one server of either family.
 
     Args:
@@ -56,6 +57,7 @@ class MySQL(MySQLTriggers):
     render_type: Callable[[object], str]
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = True
+    attaches_unique: bool = False
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -68,6 +70,7 @@ class MySQL(MySQLTriggers):
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_limits.admit(operation, catalog, self)
+        mysql_columns.admit(operation, catalog, self)
 
     def afforded(
         self, steps: PhasedSteps, before: Catalog, after: Catalog
@@ -79,6 +82,12 @@ class MySQL(MySQLTriggers):
 
     def type_name(self, type_: str) -> str:
         return mysql_limits.type_name(type_, self.server)
+
+    def type_change(self, old: str, new: str) -> TypeChange:
+        return mysql_types.change(old, new)
+
+    def cast(self, expression: str, type_: str) -> str:
+        return mysql_types.cast(expression, type_)
 
     def volatility(self, expression: str) -> Volatility:
         return volatility_of(expression)
@@ -172,9 +181,13 @@ class MySQL(MySQLTriggers):
     def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes:
         return ()
 
-    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
-        # An index over several columns would stay, over the others.
-        return (*(statements.drop_index(table, name) for name in indexes), statements.drop_column(table, column))
+    def drop_column(
+        self, table: TableName, column: str, indexes: Sequence[str] = (), keys: Sequence[Constraint] = ()
+    ) -> Changes:
+        # An index over several columns would stay, over the others; one that a foreign key needs cannot go.
+        dropped = [statements.drop_foreign_key(table, key.name, key.references) for key in keys]
+        dropped += [statements.drop_index(table, name) for name in indexes]
+        return (*dropped, statements.drop_column(table, column))
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (statements.rename_column(table, old, new),)

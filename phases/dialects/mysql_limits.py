@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from phases.catalog import Catalog, Column, ConstraintKind, Server, Table
+from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Server, Table
 from phases.dialects.mysql_backfill import NUMBERS, base_type, key_of
 from phases.errors import Refused, nearest
 
@@ -41,20 +42,14 @@ SPELLINGS = {
 
 SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
-    " DropNotNull DropTable RunSQL Backfill Adopted".split()
+    " DropNotNull DropTable RunSQL Backfill Adopted"
+    " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint".split()
 )
 INSTEAD: Mapping[str, str] = {
     "RenameTable": "create a view of the table under the other name with RunSQL, and rename it in a maintenance window",
-    "ChangeType": "add a second column (AddColumn), let the application write both, fill it with Backfill, and drop the"
-    " first (DropColumn)",
-    "TransformColumns": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop"
-    " the others (DropColumn)",
-    "AddUnique": "a unique index is the constraint: CreateIndex(…, unique=True)",
-    "AddForeignKey": "check the rows first, then in a maintenance window: RunSQL with ALTER TABLE … ADD FOREIGN KEY",
     "AddCheck": "the server copies the table for it: RunSQL in a maintenance window, or check it in the application",
-    "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL",
-    "DropConstraint": "DropIndex for a unique one; ALTER TABLE … DROP FOREIGN KEY …, ALGORITHM=INPLACE in RunSQL",
-    "RenameConstraint": "RenameIndex for a unique one; others cannot be renamed",
+    "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL: nothing but a copy of"
+    " the table would take it back",
     "AddEnumValue": "ALTER TABLE … MODIFY COLUMN … with the value at the end, ALGORITHM=INSTANT, in RunSQL",
 }
 OTHERWISE = "do it with RunSQL, phase by phase, or in a maintenance window"
@@ -146,7 +141,7 @@ def admit_rename_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
     if table is None or not table.has_column(operation.old):
         return
     refuse_alike(table, operation.new)
-    refuse_attached(table, operation.old, "RenameColumn")
+    refuse_attached(table, operation.old, "RenameColumn", follows=quiet)
     column = table.column(operation.old)
     if column.sequence is not None or column.options:
         what = "AUTO_INCREMENT" if column.sequence else column.options[0]
@@ -164,21 +159,37 @@ def admit_drop_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
     table = found(operation, catalog)
     if table is None or not table.has_column(operation.column):
         return
-    refuse_attached(table, operation.column, "DropColumn")
+    refuse_attached(table, operation.column, "DropColumn", follows=is_key)
     if operation.fill is not None:
         key_of(table)
         if table.column(operation.column).not_null:
             refuse_rebuild(table)
 
 
-def refuse_attached(table: Table, column: str, what: str) -> None:
-    """Refuse a column that a foreign key or a CHECK is about: the server lets neither follow another column."""
+WRITES_ROWS = re.compile(r"ON DELETE SET|ON UPDATE (?:SET|CASCADE)", re.I)
+
+
+def is_key(constraint: Constraint) -> bool:
+    return constraint.kind is ConstraintKind.FOREIGN
+
+
+def quiet(constraint: Constraint) -> bool:
+    """Whether it is a foreign key that changes no column of its own table."""
+    return is_key(constraint) and not WRITES_ROWS.search(constraint.definition)
+
+
+def refuse_attached(
+    table: Table, column: str, what: str, follows: Callable[[Constraint], bool] = lambda _: False
+) -> None:
+    """Refuse a column that a foreign key or a CHECK is about, but for those that can follow."""
     for constraint in table.constraints:
-        if column in constraint.columns and constraint.kind in (ConstraintKind.FOREIGN, ConstraintKind.CHECK):
-            drop = "DROP FOREIGN KEY" if constraint.kind is ConstraintKind.FOREIGN else "DROP CONSTRAINT"
+        if column not in constraint.columns or follows(constraint):
+            continue
+        if constraint.kind in (ConstraintKind.FOREIGN, ConstraintKind.CHECK):
+            drop = "DROP FOREIGN KEY" if is_key(constraint) else "DROP CONSTRAINT"
+            reason = "cascades of foreign keys fire no triggers" if is_key(constraint) else "a CHECK copies the table"
             raise Refused(
-                f'{what}: {constraint.kind} "{constraint.name}" of "{table.name}" is about "{column}"'
-                " (cascades of foreign keys fire no triggers, and a CHECK copies the table)",
+                f'{what}: {constraint.kind} "{constraint.name}" of "{table.name}" is about "{column}" ({reason})',
                 remedy=f"drop it in an earlier revision: RunSQL with ALTER TABLE … {drop} {constraint.name}",
             )
 

@@ -6,6 +6,8 @@ behind a lock. Names and texts are written as in standard SQL, under `SQL_MODE`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phases.dialects.base import Change
 from phases.model import Lock, LockMode, TableName
 from phases.sql import identifier, qualified
@@ -139,6 +141,29 @@ def drop_trigger(table: TableName, name: str) -> Change:
     full = qualified(TableName(table.schema, name))
     done = gone("triggers", trigger_schema=table.schema, trigger_name=name)
     return Change(f"DROP TRIGGER IF EXISTS {full}", lock(table), done)
+
+
+def foreign_key(table: TableName, name: str) -> dict[str, str]:
+    return {**of(table), "constraint_name": name, "constraint_type": "FOREIGN KEY"}
+
+
+def both(table: TableName, other: TableName | None) -> tuple[Lock, ...]:
+    return (*lock(table), *(lock(other) if other is not None and other != table else ()))
+
+
+def add_foreign_key(table: TableName, name: str, definition: str, other: TableName | None) -> Change:
+    text = f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {identifier(name)} {definition}, {ONLINE}"
+    return Change(text, both(table, other), there("table_constraints", **foreign_key(table, name)))
+
+
+def drop_foreign_key(table: TableName, name: str, other: TableName | None) -> Change:
+    done = gone("table_constraints", **foreign_key(table, name))
+    return replace(alter(table, f"DROP FOREIGN KEY {identifier(name)}", done), locks=both(table, other))
+
+
+def drop_check(table: TableName, name: str) -> Change:
+    done = gone("table_constraints", **of(table), constraint_name=name, constraint_type="CHECK")
+    return alter(table, f"DROP CONSTRAINT {identifier(name)}", done)
 
 
 def create_table(table: TableName, parts: str, comment: str | None) -> Change:

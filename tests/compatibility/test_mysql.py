@@ -37,6 +37,18 @@ def upper(writer, number):
     return f"{writer} {number}".upper() if number % 2 else f"{writer} {number}"
 
 
+def word(writer, number):
+    return f"{writer}/{number}"
+
+
+def numbered(_, number):
+    return f"note {number}"
+
+
+def count(_, number):
+    return number
+
+
 NICK = {"nick": text}
 
 
@@ -125,6 +137,22 @@ CASES = {
         Shape({"full_name": text}),
         "SELECT COUNT(*) FROM users WHERE nick IS NULL",
         REQUIRED,
+    ),
+    "split a required column": Case(
+        """DropIndex("users_nick_idx"), TransformColumns("users", "nick",
+           [Column("head", "varchar(40)", nullable=False), Column("tail", "varchar(60)")],
+           up={"head": "substring_index(nick, ' ', 1)",
+               "tail": "nullif(substr(nick, char_length(substring_index(nick, ' ', 1)) + 2), '')"},
+           down={"nick": "head || coalesce(' ' || tail, '')"})""",
+        Shape({**NICK, "full_name": text}),
+        Shape({"head": word, "tail": maybe, "full_name": text}),
+        "SELECT COUNT(*) FROM users WHERE NOT (nick <=> CONCAT(head, COALESCE(CONCAT(' ', tail), '')))",
+    ),
+    "change type by expressions": Case(
+        """ChangeType("users", "note", "int", to="mark", up="substr(note, 6)", down="'note ' || mark")""",
+        Shape({**NICK, "note": numbered}),
+        Shape({**NICK, "mark": count}),
+        "SELECT COUNT(*) FROM users WHERE NOT (note <=> CONCAT('note ', mark))",
     ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)

@@ -25,6 +25,9 @@ BASE = (
 )
 
 
+REFERENCE = "ALTER TABLE users ADD CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES orgs (id)"
+
+
 CASES = {
     "create table": Case(
         'CreateTable("orders", Column("id", "bigint", primary_key=True, identity="ALWAYS"),'
@@ -87,6 +90,68 @@ CASES = {
         ("UPDATE tags SET term = 'x' WHERE `rank` = 7",),
         "SELECT COUNT(DISTINCT term) FROM tags",
         500,
+    ),
+    "split a required column": Case(
+        """TransformColumns("users", "nickname", [Column("head", "char(1)", nullable=False),
+           Column("tail", sa.String(20), comment="what's left")],
+           up={"head": "substr(nickname, 1, 1)", "tail": "nullif(substr(nickname, 2), '')"},
+           down={"nickname": "head || coalesce(tail, '')"})""",
+        (
+            "INSERT INTO users (head, tail) VALUES ('M', '1')",
+            "INSERT INTO users (head) SELECT 'm'",
+            "UPDATE users SET tail = NULL WHERE id = 7",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT(head, COALESCE(tail, '-')) ORDER BY id) FROM users WHERE id IN (6, 7) OR id > 900",
+        "N6,N-,M1,m-",
+    ),
+    "cents to euros": Case(
+        """TransformColumns("users", "cents", Column("euros", "decimal(10,2)", nullable=False),
+           up={"euros": "cents / 100"}, down={"cents": "euros * 100"})""",
+        ("UPDATE users SET euros = 1.07 WHERE id = 7", "INSERT INTO users (nickname) VALUES ('late')"),
+        "SELECT CONCAT(SUM(euros), ' ', COUNT(*)) FROM users",
+        "4056.50 901",
+        ("ALTER TABLE users ADD COLUMN cents int NOT NULL DEFAULT 500", "UPDATE users SET cents = id WHERE id < 900"),
+    ),
+    "change type, second name": Case(
+        'ChangeType("users", "org_id", "bigint", to="organisation"),'
+        ' ChangeType("users", "code", "varchar(40)", to="reference")',
+        ("INSERT INTO users (nickname, organisation, reference) VALUES ('late', 3, 'late')",),
+        "SELECT CONCAT(SUM(organisation), ' ', COUNT(reference)) FROM users",
+        "1353 901",
+    ),
+    "change type by expressions": Case(
+        """ChangeType("users", "nickname", "int", to="number", up="substr(nickname, 2)", down="'N' || number")""",
+        ("INSERT INTO users (number) VALUES (901)", "UPDATE users SET number = 8 WHERE id = 7"),
+        "SELECT SUM(number) FROM users",
+        406352,
+    ),
+    "rename columns with foreign keys": Case(
+        'RenameColumn("users", "org_id", "organisation"), RenameColumn("users", "second", "third")',
+        ("INSERT INTO users (nickname, organisation) VALUES ('late', 1)", "DELETE FROM orgs WHERE id = 2"),
+        "SELECT COUNT(*) FROM users WHERE organisation = 1 AND third = 1",
+        451,
+        (
+            f"{REFERENCE} ON DELETE CASCADE",
+            "ALTER TABLE users ADD COLUMN second int NOT NULL DEFAULT 1, ADD FOREIGN KEY (second) REFERENCES orgs (id)",
+        ),
+    ),
+    "drop column with a foreign key": Case('DropColumn("users", "org_id")', given=(f"{REFERENCE} ON DELETE SET NULL",)),
+    "add foreign keys and a unique constraint": Case(
+        'AddForeignKey("users", "org_id", "orgs", "id", on_delete="SET NULL"),'
+        ' AddForeignKey("users", "boss", "users", "id"), AddUnique("users", "nickname")',
+        ("DELETE FROM orgs WHERE id = 2",),
+        "SELECT COUNT(*) FROM users WHERE org_id IS NULL",
+        450,
+        ("ALTER TABLE users ADD COLUMN boss bigint", "UPDATE users SET boss = 900 - id WHERE id < 900"),
+    ),
+    "drop constraints": Case(
+        'DropConstraint("users", "users_org_id_fkey"), DropConstraint("users", "code_is_unique")',
+        ("UPDATE orgs SET id = 2 WHERE id = 2",),
+        given=(REFERENCE,),
+    ),
+    "rename constraints": Case(
+        'RenameConstraint("users", "users_org_id_fkey", "of org"), RenameConstraint("users", "code_is_unique", "code")',
+        given=(REFERENCE,),
     ),
     "drop column with an index over others": Case(
         'DropIndex("users_full_name_idx"), DropIndex("users_amount_idx"), DropColumn("users", "amount")',
