@@ -17,6 +17,7 @@ from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
 from phases.dialects import mysql_backfill, mysql_limits
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
+from phases.dialects.mysql_splits import MySQLSplits
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.errors import Refused
@@ -41,7 +42,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLTriggers):
+class MySQL(MySQLSplits, MySQLTriggers):
     """The dialect of one server of either family.
 
     Args:
@@ -55,6 +56,7 @@ class MySQL(MySQLTriggers):
     render_type: Callable[[object], str]
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = True
+    refers_early: bool = True
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -145,7 +147,7 @@ class MySQL(MySQLTriggers):
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""
         parts = [f"{identifier(column.name)} {column.type}"]
-        if column.collation:
+        if column.collation and mysql_backfill.base_type(column.type) in mysql_limits.TEXTS:
             parts.append(f"COLLATE {column.collation}")
         parts.append("NOT NULL" if column.not_null else "NULL")
         if column.default is not None:
@@ -217,6 +219,9 @@ class MySQL(MySQLTriggers):
 
     def drop_table(self, table: TableName) -> Changes:
         return (statements.drop_table(table),)
+
+    def share_table(self, made: TableName, table: Table) -> Changes:
+        return ()  # privileges on a single table are few, and whoever changes schemas need not be able to give them
 
     def rename_table(self, table: TableName, new: str) -> Changes:
         return (statements.rename_table(table, new),)

@@ -70,6 +70,7 @@ class PostgreSQL(
     volatility_of: Callable[[str], Volatility]
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = False
+    refers_early: bool = False
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Every operation can be done; what it needs it looks at itself."""
