@@ -104,7 +104,8 @@ ASK = """{question};
 UPSERT = """INSERT INTO {other} ({other_columns}) VALUES ({new_row}) ON DUPLICATE KEY UPDATE
         {first_key} = IF({there_is_new}, {first_key}, NULL), {from_new};"""
 
-FIRST_TRIGGERS = {"old_a": "INSERT", "old_b": "UPDATE", "old_c": "DELETE"}
+# Each commits by itself. A row that gets its row of the second table is followed there from then on: inserts come last.
+FIRST_TRIGGERS = {"old_a": "DELETE", "old_b": "UPDATE", "old_c": "INSERT"}
 SECOND_TRIGGERS = {"new_a": "BEFORE INSERT", "new_b": "INSERT", "new_c": "UPDATE", "new_d": "DELETE"}
 
 
@@ -161,7 +162,7 @@ class MySQLSplits:
             f' "{first}" first, or try again after 1213',
             f'until the contract, a statement that changes these columns in one of "{first}" and "{second}" and names'
             " the other in a join or sub-select fails with 1442: read first, then write",
-            f'TRUNCATE fires no triggers: of "{first}" it is refused (1701), of "{second}" it makes the two differ until'
+            f'TRUNCATE fires no triggers: of "{first}" it is refused (1701), of "{second}" it makes them differ until'
             " the contract; DELETE FROM is mirrored",
         )
 
