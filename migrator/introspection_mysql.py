@@ -148,6 +148,7 @@ class MySQLReader:
                 rows=int(row[2]),
                 pages=int(row[3]) // 16384,
                 comment=row[5] or None,
+                collation=row[4] or None,
                 readers=tuple(f"view {view}" for view, text in views if self.named(text, table)),
                 untriggerable=powerless,
                 instant_left=limit(self.server) - versions.get(name, 0) if versions is not None else None,

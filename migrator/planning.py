@@ -249,7 +249,7 @@ def warnings(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     """What operations say for as long as both versions live."""
     current = catalog
     for operation in operations:
-        yield from operation.warnings(current)
+        yield from operation.warnings(current, dialect)
         current = operation.outcome(current, dialect)
 
 
@@ -259,13 +259,17 @@ def exists(touch: Touch, catalog: Catalog) -> bool:
 
 
 def recorded_plan(
-    record: RevisionRecord, steps: Sequence[StepRecord], operations: Sequence[Operation], catalog: Catalog
+    record: RevisionRecord,
+    steps: Sequence[StepRecord],
+    operations: Sequence[Operation],
+    catalog: Catalog,
+    dialect: Dialect,
 ) -> RevisionPlan:
     """The plan of a revision that was started: its steps are those in the ledger."""
     planned = tuple(PlannedStep(s.phase, s.step, s.state, s.seconds) for s in steps)
     described = tuple(operation.describe() for operation in operations)
     both_live = record.state not in ("contracted", "purging", "purged")
-    said = tuple(line for operation in operations for line in operation.warnings(catalog)) if both_live else ()
+    said = tuple(line for operation in operations for line in operation.warnings(catalog, dialect)) if both_live else ()
     return RevisionPlan(record.id, record.message, record.state, record.additive, described, planned, warnings=said)
 
 
@@ -304,7 +308,7 @@ def build_plan(
             steps = recorded.steps[revision.id]
             if not finished(record, steps):
                 operations = operations_of(revision)
-                plans.append(recorded_plan(record, steps, operations, catalog))
+                plans.append(recorded_plan(record, steps, operations, catalog, dialect))
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             try:

@@ -71,6 +71,10 @@ class Dialect(Protocol):
     def attaches_unique(self) -> bool:
         """Whether a unique index becomes a constraint by a statement of its own; else it is one."""
 
+    @property
+    def refers_early(self) -> bool:
+        """Whether a second table that columns move to has its foreign key from the beginning, not from the contract."""
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Refuse an operation that there is not for this server, or not on such a table.
 
@@ -321,6 +325,16 @@ class Dialect(Protocol):
         """Carry what is written to the second table to the first."""
 
     def drop_feed_first(self, link: SplitWrite) -> Changes: ...
+    def fetched(self, link: SplitWrite) -> Mapping[str, str]:
+        """What a backfill of the first table assigns to its columns, beside `fetch_second`."""
+
+    def deadlocks(self, first: TableName, second: TableName, holding: Sequence[str]) -> tuple[str, ...]:
+        """Which statements lock the row of the second table before that of the first, as warnings.
+
+        Args:
+            holding: BEFORE triggers of the second table, which hold its row before ours do.
+        """
+
     def fetch_second(self, link: SplitWrite) -> Changes:
         """Fetch what the second table has for rows of the first whose columns are set."""
 

@@ -18,6 +18,7 @@ from phases.dialects import mysql_backfill, mysql_budget, mysql_columns, mysql_l
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.mysql_constraints import MySQLConstraints
+from phases.dialects.mysql_splits import MySQLSplits
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.errors import Refused
@@ -43,7 +44,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLTriggers, MySQLConstraints):
+class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints):
     """The dialect of one server of either family.
 
     Args:
@@ -58,6 +59,7 @@ class MySQL(MySQLTriggers, MySQLConstraints):
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = True
     attaches_unique: bool = False
+    refers_early: bool = True
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -160,7 +162,7 @@ class MySQL(MySQLTriggers, MySQLConstraints):
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""
         parts = [f"{identifier(column.name)} {column.type}"]
-        if column.collation:
+        if column.collation and mysql_backfill.base_type(column.type) in mysql_limits.TEXTS:
             parts.append(f"COLLATE {column.collation}")
         parts.append("NOT NULL" if column.not_null else "NULL")
         if column.default is not None:
@@ -236,6 +238,9 @@ class MySQL(MySQLTriggers, MySQLConstraints):
 
     def drop_table(self, table: TableName) -> Changes:
         return (statements.drop_table(table),)
+
+    def share_table(self, made: TableName, table: Table) -> Changes:
+        return ()  # privileges on a single table are few, and whoever changes schemas need not be able to give them
 
     def rename_table(self, table: TableName, new: str) -> Changes:
         return (statements.rename_table(table, new),)

@@ -156,6 +156,9 @@ class MySQLKeyWalk(KeyWalk):
 
     def _update(self, where: str) -> str:
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
+        if self.step.copy:
+            head, tail = self.step.copy
+            return f"{head} FROM {self._table} WHERE {where} AND ({self.step.pending}) {tail}"
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
 
     def _claim(self, where: str) -> str:

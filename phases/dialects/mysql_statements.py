@@ -130,10 +130,10 @@ def rename_index(table: TableName, old: str, new: str) -> Change:
     return alter(table, f"RENAME INDEX {identifier(old)} TO {identifier(new)}", done, instant=False)
 
 
-def create_trigger(table: TableName, name: str, event: str, body: str) -> Change:
+def create_trigger(table: TableName, name: str, event: str, body: str, *, timing: str = "BEFORE") -> Change:
     full = qualified(TableName(table.schema, name))
     done = there("triggers", trigger_schema=table.schema, trigger_name=name)
-    text = f"CREATE TRIGGER {full} BEFORE {event} ON {qualified(table)} FOR EACH ROW {body}"
+    text = f"CREATE TRIGGER {full} {timing} {event} ON {qualified(table)} FOR EACH ROW {body}"
     return Change(text, lock(table), done)
 
 

@@ -71,6 +71,7 @@ class PostgreSQL(
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = False
     attaches_unique: bool = True
+    refers_early: bool = False
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Every operation can be done; what it needs it looks at itself."""

@@ -180,6 +180,31 @@ CASES = {
     "set NOT NULL": Case('SetNotNull("users", "code")', ("UPDATE users SET code = 'x' WHERE id = 1",)),
     "drop NOT NULL": Case('DropNotNull("users", "nickname")'),
     "drop table": Case('DropTable("orgs")'),
+    "split table": Case(
+        'SplitTable("users", ["code", "nickname", "note"], to="details", key="user_id", optional=True)',
+        (
+            "UPDATE details SET note = 'changed' WHERE user_id = 7",
+            "DELETE FROM details WHERE user_id = 8",
+            "DELETE FROM users WHERE id = 9",
+            "UPDATE users SET id = 7000 WHERE id = 10",
+            "INSERT INTO users (id, full_name) VALUES (5000, 'late')",
+            "INSERT INTO details (user_id, nickname) VALUES (5000, 'late')",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, nickname, note) ORDER BY id) FROM users LEFT JOIN details"
+        " ON user_id = id WHERE id IN (7, 8, 9, 10, 5000, 7000)",
+        f"7 N7 changed,8,5000 late,7000 N10 {'x' * 50}",
+    ),
+    "split table, composite key under another collation": Case(
+        'SplitTable("words", ["word", "size"], to="spellings")',
+        ("UPDATE spellings SET size = 1 WHERE lang = 'Ä7 '", "UPDATE words SET lang = 'Ö', n = 3 WHERE n = 8"),
+        "SELECT COUNT(*) FROM words JOIN spellings USING (lang, n) WHERE size = 1 OR lang = 'Ö'",
+        3,
+        (
+            "CREATE TABLE words (n int, lang varchar(20), word text, size int unsigned, PRIMARY KEY (lang, n))"
+            " CHARACTER SET latin1 COLLATE latin1_german2_ci",
+            "INSERT INTO words SELECT `rank`, CONCAT('Ä', `rank`, ' '), word, `rank` FROM tags",
+        ),
+    ),
     "backfill": Case(
         """Backfill("users", {"note": "upper(note)"}, where="note = lower(note) COLLATE utf8mb4_bin")""",
         question="SELECT COUNT(*) FROM users WHERE note COLLATE utf8mb4_bin LIKE 'X%' AND changed = '2020-01-01'",
