@@ -75,7 +75,7 @@ SELECT CONCAT('column ', column_name, ' of ', table_schema, '.', table_name), co
 FROM information_schema.columns WHERE table_schema = DATABASE() AND LEFT(column_name, 10) = '_migrator_'
 UNION ALL
 SELECT CONCAT('table ', table_schema, '.', table_name), table_name, 'there'
-FROM information_schema.tables WHERE table_schema = DATABASE() AND LEFT(table_name, 10) = '_migrator_'
+FROM information_schema.tables WHERE table_schema = DATABASE() AND LEFT(table_name, 10) IN ('_migrator_', '~migrator_')
 """
 MAY_TRIGGER = "SELECT @@log_bin AND NOT @@log_bin_trust_function_creators"
 
@@ -134,6 +134,7 @@ class MySQLReader:
                 rows=int(row[2]),
                 pages=int(row[3]) // 16384,
                 comment=row[5] or None,
+                collation=row[4],
                 readers=tuple(f"view {view}" for view, text in views if self.named(text, table)),
                 untriggerable=powerless,
             )

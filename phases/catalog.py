@@ -229,6 +229,8 @@ class Table:
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()
     """… and those of them that are dual writes, which fire first."""
+    collation: str = ""
+    """What columns without a collation of their own have, where a table has one."""
 
     def column(self, name: str) -> Column:
         """Find a column.

@@ -17,6 +17,8 @@ from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
 from phases.dialects import mysql_backfill, mysql_limits
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
+from phases.dialects.mysql_copies import MySQLCopies
+from phases.dialects.mysql_rebuilds import MySQLRebuilds
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.errors import Refused
@@ -41,7 +43,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLTriggers):
+class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
     """The dialect of one server of either family.
 
     Args:
@@ -64,6 +66,10 @@ class MySQL(MySQLTriggers):
     @property
     def _expressions(self) -> Expressions:
         return self.expressions
+
+    @property
+    def _family(self) -> str:
+        return self.server.family
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_limits.admit(operation, catalog, self)
@@ -119,6 +125,7 @@ class MySQL(MySQLTriggers):
             done=tuple(own_kind(change.sql) if unread else change.done for change in changes),
             otherwise=tuple(change.otherwise for change in changes),
             digest=statements.SCHEMA_DIGEST if unread else "",
+            asks=tuple(change.asks for change in changes) if any(change.asks for change in changes) else (),
         )
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:

@@ -41,7 +41,7 @@ SPELLINGS = {
 
 SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
-    " DropNotNull DropTable RunSQL Backfill".split()
+    " DropNotNull DropTable RunSQL Backfill RebuildTable".split()
 )
 INSTEAD: Mapping[str, str] = {
     "RenameTable": "create a view of the table under the other name with RunSQL, and rename it in a maintenance window",
