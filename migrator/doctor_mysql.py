@@ -65,7 +65,7 @@ SELECT CONCAT('column ', table_name, '.', column_name) FROM information_schema.c
 WHERE table_schema = DATABASE() AND LEFT(column_name, 10) = '_migrator_'
 UNION ALL
 SELECT CONCAT('table ', table_name) FROM information_schema.tables
-WHERE table_schema = DATABASE() AND LEFT(table_name, 10) = '_migrator_'
+WHERE table_schema = DATABASE() AND LEFT(table_name, 10) IN ('_migrator_', '~migrator_')
 """
 
 

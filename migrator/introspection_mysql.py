@@ -76,7 +76,7 @@ SELECT CONCAT('column ', column_name, ' of ', table_schema, '.', table_name), co
 FROM information_schema.columns WHERE table_schema = DATABASE() AND LEFT(column_name, 10) = '_migrator_'
 UNION ALL
 SELECT CONCAT('table ', table_schema, '.', table_name), table_name, 'there'
-FROM information_schema.tables WHERE table_schema = DATABASE() AND LEFT(table_name, 10) = '_migrator_'
+FROM information_schema.tables WHERE table_schema = DATABASE() AND LEFT(table_name, 10) IN ('_migrator_', '~migrator_')
 """
 ROW_VERSIONS = "SELECT name, total_row_versions FROM information_schema.innodb_tables WHERE total_row_versions > 0"
 """Versions of rows that tables have. Asks for the privilege PROCESS."""

@@ -72,7 +72,9 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
 
     if state.get("aside"):
         refuse_many(step, (yield from retry(walk, state, start)), pacing.set_aside_limit)
-    for _ in range(MOST_WALKS):
+    walks, patience = 0, start()
+    while walks < MOST_WALKS:
+        before = state.get("rows", 0)
         if isinstance(walk, PageWalk):
             yield from walk_pages(walk, state, pacing, start)
         else:
@@ -84,6 +86,10 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
         if not (step.repeat or aside) or not (yield Query(walk.left()))[0][0]:
             yield Commit(finishes=True)
             return
+        if walk.step.copy and state["rows"] == before:
+            yield patience.pause(1)  # what is left is held by somebody
+        else:
+            walks, patience = walks + 1, start()
         state = {"rows": state.get("rows", 0), "aside": aside}
     raise Refused(
         f'rows of "{step.table}" still match after {MOST_WALKS} walks: writers bring new ones all the time',

@@ -159,6 +159,8 @@ class MySQLFamily:
             "SET SESSION wait_timeout = 604800",
             "SET SESSION lock_wait_timeout = 1",
             "SET SESSION innodb_lock_wait_timeout = 1",
+            # MySQL looks at its tables once a day, and MariaDB each time it is asked.
+            "/*!80000 SET SESSION information_schema_stats_expiry = 0 *//*M!100600 DO 0 */",
             "SET SESSION foreign_key_checks = 1, SESSION unique_checks = 1",
         )
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from phases.catalog import Catalog, Column, Constraint, Definition, Index, Server, Table, Volatility
 from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
 from phases.model import Fill, Lock, Loss, PhasedSteps, Step, TableName
+from phases.rebuilding import Rebuilding
 from phases.sql import Expressions
 
 
@@ -21,13 +22,14 @@ from phases.sql import Expressions
 class Change:
     """One statement and the table locks it takes.
 
-    `done` and `otherwise` are of statements that commit by themselves, as in `phases.model.Script`.
+    `done`, `otherwise` and `asks` are of statements that commit by themselves, as in `phases.model.Script`.
     """
 
     sql: str
     locks: tuple[Lock, ...] = ()
     done: str = ""
     otherwise: str = ""
+    asks: str = ""
 
 
 Changes = tuple[Change, ...]
@@ -370,6 +372,27 @@ class Dialect(Protocol):
     def unfollow(self, copy: TableCopy) -> Changes: ...
     def switch(self, name: str, changes: Sequence[Change], order: Sequence[TableName], undo: Sequence[Step]) -> Step:
         """Changes that become visible at once, behind locks on views, then on tables in this order."""
+
+    def rebuild(
+        self, table: Table, draft: TableName, made: TableName, wanted: Rebuilding
+    ) -> tuple[Table, Changes, Sequence[Index]]:
+        """What a table is once it is written again, and how a second, empty one is made that is like that.
+
+        Args:
+            draft: name of the second table until it is complete, and `made` its name then.
+
+        Returns:
+            The table as it will be, under its own name; the changes; and indexes that are built once there are rows.
+
+        Raises:
+            Refused: the table cannot be copied, or not like that.
+        """
+
+    def exchange(self, table: TableName, aside: TableName, made: TableName) -> Changes:
+        """Give a table the name `aside`, and `made` its name, at once."""
+
+    def level_numbers(self, table: TableName, made: TableName) -> Changes:
+        """Let the numbers that a second table gives to its rows go on where those of the first are."""
 
     def hand_over_sequence(self, giver: TableName, taker: TableName, column: Column) -> Changes:
         """Give the sequence or identity of a column to the same column of another table."""

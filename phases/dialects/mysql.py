@@ -18,6 +18,8 @@ from phases.dialects import mysql_backfill, mysql_budget, mysql_columns, mysql_l
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.mysql_constraints import MySQLConstraints
+from phases.dialects.mysql_copies import MySQLCopies
+from phases.dialects.mysql_rebuilds import MySQLRebuilds
 from phases.dialects.mysql_splits import MySQLSplits
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
@@ -44,7 +46,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints):
+class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebuilds):
     """The dialect of one server of either family.
 
     Args:
@@ -69,6 +71,10 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints):
     @property
     def _expressions(self) -> Expressions:
         return self.expressions
+
+    @property
+    def _family(self) -> str:
+        return self.server.family
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_limits.admit(operation, catalog, self)
@@ -136,6 +142,7 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints):
             done=tuple(own_kind(change.sql) if unread else change.done for change in changes),
             otherwise=tuple(change.otherwise for change in changes),
             digest=statements.SCHEMA_DIGEST if unread or BY_SCHEMA in [change.done for change in changes] else "",
+            asks=tuple(change.asks for change in changes) if any(change.asks for change in changes) else (),
         )
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:

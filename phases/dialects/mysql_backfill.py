@@ -146,7 +146,8 @@ class MySQLKeyWalk(KeyWalk):
 
     @property
     def _table(self) -> str:
-        return qualified(self.step.table)
+        # Rows are copied from the table under this name: the columns of its copy have the same.
+        return f"{qualified(self.step.table)}{' AS here' if self.step.copy else ''}"
 
     def _inside(self, after: Sequence[str], upto: Sequence[str], *, equal: bool) -> str:
         if after == upto:  # a range looks at the row behind its end, too, which another session may hold
@@ -155,6 +156,9 @@ class MySQLKeyWalk(KeyWalk):
         return f"{self._keys.beyond(after, '>')} AND {end}" if after else end
 
     def _update(self, where: str) -> str:
+        if self.step.copy:
+            head, absent, locking = self.step.copy
+            return f"{head} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
         if self.step.copy:
             head, tail = self.step.copy
@@ -202,7 +206,7 @@ class MySQLKeyWalk(KeyWalk):
         names, order = ", ".join(self._keys.names), self._keys.order()
         counted = f"row_number() OVER (ORDER BY {order}) AS number_, count(*) OVER () AS count_"
         inside = f"SELECT {names}, {counted} FROM {self._table} WHERE {self._inside(after, upto, equal=False)}"
-        return f"SELECT {self._keys.texts()} FROM ({inside}) AS inside WHERE number_ = (count_ + 1) DIV 2"
+        return f"SELECT {self._keys.texts()} FROM ({inside}) AS here WHERE number_ = (count_ + 1) DIV 2"
 
 
 def walk_for(step: Fill, server: Server, stripes: int) -> MySQLKeyWalk:

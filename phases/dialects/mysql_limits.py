@@ -45,7 +45,8 @@ SPELLINGS = {
 SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
     " DropNotNull DropTable RunSQL Backfill Adopted"
-    " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint SplitTable".split()
+    " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint SplitTable"
+    " RebuildTable".split()
 )
 INSTEAD: Mapping[str, str] = {
     "RenameTable": "create a view of the table under the other name with RunSQL, and rename it in a maintenance window",

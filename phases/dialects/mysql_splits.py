@@ -117,7 +117,7 @@ class MySQLSplits:
     def differs(self, column: Column, left: str, right: str) -> str:
         raise TypeError("the dialect says when two values differ")
 
-    def _same(self, link: SplitWrite, row: str, other: str) -> str:
+    def _agreeing(self, link: SplitWrite, row: str, other: str) -> str:
         """Condition under which the columns of two rows are the same bytes."""
         return " AND ".join(
             f"NOT ({self.differs(c, row + identifier(c.name), other + identifier(c.name))})" for c in link.columns
@@ -126,7 +126,7 @@ class MySQLSplits:
     def split_differs(self, link: SplitWrite) -> str:
         here = f"{qualified(link.table)}."
         found = f"SELECT 1 FROM {qualified(link.other)} AS there WHERE {same_key(link, here)}"
-        same = f"EXISTS ({found} AND {self._same(link, here, 'there.')})"
+        same = f"EXISTS ({found} AND {self._agreeing(link, here, 'there.')})"
         return f"NOT {same} AND (NOT ({empty(link, here)}) OR EXISTS ({found}))"
 
     def without_parent(self, link: SplitWrite) -> str:
@@ -215,7 +215,7 @@ class MySQLSplits:
             "from_new": ", ".join(f"{identifier(name)} = NEW.{identifier(name)}" for name in moved),
             "nothing": ", ".join(f"{identifier(name)} = NULL" for name in moved),
             "new_empty": new_empty,
-            "changed": f"{differ(olds)} OR NOT ({self._same(link, 'NEW.', 'OLD.')})",
+            "changed": f"{differ(olds)} OR NOT ({self._agreeing(link, 'NEW.', 'OLD.')})",
             "key_changed": differ(olds),
             "there_key_changed": differ(news),
             "there_is_new": equal(news, olds, "NEW."),
@@ -223,9 +223,9 @@ class MySQLSplits:
             "here_is_given": equal(olds, news, "NEW.", "here."),
             "here_was_given": equal(olds, news, "OLD.", "here."),
             # A row that is not there says the same as one without values, and what has no row needs none.
-            "same_here": f"COALESCE(MIN({self._same(link, 'here.', 'NEW.')}), TRUE)",
+            "same_here": f"COALESCE(MIN({self._agreeing(link, 'here.', 'NEW.')}), TRUE)",
         }
-        there = f"COALESCE(MIN({self._same(link, 'there.', 'NEW.')}), {new_empty})"
+        there = f"COALESCE(MIN({self._agreeing(link, 'there.', 'NEW.')}), {new_empty})"
         known = equal(news, olds, "NEW.", "there.")
         texts["ask_there"] = asked(f"SELECT {there} INTO same_ FROM {texts['other']} AS there WHERE {known}")
         first = f"INTO same_ FROM {texts['table']} AS here WHERE"

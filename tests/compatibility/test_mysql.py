@@ -154,6 +154,12 @@ CASES = {
         Shape({**NICK, "mark": count}),
         "SELECT COUNT(*) FROM users WHERE NOT (note <=> CONCAT('note ', mark))",
     ),
+    "rebuild": Case(
+        'RebuildTable("users", primary_key=["seen", "id"], types={"note": "varchar(90)"}, not_null=["nick"],'
+        ' collation="utf8mb4_bin", checks={"named": "full_name <> \'\'"})',
+        Shape({**NICK, "full_name": upper, "note": maybe}),
+        Shape({**NICK, "full_name": upper, "note": maybe}),
+    ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)
     ),

@@ -210,6 +210,35 @@ CASES = {
         question="SELECT COUNT(*) FROM users WHERE note COLLATE utf8mb4_bin LIKE 'X%' AND changed = '2020-01-01'",
         answer=900,
     ),
+    "rebuild with another collation, types and conditions": Case(
+        'RebuildTable("users", collation="utf8mb4_unicode_ci", types={"amount": "decimal(20,4)", "code": "varchar(40)",'
+        ' "org_id": "varchar(9)"}, up={"org_id": "concat(\'o\', org_id)"},'
+        ' down={"org_id": "substr(org_id, 2) + 0"}, not_null=["note"], checks={"paid": "amount >= 0"})',
+        (
+            "INSERT INTO users (full_name, nickname, code, note, amount) VALUES ('late', 'n', 'LATE', '', 1.5)",
+            "UPDATE users SET amount = 7, org_id = 'o3' WHERE id = 7",
+            "UPDATE users SET id = 5007, nickname = 'moved' WHERE id = 6",
+            "DELETE FROM users WHERE id = 8",
+            "REPLACE INTO users (id, full_name, nickname, code, note) VALUES (9, 'again', 'n', 'c10', '')",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT_WS(' ', nickname, amount, org_id) ORDER BY id) FROM users"
+        " WHERE id IN (6, 7, 8, 9, 10, 5007) OR code = 'late'",
+        "N7 7.0000 o3,n,n 1.5000,moved 0.8600 o1",
+    ),
+    "rebuild with another primary key": Case(
+        'RebuildTable("users", primary_key=["nickname", "id"], row_format="compressed",'
+        ' types={"id": "bigint unsigned"})',
+        ("INSERT INTO users (full_name, nickname) VALUES ('late', 'n')", "DELETE FROM users WHERE nickname = 'N3'"),
+        "SELECT COUNT(*) FROM users WHERE id > 899",
+        2,
+        ("DELETE FROM users WHERE id > 900",),
+    ),
+    "rebuild, composite key": Case(
+        'RebuildTable("tags", collation="utf8mb4_general_ci", not_null=["word"])',
+        ("UPDATE tags SET area = 'ä 1', word = 'x' WHERE `rank` = 7", "DELETE FROM tags WHERE `rank` = 8"),
+        "SELECT COUNT(*) FROM tags",
+        499,
+    ),
     "run SQL": Case(
         'RunSQL(expand="CREATE VIEW named AS SELECT id, full_name FROM users;'
         ' CREATE TABLE log (id int PRIMARY KEY); INSERT INTO log SELECT id FROM orgs",'
