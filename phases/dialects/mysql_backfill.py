@@ -160,13 +160,10 @@ class MySQLKeyWalk(KeyWalk):
             head, absent, locking = self.step.copy
             return f"{head} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
-        if self.step.copy:
-            head, tail = self.step.copy
-            return f"{head} FROM {self._table} WHERE {where} AND ({self.step.pending}) {tail}"
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
 
     def _claim(self, where: str) -> str:
-        if not self.claims:
+        if not self.claims or self.step.copy:  # rows that are copied are read without waiting
             return ""
         rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
         return f"SELECT COUNT(*) {rows} FOR UPDATE NOWAIT"

@@ -136,10 +136,11 @@ class MySQLSplits:
     def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
         moved = [column.name for column in link.columns]
         columns = [*(old for old, _ in link.key), *moved]
-        here = f"{qualified(link.table)}."
+        here = "here."
         found = f"SELECT 1 FROM {qualified(link.other)} AS there WHERE {same_key(link, here)}"
         pending = f"NOT ({empty(link, here)}) AND NOT EXISTS ({found})"
         head = f"INSERT INTO {qualified(link.other)} ({into(link)}) SELECT {listed(columns)}"
+        head += f" FROM {qualified(link.table)} AS here"
         return Fill(
             name=f"backfill {target}",
             table=table.name,
@@ -149,9 +150,9 @@ class MySQLSplits:
             key=mysql_backfill.key_of(table),
             # A row that is given another key moves away from the walk.
             repeat=True,
-            single_statement=f"{head} FROM {qualified(link.table)} WHERE {pending}",
+            single_statement=f"{head} WHERE {pending}",
             # Locked, a row is copied as it is by then; waiting for one, a batch could be waited for in turn.
-            copy=(head, "FOR UPDATE NOWAIT"),
+            copy=(head, f"({pending})", "FOR UPDATE NOWAIT"),
         )
 
     def deadlocks(self, first: TableName, second: TableName, holding: Sequence[str]) -> tuple[str, ...]:
