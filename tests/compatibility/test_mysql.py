@@ -44,6 +44,8 @@ class Case:
     old: Shape
     new: Shape
     wrong: str = "SELECT 0"
+    every: bool = False
+    """Both write in all ways that there are."""
 
 
 CASES = {
@@ -76,6 +78,7 @@ CASES = {
         ' collation="utf8mb4_bin", checks={"named": "full_name <> \'\'"})',
         Shape({**NICK, "full_name": upper, "note": maybe}),
         Shape({**NICK, "full_name": upper, "note": maybe}),
+        every=True,
     ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)
@@ -89,8 +92,8 @@ def test_no_statement_of_either_version_fails(name, mysql_database, project):
     mysql_database.run(*BASE, *([REQUIRED] if "required" in name else []))
     project.url = mysql_database.url
     revision = project.revision("change", case.operation)
-    old = MySQLApplication(mysql_database, "old", case.old)
-    new = MySQLApplication(mysql_database, "new", case.new)
+    old = MySQLApplication(mysql_database, "old", case.old, every=case.every)
+    new = MySQLApplication(mysql_database, "new", case.new, every=case.every)
 
     def after_each_step(event):
         if isinstance(event, StepFinished):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.crash.mysql_driver import STATES
+from tests.crash.mysql_driver import REBUILDING, STATES
 from tests.plugins.projects import ROOT
 
 STRIDE = "1" if os.environ.get("MIGRATOR_TEST_KILLS") == "every" else "9"
@@ -23,10 +23,19 @@ OPERATIONS = (
 )
 
 
+REBUILD = (
+    'RebuildTable("users", primary_key=["nick", "id"], types={"full_name": "varchar(80)"}, not_null=["code"],'
+    ' collation="utf8mb4_bin", checks={"counted": "amount >= 0"})'
+)
+
+
 @pytest.mark.parametrize("verb", STATES)
-def test_killed_between_any_two_statements(verb, mariadb_database, project):
-    project.revision("change", OPERATIONS)
-    command = [sys.executable, "-m", "tests.crash.mysql_driver", str(project.folder), mariadb_database.url, "change"]
+@pytest.mark.parametrize(
+    ("name", "operations"), [("change", OPERATIONS), (REBUILDING, REBUILD)], ids=["change", "rebuild"]
+)
+def test_killed_between_any_two_statements(name, operations, verb, mariadb_database, project):
+    project.revision(name, operations)
+    command = [sys.executable, "-m", "tests.crash.mysql_driver", str(project.folder), mariadb_database.url, name]
     done = subprocess.run(
         [*command, verb, STRIDE], capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
     )
