@@ -1,4 +1,4 @@
-"""A table that takes the place of another on MySQL and MariaDB: it follows it by triggers until the names change.
+"""A table that takes the place of another on MySQL and MariaDB: it follows by triggers until the two change names.
 
 What is in the copy is in the table, too, at any time. A row that the copy does not take (a value that its types do not
 hold, a CHECK, a key that another row has) is not in it: no statement of an application fails because of that, and the
@@ -176,9 +176,10 @@ class MySQLCopies:
         return (Change(f"RENAME TABLE {text}", (*statements.lock(table), *statements.lock(made)), done),)
 
     def level_numbers(self, table: TableName, made: TableName) -> Changes:
-        here, there = (f"({NEXT_NUMBER}{conditions(statements.of(each))})" for each in (table, made))
+        asks = f"{NEXT_NUMBER}{conditions(statements.of(table))}"
         text = f"ALTER TABLE {qualified(made)} AUTO_INCREMENT = {ASKED}, {statements.ONLINE}"
-        return (Change(text, statements.lock(made), f"SELECT 1 WHERE {there} >= {here}", asks=f"SELECT {here}"),)
+        # It may be run again: who inserts meanwhile moves both numbers on, and neither ever goes back.
+        return (Change(text, statements.lock(made), asks=asks),)
 
 
 def keys_of(columns: Sequence[Column], key: Sequence[str]) -> list[Column]:

@@ -159,6 +159,7 @@ CASES = {
         ' collation="utf8mb4_bin", checks={"named": "full_name <> \'\'"})',
         Shape({**NICK, "full_name": upper, "note": maybe}),
         Shape({**NICK, "full_name": upper, "note": maybe}),
+        every=True,
     ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)

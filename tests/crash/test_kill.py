@@ -115,6 +115,17 @@ def test_killed_after_any_commit(verb, how, server_database, project):
     assert number > 3
 
 
+@pytest.mark.parametrize(
+    ("server_database", "verb"), [where for where in WHERE if where.values[0][0] == MYSQL], indirect=["server_database"]
+)
+def test_a_rebuild_is_killed_between_any_two_statements(verb, server_database, project):
+    project.revision(REVISION, test_mysql.REBUILD)
+    given = [statement for statement in test_mysql.BASE if "CREATE TRIGGER" not in statement]
+    state = prepared(server_database, project, given, verb)
+    number, _ = kills(server_database, project, verb, "in-a-row", test_mysql.content, state)
+    assert number > 1
+
+
 PARTITION = """PartitionTable("orders", "hash", "id", {f"orders_{i}": f"FOR VALUES WITH (MODULUS 2, REMAINDER {i})"
        for i in range(2)})"""
 ORDERS = (

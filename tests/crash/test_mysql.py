@@ -25,6 +25,13 @@ OPERATIONS = (
 )
 
 
+REBUILD = (
+    'RebuildTable("users", primary_key=["nick", "id"], types={"full_name": "varchar(80)"}, not_null=["code"],'
+    ' collation="utf8mb4_bin", checks={"counted": "amount >= 0"})'
+)
+"""Of a table that has no trigger: another could not take its place."""
+
+
 def content(database):
     """What has to be the same however often a runner was killed."""
     columns = [row[0] for row in database.rows("SHOW COLUMNS FROM users")]
