@@ -45,7 +45,16 @@ def count(_, number):
     return number
 
 
+def org(_, number):
+    return number % 9 + 1
+
+
 NICK = {"nick": text}
+ORGS = (
+    "CREATE TABLE orgs (id int PRIMARY KEY)",
+    "INSERT INTO orgs VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9)",
+    "ALTER TABLE users ADD COLUMN org_id int NOT NULL DEFAULT 1",
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,7 @@ class Case:
     old: Shape
     new: Shape
     wrong: str = "SELECT 0"
+    given: tuple[str, ...] = ()
 
 
 CASES = {
@@ -99,6 +109,22 @@ CASES = {
         Shape({**NICK, "mark": count}),
         "SELECT COUNT(*) FROM users WHERE NOT (note <=> CONCAT('note ', mark))",
     ),
+    "rename column with a foreign key": Case(
+        'RenameColumn("users", "org_id", "organisation")',
+        Shape({**NICK, "org_id": org}),
+        Shape({**NICK, "organisation": org}),
+        "SELECT COUNT(*) FROM users WHERE NOT (org_id <=> organisation)",
+        (*ORGS, "ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE"),
+    ),
+    "add and drop foreign keys": Case(
+        'AddForeignKey("users", "org_id", "orgs", "id"), DropConstraint("users", "seen_orgs")',
+        Shape({**NICK, "org_id": org}),
+        Shape({**NICK, "org_id": org}),
+        given=(*ORGS, "ALTER TABLE users ADD CONSTRAINT seen_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)"),
+    ),
+    "rename table": Case(
+        'RenameTable("users", "people")', Shape({**NICK, "note": maybe}), Shape({**NICK, "note": maybe}, table="people")
+    ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)
     ),
@@ -108,7 +134,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_no_statement_of_either_version_fails(name, mysql_database, project):
     case = CASES[name]
-    mysql_database.run(*BASE, *([REQUIRED] if "required" in name else []))
+    mysql_database.run(*BASE, *([REQUIRED] if "required" in name else []), *case.given)
     project.url = mysql_database.url
     revision = project.revision("change", case.operation)
     old = MySQLApplication(mysql_database, "old", case.old)
@@ -136,6 +162,6 @@ def agree(database, case):
 def lost(database, application):
     """Rows whose values are not what their only writer wrote last."""
     names = ", ".join(f"`{column}`" for column in application.shape.columns)
-    rows = {row[0]: row[1:] for row in database.rows(f"SELECT id, {names} FROM users")}
+    rows = {row[0]: row[1:] for row in database.rows(f"SELECT id, {names} FROM {application.shape.table}")}
     journal = {row_id: values and tuple(values.values()) for row_id, values in application.journal.items()}
     return [(row_id, rows.get(row_id), values) for row_id, values in journal.items() if rows.get(row_id) != values]
