@@ -38,6 +38,12 @@ BASE = (
     " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
     " SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i) FROM n",
     "CREATE TABLE writes (id bigint, was int, is_now int)",
+    "CREATE TABLE orgs (id int PRIMARY KEY)",
+    "INSERT INTO orgs VALUES (1), (2), (3)",
+    "CREATE TABLE kinds (id int PRIMARY KEY, name varchar(9), UNIQUE KEY (name))",
+    """CREATE TABLE teams (id int PRIMARY KEY, org_id int NOT NULL, lead varchar(20) NOT NULL, rival int,
+      UNIQUE KEY lead_once (lead), FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE)""",
+    "INSERT INTO teams VALUES (1, 1, 'ann a', 2), (2, 2, 'bob b', 3), (3, 2, 'eve e', NULL)",
     "CREATE TRIGGER count_writes AFTER UPDATE ON users FOR EACH ROW"
     " BEGIN IF OLD.amount <> NEW.amount THEN INSERT INTO writes VALUES (NEW.id, OLD.amount, NEW.amount); END IF; END",
 )
@@ -83,6 +89,7 @@ def content(database):
         "rows": database.rows(f"SELECT {listed} FROM users ORDER BY id"),
         "twice": database.rows("SELECT id, was FROM writes GROUP BY id, was HAVING COUNT(*) > 1"),
         "states": database.rows("SELECT id, state FROM migrator_revisions"),
+        "teams": database.rows("SELECT * FROM teams"),
         "logged": database.rows("SELECT COUNT(*) FROM log") if "CREATE TABLE `log`" in database.dump() else [],
         "steps": database.rows("SELECT state, COUNT(*) FROM migrator_steps GROUP BY state"),
     }

@@ -12,7 +12,7 @@ import pytest
 from tests.crash.mysql_driver import STATES
 from tests.plugins.projects import ROOT
 
-STRIDE = "1" if os.environ.get("MIGRATOR_TEST_KILLS") == "every" else "9"
+EVERY = os.environ.get("MIGRATOR_TEST_KILLS") == "every"
 OPERATIONS = (
     'RenameColumn("users", "full_name", "name"), RenameColumn("users", "nick", "nickname"),'
     ' DropIndex("users_amount_idx"), AddColumn("users", "email", "varchar(99)", nullable=False,'
@@ -22,13 +22,32 @@ OPERATIONS = (
     ' Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
 )
 
+REFERENCING = (
+    'RenameColumn("teams", "org_id", "organisation"), AddForeignKey("teams", "rival", "orgs", "id"),'
+    ' TransformColumns("teams", "lead", Column("head", "varchar(20)", nullable=False),'
+    ' up={"head": "upper(lead)"}, down={"lead": "lower(head)"}, lossy=True), RenameTable("kinds", "sorts")'
+)
+
 
 @pytest.mark.parametrize("verb", STATES)
 def test_killed_between_any_two_statements(verb, mariadb_database, project):
-    project.revision("change", OPERATIONS)
+    check_kills(verb, OPERATIONS, 9, mariadb_database, project)
+
+
+@pytest.mark.parametrize("verb", STATES if EVERY else ("contract", "restore"))
+def test_killed_while_tables_that_reference_each_other_change(verb, mariadb_database, project):
+    check_kills(verb, REFERENCING, 29, mariadb_database, project)
+
+
+def check_kills(verb, operations, stride, mariadb_database, project):
+    project.revision("change", operations)
     command = [sys.executable, "-m", "tests.crash.mysql_driver", str(project.folder), mariadb_database.url, "change"]
     done = subprocess.run(
-        [*command, verb, STRIDE], capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [*command, verb, "1" if EVERY else str(stride)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     whole, *killed, last = (json.loads(line) for line in done.stdout.splitlines())
