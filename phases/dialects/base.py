@@ -199,6 +199,16 @@ class Dialect(TableDialect, Protocol):
     def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
         """Drop a view of a table and give the table its name, at once."""
 
+    def swap_back(self, view: TableName, table: Table) -> Changes:
+        """Give a table its former name again, and the name of the view that it has to a view of it.
+
+        Args:
+            table: as it was under its former name.
+        """
+
+    def granted_apart(self, table: TableName, other: TableName) -> str:
+        """Question for whoever may use a table, and not another name of it."""
+
     def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
         """Drop a constraint of a table that nobody uses, naming no other table."""
 

@@ -23,6 +23,7 @@ from phases.dialects.mysql_rebuilds import MySQLRebuilds
 from phases.dialects.mysql_splits import MySQLSplits
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
+from phases.dialects.mysql_views import MySQLViews
 from phases.errors import Refused
 from phases.model import (
     BY_SCHEMA,
@@ -46,7 +47,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebuilds):
+class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebuilds, MySQLViews):
     """The dialect of one server of either family.
 
     Args:
@@ -285,7 +286,7 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
         return ()  # it comes with its definition
 
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
-        return routines_naming(table, (table.name,), known)
+        return routines_naming(table, (table.name,), known, triggers=True)
 
     def functions_naming_columns(self, table: TableName, columns: Sequence[str], known: Sequence[str]) -> str:
         return routines_naming(table, columns, known)
@@ -325,8 +326,12 @@ def default_text(expression: str) -> str:
     return f"({expression})"
 
 
-def routines_naming(table: TableName, words: Sequence[str], known: Sequence[str]) -> str:
-    """Question for procedures, functions and events whose text has the table and one of these words."""
+def routines_naming(table: TableName, words: Sequence[str], known: Sequence[str], *, triggers: bool = False) -> str:
+    """Question for procedures, functions and events whose text has the table and one of these words.
+
+    Args:
+        triggers: those of other tables, too.
+    """
 
     def has(name: str) -> str:
         escaped = re.sub(r"([^\w])", r"[\1]", name)
@@ -334,10 +339,15 @@ def routines_naming(table: TableName, words: Sequence[str], known: Sequence[str]
 
     wanted = f"{has(table.name)} AND ({' OR '.join(map(has, words))})"
     listed = ", ".join(literal(name) for name in ("", *known))
+    of_triggers = (
+        " UNION ALL SELECT CONCAT(trigger_schema, '.', trigger_name), action_statement FROM information_schema.triggers"
+        f" WHERE trigger_schema = {literal(table.schema)} AND event_object_table <> {literal(table.name)}"
+    )
+    of_triggers = of_triggers if triggers else ""
     return (
         "SELECT name_ FROM (SELECT CONCAT(routine_schema, '.', routine_name) AS name_, routine_definition AS text_"
         f" FROM information_schema.routines WHERE routine_schema = {literal(table.schema)}"
         " UNION ALL SELECT CONCAT(event_schema, '.', event_name), event_definition"
-        f" FROM information_schema.events WHERE event_schema = {literal(table.schema)}) AS routines"
+        f" FROM information_schema.events WHERE event_schema = {literal(table.schema)}{of_triggers}) AS routines"
         f" WHERE {wanted} AND name_ NOT IN ({listed}) ORDER BY name_ LIMIT 5"
     )

@@ -183,6 +183,7 @@ def admit_drop_constraint(operation: Any, catalog: Catalog, _: MySQL) -> None:
             )
         if constraint.name == operation.name and constraint.kind is ConstraintKind.FOREIGN:
             key_of(table)
+            return  # its index has its name, and stays
     refuse_needed(table, operation.name)
 
 
@@ -221,7 +222,25 @@ def admit_rename_constraint(operation: Any, catalog: Catalog, _: MySQL) -> None:
             )
 
 
+def admit_rename_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
+    table = catalog.tables.get(catalog.name(operation.old, operation.schema))
+    if table is None:
+        return
+    if table.readers:
+        raise Refused(
+            f'{", ".join(table.readers)} would go on naming "{table.name}", which is another name then',
+            remedy="drop it in an earlier revision, and create it again after the contract",
+        )
+    hidden = [column.name for column in table.columns if "INVISIBLE" in column.options]
+    if hidden:
+        raise Refused(
+            f'"{hidden[0]}" of "{table.name}" is INVISIBLE, which no column of a view is',
+            remedy="rename the table in a maintenance window",
+        )
+
+
 CHECKS: Mapping[str, Any] = {
+    "RenameTable": admit_rename_table,
     "TransformColumns": admit_transform,
     "ChangeType": admit_change_type,
     "AddForeignKey": admit_add_foreign_key,

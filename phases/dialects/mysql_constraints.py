@@ -87,6 +87,9 @@ class MySQLConstraints:
             return (statements.drop_index(table, constraint.name),)
         return (statements.drop_check(table, constraint.name),)
 
+    def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
+        return (statements.drop_foreign_key(table, constraint, None),)
+
     def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes:
         return ()  # a unique index is the constraint
 

@@ -180,3 +180,20 @@ def rename_table(table: TableName, new: str) -> Change:
     done = renamed("tables", "table_name", table.name, new, table_schema=table.schema)
     target = qualified(TableName(table.schema, new))
     return Change(f"RENAME TABLE {qualified(table)} TO {target}", lock(table), done)
+
+
+def create_view(view: TableName, table: TableName, columns: str) -> Change:
+    """A view that takes no other privileges than the table does."""
+    text = f"CREATE SQL SECURITY INVOKER VIEW {qualified(view)} AS SELECT {columns} FROM {qualified(table)}"
+    return Change(text, (), there("tables", **of(view)))
+
+
+def drop_view(view: TableName) -> Change:
+    return Change(f"DROP VIEW {qualified(view)}", lock(view), gone("tables", **of(view)))
+
+
+def exchange(*pairs: tuple[TableName, TableName], table: TableName) -> Change:
+    """Rename tables and views at once; it is done when `table` is a table."""
+    text = ", ".join(f"{qualified(old)} TO {qualified(new)}" for old, new in pairs)
+    locks = tuple(each for old, _ in pairs for each in lock(old))
+    return Change(f"RENAME TABLE {text}", locks, there("tables", **of(table), table_type="BASE TABLE"))

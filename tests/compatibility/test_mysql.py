@@ -49,7 +49,16 @@ def count(_, number):
     return number
 
 
+def org(_, number):
+    return number % 9 + 1
+
+
 NICK = {"nick": text}
+ORGS = (
+    "CREATE TABLE orgs (id int PRIMARY KEY)",
+    "INSERT INTO orgs VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9)",
+    "ALTER TABLE users ADD COLUMN org_id int NOT NULL DEFAULT 1",
+)
 
 
 CASES = {
@@ -160,6 +169,22 @@ CASES = {
         Shape({**NICK, "full_name": upper, "note": maybe}),
         Shape({**NICK, "full_name": upper, "note": maybe}),
         every=True,
+    ),
+    "rename column with a foreign key": Case(
+        'RenameColumn("users", "org_id", "organisation")',
+        Shape({**NICK, "org_id": org}),
+        Shape({**NICK, "organisation": org}),
+        "SELECT COUNT(*) FROM users WHERE NOT (org_id <=> organisation)",
+        (*ORGS, "ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE"),
+    ),
+    "add and drop foreign keys": Case(
+        'AddForeignKey("users", "org_id", "orgs", "id"), DropConstraint("users", "seen_orgs")',
+        Shape({**NICK, "org_id": org}),
+        Shape({**NICK, "org_id": org}),
+        given=(*ORGS, "ALTER TABLE users ADD CONSTRAINT seen_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)"),
+    ),
+    "rename table": Case(
+        'RenameTable("users", "people")', Shape({**NICK, "note": maybe}), Shape({**NICK, "note": maybe}, table="people")
     ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)

@@ -153,6 +153,17 @@ CASES = {
         'RenameConstraint("users", "users_org_id_fkey", "of org"), RenameConstraint("users", "code_is_unique", "code")',
         given=(REFERENCE,),
     ),
+    "rename table": Case(
+        'RenameTable("users", "people")',
+        ("INSERT INTO people (nickname) VALUES ('late')", "UPDATE orgs SET id = 3 WHERE id = 1"),
+        "SELECT COUNT(*) FROM people WHERE org_id = 3 OR nickname = 'late'",
+        451,
+        ("ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON UPDATE CASCADE",),
+    ),
+    "drop table with foreign keys": Case(
+        'DropTable("users", keeps_referenced=True)',
+        given=(REFERENCE, "ALTER TABLE users ADD COLUMN b int DEFAULT 1, ADD FOREIGN KEY (b) REFERENCES orgs (id)"),
+    ),
     "drop column with an index over others": Case(
         'DropIndex("users_full_name_idx"), DropIndex("users_amount_idx"), DropColumn("users", "amount")',
         ("INSERT INTO users (nickname) VALUES ('late')",),
