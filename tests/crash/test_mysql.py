@@ -14,8 +14,8 @@ BASE = (
     "CREATE TABLE orgs (id int PRIMARY KEY)",
     "INSERT INTO orgs VALUES (1), (2), (3)",
     "CREATE TABLE kinds (id int PRIMARY KEY, name varchar(9), UNIQUE KEY (name))",
-    """CREATE TABLE teams (id int PRIMARY KEY, org_id int NOT NULL, lead varchar(20) NOT NULL, rival int,
-      UNIQUE KEY lead_once (lead), FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE)""",
+    """CREATE TABLE teams (id int PRIMARY KEY, org_id int NOT NULL, leader varchar(20) NOT NULL, rival int,
+      UNIQUE KEY leader_once (leader), FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE)""",
     "INSERT INTO teams VALUES (1, 1, 'ann a', 2), (2, 2, 'bob b', 3), (3, 2, 'eve e', NULL)",
     "CREATE TRIGGER count_writes AFTER UPDATE ON users FOR EACH ROW"
     " BEGIN IF OLD.amount <> NEW.amount THEN INSERT INTO writes VALUES (NEW.id, OLD.amount, NEW.amount); END IF; END",
@@ -32,8 +32,8 @@ OPERATIONS = (
 
 REFERENCING = (
     'RenameColumn("teams", "org_id", "organisation"), AddForeignKey("teams", "rival", "orgs", "id"),'
-    ' TransformColumns("teams", "lead", Column("head", "varchar(20)", nullable=False),'
-    ' up={"head": "upper(lead)"}, down={"lead": "lower(head)"}, lossy=True), RenameTable("kinds", "sorts")'
+    ' TransformColumns("teams", "leader", Column("head", "varchar(20)", nullable=False),'
+    ' up={"head": "upper(leader)"}, down={"leader": "lower(head)"}, lossy=True), RenameTable("kinds", "sorts")'
 )
 
 
