@@ -196,6 +196,9 @@ class Fill(Step):
     again while it finds rows: needed where no trigger covers rows that move.
     `copy`, where it is given, makes rows of a second table instead: the statement
     in front of the rows to copy, and behind them; of a server that needs it, a condition between the two.
+    `function`, where it is given, names what computes the rows in the program itself: it is given the key and the
+    columns `reads`, and its answers go to the columns `writes` (both quoted). `types` are those of the key, then
+    those of `writes`.
     """
 
     table: TableName
@@ -207,6 +210,10 @@ class Fill(Step):
     repeat: bool = False
     single_statement: str = ""
     copy: tuple[str, ...] = ()
+    function: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
