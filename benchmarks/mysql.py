@@ -51,7 +51,7 @@ def rows_of(count: int) -> str:
     return (
         f"INSERT INTO users (id, full_name, email, about, created_at) WITH digits AS ({DIGITS}), numbers AS"
         f" (SELECT {number} + 1 AS i FROM {tables}) SELECT i, CONCAT('Some user number ', i),"
-        " CONCAT('user', i, '@example.org'), REPEAT(MD5(i), 3), TIMESTAMP('2020-01-01') + INTERVAL i MINUTE"
+        " CONCAT('user', i, '@example.org'), REPEAT(LEFT(SHA2(i, 256), 32), 3), TIMESTAMP('2020-01-01') + INTERVAL i MINUTE"
         f" FROM numbers WHERE i <= {count} ORDER BY i"
     )
 
