@@ -22,7 +22,7 @@ is therefore applied once, to the side that was not written.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phases.catalog import Column, Volatility
 from phases.model import TableName
@@ -87,18 +87,21 @@ class DualWrite:
     def has_identity(self) -> bool:
         return any(has_identity(column) for column in self.olds)
 
-    def new_defaults(self, substitute: Callable[[str, dict[str, str]], str]) -> dict[str, str]:
+    def new_defaults(
+        self, substitute: Callable[[str, dict[str, str]], str], cast: Callable[[str, str], str]
+    ) -> dict[str, str]:
         """Default of each new column: what `up` makes of the defaults of the old ones.
 
         Args:
             substitute: puts expressions in the place of columns.
+            cast: gives an expression a type.
         """
         given = {c.name: default for c in self.olds if (default := shared_default(c)) is not None}
         if not given or self.unshareable:
             return {}
         if self.plain:
             return {new.name: given[old.name] for old, new in zip(self.olds, self.news, strict=True)}
-        values = {c.name: f"({given[c.name]})::{c.type}" if c.name in given else f"NULL::{c.type}" for c in self.olds}
+        values = {c.name: cast(given.get(c.name, "NULL"), c.type) for c in self.olds}
         return {name: substitute(expression, values) for name, expression in self.up}
 
 
@@ -184,6 +187,9 @@ class TableCopy:
         columns: all columns that are stored, those of the key among them.
         owner: quoted owner of both tables, for whom the triggers write.
         parts: partitions of `table`.
+        olds, news: the stored columns as they are in `table` and in `other`; empty where they are the same.
+        up: what columns of `other` get, over those of `table`, where it is not their value.
+        down: the way back.
     """
 
     table: TableName
@@ -192,3 +198,11 @@ class TableCopy:
     columns: tuple[str, ...]
     owner: str
     parts: tuple[TableName, ...] = ()
+    olds: tuple[Column, ...] = ()
+    news: tuple[Column, ...] = ()
+    up: Pairs = ()
+    down: Pairs = ()
+
+    def reversed(self, table: TableName, other: TableName) -> TableCopy:
+        """The way back: `table` has the shape of `other`, and the other way round."""
+        return replace(self, table=table, other=other, olds=self.news, news=self.olds, up=self.down, down=self.up)

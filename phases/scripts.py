@@ -7,7 +7,7 @@ from typing import Any
 
 from phases.effects import Commit, Cursor, Define, Effect, Note, Performance, Query
 from phases.errors import Refused
-from phases.model import BY_SCHEMA, IN_TRANSACTION, REPEATABLE, Script
+from phases.model import ASKED, BY_SCHEMA, IN_TRANSACTION, OF_SESSION, REPEATABLE, Script
 
 
 def perform_script(step: Script, cursor: Cursor | None) -> Performance:
@@ -18,12 +18,16 @@ def perform_script(step: Script, cursor: Cursor | None) -> Performance:
     """
     begun = dict(cursor or {})
     first = begun.get("statement", 0)
-    for number in range(first, len(step.statements)):
-        if step.done[number] == IN_TRANSACTION:
-            yield Commit((step.statements[number],), step.locks, unread=step.unread, cursor={"statement": number + 1})
+    for number in range(len(step.statements)):
+        if step.done[number] == OF_SESSION:
+            yield Define(step.statements[number])
+        elif number < first:
             continue
-        before = begun.get("digest") if number == first else None
-        yield from perform_statement(step, number, before)
+        elif step.done[number] == IN_TRANSACTION:
+            yield Commit((step.statements[number],), step.locks, unread=step.unread, cursor={"statement": number + 1})
+        else:
+            before = begun.get("digest") if number == first else None
+            yield from perform_statement(step, number, before)
     yield Commit(finishes=True)
 
 
@@ -40,7 +44,10 @@ def perform_statement(step: Script, number: int, before: str | None) -> Performa
         yield Note({"statement": number, **({"digest": before} if before else {})})
     elif before != (yield from digest(step)):
         return
-    yield Define(step.statements[number], step.otherwise[number], step.locks)
+    statement = step.statements[number]
+    if step.asks and step.asks[number]:
+        statement = statement.replace(ASKED, str(int((yield Query(step.asks[number]))[0][0])))
+    yield Define(statement, step.otherwise[number], step.locks)
     known = step.done[number] not in (BY_SCHEMA, REPEATABLE)
     if known and not (yield from is_done(step, number)):
         raise Refused(

@@ -6,15 +6,18 @@ behind a lock. Names and texts are written as in standard SQL, under `SQL_MODE`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phases.dialects.base import Change
 from phases.model import Lock, LockMode, TableName
 from phases.sql import identifier, qualified
 
 SQL_MODE = (
     "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
-    "ALLOW_INVALID_DATES"
+    "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
 )
-"""What every session of ours sets: a revision means the same on every server. Invalid dates are copied as they are.
+"""What every session of ours sets: a revision means the same on every server. Invalid dates are copied as they are, and
+so is a key of 0.
 
 Not NO_BACKSLASH_ESCAPES: MySQL keeps expressions with backslashes in them, and could not open such a table.
 """
@@ -128,10 +131,10 @@ def rename_index(table: TableName, old: str, new: str) -> Change:
     return alter(table, f"RENAME INDEX {identifier(old)} TO {identifier(new)}", done, instant=False)
 
 
-def create_trigger(table: TableName, name: str, event: str, body: str) -> Change:
+def create_trigger(table: TableName, name: str, event: str, body: str, *, timing: str = "BEFORE") -> Change:
     full = qualified(TableName(table.schema, name))
     done = there("triggers", trigger_schema=table.schema, trigger_name=name)
-    text = f"CREATE TRIGGER {full} BEFORE {event} ON {qualified(table)} FOR EACH ROW {body}"
+    text = f"CREATE TRIGGER {full} {timing} {event} ON {qualified(table)} FOR EACH ROW {body}"
     return Change(text, lock(table), done)
 
 
@@ -139,6 +142,29 @@ def drop_trigger(table: TableName, name: str) -> Change:
     full = qualified(TableName(table.schema, name))
     done = gone("triggers", trigger_schema=table.schema, trigger_name=name)
     return Change(f"DROP TRIGGER IF EXISTS {full}", lock(table), done)
+
+
+def foreign_key(table: TableName, name: str) -> dict[str, str]:
+    return {**of(table), "constraint_name": name, "constraint_type": "FOREIGN KEY"}
+
+
+def both(table: TableName, other: TableName | None) -> tuple[Lock, ...]:
+    return (*lock(table), *(lock(other) if other is not None and other != table else ()))
+
+
+def add_foreign_key(table: TableName, name: str, definition: str, other: TableName | None) -> Change:
+    text = f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {identifier(name)} {definition}, {ONLINE}"
+    return Change(text, both(table, other), there("table_constraints", **foreign_key(table, name)))
+
+
+def drop_foreign_key(table: TableName, name: str, other: TableName | None) -> Change:
+    done = gone("table_constraints", **foreign_key(table, name))
+    return replace(alter(table, f"DROP FOREIGN KEY {identifier(name)}", done), locks=both(table, other))
+
+
+def drop_check(table: TableName, name: str) -> Change:
+    done = gone("table_constraints", **of(table), constraint_name=name, constraint_type="CHECK")
+    return alter(table, f"DROP CONSTRAINT {identifier(name)}", done)
 
 
 def create_table(table: TableName, parts: str, comment: str | None) -> Change:
@@ -154,3 +180,20 @@ def rename_table(table: TableName, new: str) -> Change:
     done = renamed("tables", "table_name", table.name, new, table_schema=table.schema)
     target = qualified(TableName(table.schema, new))
     return Change(f"RENAME TABLE {qualified(table)} TO {target}", lock(table), done)
+
+
+def create_view(view: TableName, table: TableName, columns: str) -> Change:
+    """A view that takes no other privileges than the table does."""
+    text = f"CREATE SQL SECURITY INVOKER VIEW {qualified(view)} AS SELECT {columns} FROM {qualified(table)}"
+    return Change(text, (), there("tables", **of(view)))
+
+
+def drop_view(view: TableName) -> Change:
+    return Change(f"DROP VIEW {qualified(view)}", lock(view), gone("tables", **of(view)))
+
+
+def exchange(*pairs: tuple[TableName, TableName], table: TableName) -> Change:
+    """Rename tables and views at once; it is done when `table` is a table."""
+    text = ", ".join(f"{qualified(old)} TO {qualified(new)}" for old, new in pairs)
+    locks = tuple(each for old, _ in pairs for each in lock(old))
+    return Change(f"RENAME TABLE {text}", locks, there("tables", **of(table), table_type="BASE TABLE"))

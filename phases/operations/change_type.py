@@ -123,12 +123,12 @@ class ChangeType(Operation):
         if self.up is None and not change.keeps_values:
             raise Refused(
                 f'a value of "{self.column}" ({old}) may not be one of {new}, and nothing says what becomes of it',
-                remedy=f'add up="<expression over {self.column}>", for example up="{self.column}::{new}"',
+                remedy=f'add up="<expression over {self.column}>", for example up="{dialect.cast(self.column, new)}"',
             )
         if self.down is None and not change.reversible:
             raise Refused(
                 f"a value of {new} may not be one of {old}, and nothing says what the old version reads then",
-                remedy=f'add down="<expression over {name}>", for example down="{name}::{old}"',
+                remedy=f'add down="<expression over {name}>", for example down="{dialect.cast(name, old)}"',
             )
         for what, text, column in (("up", self.up, self.column), ("down", self.down, name)):
             if text is not None:
@@ -179,8 +179,8 @@ class ChangeType(Operation):
             table,
             self.column,
             shadow,
-            f"({up})::{change.cast}",
-            f"({down})::{back.cast}",
+            dialect.cast(up, change.cast),
+            dialect.cast(down, back.cast),
             exact=exact,
             fallible=not exact and not (total and not change.limited and not back.limited),
             keeps_name=self.to is None,

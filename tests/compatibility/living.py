@@ -16,7 +16,7 @@ class Case:
     """An operation, and the two shapes of the application.
 
     `wrong` counts rows that are not as they must be, asked while both versions are there; `given` alters the
-    tables first.
+    tables first. `every`: both write in all ways that there are.
     """
 
     operation: str
@@ -24,6 +24,7 @@ class Case:
     new: Shape
     wrong: str = "SELECT 0"
     given: Statements = ()
+    every: bool = False
 
 
 class Watched(list):
@@ -45,8 +46,8 @@ def survive(case, database, project, connections):
     """
     project.url = database.url
     revision = project.revision("change", case.operation)
-    old = application(database, "old", case.old, connections)
-    new = application(database, "new", case.new, connections)
+    old = application(database, "old", case.old, connections, every=case.every)
+    new = application(database, "new", case.new, connections, every=case.every)
 
     def after_each_step(event):
         if isinstance(event, StepFinished):

@@ -37,7 +37,28 @@ def upper(writer, number):
     return f"{writer} {number}".upper() if number % 2 else f"{writer} {number}"
 
 
+def word(writer, number):
+    return f"{writer}/{number}"
+
+
+def numbered(_, number):
+    return f"note {number}"
+
+
+def count(_, number):
+    return number
+
+
+def org(_, number):
+    return number % 9 + 1
+
+
 NICK = {"nick": text}
+ORGS = (
+    "CREATE TABLE orgs (id int PRIMARY KEY)",
+    "INSERT INTO orgs VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9)",
+    "ALTER TABLE users ADD COLUMN org_id int NOT NULL DEFAULT 1",
+)
 
 
 CASES = {
@@ -125,6 +146,45 @@ CASES = {
         Shape({"full_name": text}),
         "SELECT COUNT(*) FROM users WHERE nick IS NULL",
         REQUIRED,
+    ),
+    "split a required column": Case(
+        """DropIndex("users_nick_idx"), TransformColumns("users", "nick",
+           [Column("head", "varchar(40)", nullable=False), Column("tail", "varchar(60)")],
+           up={"head": "substring_index(nick, ' ', 1)",
+               "tail": "nullif(substr(nick, char_length(substring_index(nick, ' ', 1)) + 2), '')"},
+           down={"nick": "head || coalesce(' ' || tail, '')"})""",
+        Shape({**NICK, "full_name": text}),
+        Shape({"head": word, "tail": maybe, "full_name": text}),
+        "SELECT COUNT(*) FROM users WHERE NOT (nick <=> CONCAT(head, COALESCE(CONCAT(' ', tail), '')))",
+    ),
+    "change type by expressions": Case(
+        """ChangeType("users", "note", "int", to="mark", up="substr(note, 6)", down="'note ' || mark")""",
+        Shape({**NICK, "note": numbered}),
+        Shape({**NICK, "mark": count}),
+        "SELECT COUNT(*) FROM users WHERE NOT (note <=> CONCAT('note ', mark))",
+    ),
+    "rebuild": Case(
+        'RebuildTable("users", primary_key=["seen", "id"], types={"note": "varchar(90)"}, not_null=["nick"],'
+        ' collation="utf8mb4_bin", checks={"named": "full_name <> \'\'"})',
+        Shape({**NICK, "full_name": upper, "note": maybe}),
+        Shape({**NICK, "full_name": upper, "note": maybe}),
+        every=True,
+    ),
+    "rename column with a foreign key": Case(
+        'RenameColumn("users", "org_id", "organisation")',
+        Shape({**NICK, "org_id": org}),
+        Shape({**NICK, "organisation": org}),
+        "SELECT COUNT(*) FROM users WHERE NOT (org_id <=> organisation)",
+        (*ORGS, "ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE"),
+    ),
+    "add and drop foreign keys": Case(
+        'AddForeignKey("users", "org_id", "orgs", "id"), DropConstraint("users", "seen_orgs")',
+        Shape({**NICK, "org_id": org}),
+        Shape({**NICK, "org_id": org}),
+        given=(*ORGS, "ALTER TABLE users ADD CONSTRAINT seen_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)"),
+    ),
+    "rename table": Case(
+        'RenameTable("users", "people")', Shape({**NICK, "note": maybe}), Shape({**NICK, "note": maybe}, table="people")
     ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)

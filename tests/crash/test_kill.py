@@ -13,7 +13,7 @@ from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import RowsSetAside
 from migrator.events import StepProgress
 from tests.crash import test_mysql
-from tests.crash.killing import KILLS, REVISION, STATES, kills, prepared
+from tests.crash.killing import EVERY, KILLS, REVISION, STATES, kills, prepared
 from tests.plugins.families import MYSQL, POSTGRESQL, kind_of, named, servers
 from tests.plugins.servers import missing, versions
 
@@ -113,6 +113,20 @@ def test_killed_after_any_commit(verb, how, server_database, project):
     number, expected = kills(server_database, project, verb, how, CONTENT[kind], state)
     assert expected["twice"] == []
     assert number > 3
+
+
+@pytest.mark.parametrize("name", test_mysql.BESIDES)
+@pytest.mark.parametrize(
+    ("server_database", "verb"), [where for where in WHERE if where.values[0][0] == MYSQL], indirect=["server_database"]
+)
+def test_what_takes_many_statements_is_killed_between_any_two(name, verb, server_database, project):
+    operations, given, verbs = test_mysql.BESIDES[name]
+    if verb not in verbs and not EVERY:
+        pytest.skip("every command: MIGRATOR_TEST_KILLS=every")
+    project.revision(REVISION, operations)
+    state = prepared(server_database, project, given, verb)
+    number, _ = kills(server_database, project, verb, "in-a-row", test_mysql.content, state)
+    assert number > 1
 
 
 PARTITION = """PartitionTable("orders", "hash", "id", {f"orders_{i}": f"FOR VALUES WITH (MODULUS 2, REMAINDER {i})"

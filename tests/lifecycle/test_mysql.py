@@ -25,6 +25,9 @@ BASE = (
 )
 
 
+REFERENCE = "ALTER TABLE users ADD CONSTRAINT users_org_id_fkey FOREIGN KEY (org_id) REFERENCES orgs (id)"
+
+
 CASES = {
     "create table": Case(
         'CreateTable("orders", Column("id", "bigint", primary_key=True, identity="ALWAYS"),'
@@ -88,6 +91,79 @@ CASES = {
         "SELECT COUNT(DISTINCT term) FROM tags",
         500,
     ),
+    "split a required column": Case(
+        """TransformColumns("users", "nickname", [Column("head", "char(1)", nullable=False),
+           Column("tail", sa.String(20), comment="what's left")],
+           up={"head": "substr(nickname, 1, 1)", "tail": "nullif(substr(nickname, 2), '')"},
+           down={"nickname": "head || coalesce(tail, '')"})""",
+        (
+            "INSERT INTO users (head, tail) VALUES ('M', '1')",
+            "INSERT INTO users (head) SELECT 'm'",
+            "UPDATE users SET tail = NULL WHERE id = 7",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT(head, COALESCE(tail, '-')) ORDER BY id) FROM users WHERE id IN (6, 7) OR id > 900",
+        "N6,N-,M1,m-",
+    ),
+    "cents to euros": Case(
+        """TransformColumns("users", "cents", Column("euros", "decimal(10,2)", nullable=False),
+           up={"euros": "cents / 100"}, down={"cents": "euros * 100"})""",
+        ("UPDATE users SET euros = 1.07 WHERE id = 7", "INSERT INTO users (nickname) VALUES ('late')"),
+        "SELECT CONCAT(SUM(euros), ' ', COUNT(*)) FROM users",
+        "4056.50 901",
+        ("ALTER TABLE users ADD COLUMN cents int NOT NULL DEFAULT 500", "UPDATE users SET cents = id WHERE id < 900"),
+    ),
+    "change type, second name": Case(
+        'ChangeType("users", "org_id", "bigint", to="organisation"),'
+        ' ChangeType("users", "code", "varchar(40)", to="reference")',
+        ("INSERT INTO users (nickname, organisation, reference) VALUES ('late', 3, 'late')",),
+        "SELECT CONCAT(SUM(organisation), ' ', COUNT(reference)) FROM users",
+        "1353 901",
+    ),
+    "change type by expressions": Case(
+        """ChangeType("users", "nickname", "int", to="number", up="substr(nickname, 2)", down="'N' || number")""",
+        ("INSERT INTO users (number) VALUES (901)", "UPDATE users SET number = 8 WHERE id = 7"),
+        "SELECT SUM(number) FROM users",
+        406352,
+    ),
+    "rename columns with foreign keys": Case(
+        'RenameColumn("users", "org_id", "organisation"), RenameColumn("users", "second", "third")',
+        ("INSERT INTO users (nickname, organisation) VALUES ('late', 1)", "DELETE FROM orgs WHERE id = 2"),
+        "SELECT COUNT(*) FROM users WHERE organisation = 1 AND third = 1",
+        451,
+        (
+            f"{REFERENCE} ON DELETE CASCADE",
+            "ALTER TABLE users ADD COLUMN second int NOT NULL DEFAULT 1, ADD FOREIGN KEY (second) REFERENCES orgs (id)",
+        ),
+    ),
+    "drop column with a foreign key": Case('DropColumn("users", "org_id")', given=(f"{REFERENCE} ON DELETE SET NULL",)),
+    "add foreign keys and a unique constraint": Case(
+        'AddForeignKey("users", "org_id", "orgs", "id", on_delete="SET NULL"),'
+        ' AddForeignKey("users", "boss", "users", "id"), AddUnique("users", "nickname")',
+        ("DELETE FROM orgs WHERE id = 2",),
+        "SELECT COUNT(*) FROM users WHERE org_id IS NULL",
+        450,
+        ("ALTER TABLE users ADD COLUMN boss bigint", "UPDATE users SET boss = 900 - id WHERE id < 900"),
+    ),
+    "drop constraints": Case(
+        'DropConstraint("users", "users_org_id_fkey"), DropConstraint("users", "code_is_unique")',
+        ("UPDATE orgs SET id = 2 WHERE id = 2",),
+        given=(REFERENCE,),
+    ),
+    "rename constraints": Case(
+        'RenameConstraint("users", "users_org_id_fkey", "of org"), RenameConstraint("users", "code_is_unique", "code")',
+        given=(REFERENCE,),
+    ),
+    "rename table": Case(
+        'RenameTable("users", "people")',
+        ("INSERT INTO people (nickname) VALUES ('late')", "UPDATE orgs SET id = 3 WHERE id = 1"),
+        "SELECT COUNT(*) FROM people WHERE org_id = 3 OR nickname = 'late'",
+        451,
+        ("ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON UPDATE CASCADE",),
+    ),
+    "drop table with foreign keys": Case(
+        'DropTable("users", keeps_referenced=True)',
+        given=(REFERENCE, "ALTER TABLE users ADD COLUMN b int DEFAULT 1, ADD FOREIGN KEY (b) REFERENCES orgs (id)"),
+    ),
     "drop column with an index over others": Case(
         'DropIndex("users_full_name_idx"), DropIndex("users_amount_idx"), DropColumn("users", "amount")',
         ("INSERT INTO users (nickname) VALUES ('late')",),
@@ -115,10 +191,64 @@ CASES = {
     "set NOT NULL": Case('SetNotNull("users", "code")', ("UPDATE users SET code = 'x' WHERE id = 1",)),
     "drop NOT NULL": Case('DropNotNull("users", "nickname")'),
     "drop table": Case('DropTable("orgs")'),
+    "split table": Case(
+        'SplitTable("users", ["code", "nickname", "note"], to="details", key="user_id", optional=True)',
+        (
+            "UPDATE details SET note = 'changed' WHERE user_id = 7",
+            "DELETE FROM details WHERE user_id = 8",
+            "DELETE FROM users WHERE id = 9",
+            "UPDATE users SET id = 7000 WHERE id = 10",
+            "INSERT INTO users (id, full_name) VALUES (5000, 'late')",
+            "INSERT INTO details (user_id, nickname) VALUES (5000, 'late')",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT_WS(' ', id, nickname, note) ORDER BY id) FROM users LEFT JOIN details"
+        " ON user_id = id WHERE id IN (7, 8, 9, 10, 5000, 7000)",
+        f"7 N7 changed,8,5000 late,7000 N10 {'x' * 50}",
+    ),
+    "split table, composite key under another collation": Case(
+        'SplitTable("words", ["word", "size"], to="spellings")',
+        ("UPDATE spellings SET size = 1 WHERE lang = 'Ä7 '", "UPDATE words SET lang = 'Ö', n = 3 WHERE n = 8"),
+        "SELECT COUNT(*) FROM words JOIN spellings USING (lang, n) WHERE size = 1 OR lang = 'Ö'",
+        3,
+        (
+            "CREATE TABLE words (n int, lang varchar(20), word text, size int unsigned, PRIMARY KEY (lang, n))"
+            " CHARACTER SET latin1 COLLATE latin1_german2_ci",
+            "INSERT INTO words SELECT `rank`, CONCAT('Ä', `rank`, ' '), word, `rank` FROM tags",
+        ),
+    ),
     "backfill": Case(
         """Backfill("users", {"note": "upper(note)"}, where="note = lower(note) COLLATE utf8mb4_bin")""",
         question="SELECT COUNT(*) FROM users WHERE note COLLATE utf8mb4_bin LIKE 'X%' AND changed = '2020-01-01'",
         answer=900,
+    ),
+    "rebuild with another collation, types and conditions": Case(
+        'RebuildTable("users", collation="utf8mb4_unicode_ci", types={"amount": "decimal(20,4)", "code": "varchar(40)",'
+        ' "org_id": "varchar(9)"}, up={"org_id": "concat(\'o\', org_id)"},'
+        ' down={"org_id": "substr(org_id, 2) + 0"}, not_null=["note"], checks={"paid": "amount >= 0"})',
+        (
+            "INSERT INTO users (full_name, nickname, code, note, amount) VALUES ('late', 'n', 'LATE', '', 1.5)",
+            "UPDATE users SET amount = 7, org_id = 'o3' WHERE id = 7",
+            "UPDATE users SET id = 5007, nickname = 'moved' WHERE id = 6",
+            "DELETE FROM users WHERE id = 8",
+            "REPLACE INTO users (id, full_name, nickname, code, note) VALUES (9, 'again', 'n', 'c10', '')",
+        ),
+        "SELECT GROUP_CONCAT(CONCAT_WS(' ', nickname, amount, org_id) ORDER BY id) FROM users"
+        " WHERE id IN (6, 7, 8, 9, 10, 5007) OR code = 'late'",
+        "N7 7.0000 o3,n,n 1.5000,moved 0.8600 o1",
+    ),
+    "rebuild with another primary key": Case(
+        'RebuildTable("users", primary_key=["nickname", "id"], row_format="compressed",'
+        ' types={"id": "bigint unsigned"})',
+        ("INSERT INTO users (full_name, nickname) VALUES ('late', 'n')", "DELETE FROM users WHERE nickname = 'N3'"),
+        "SELECT COUNT(*) FROM users WHERE id > 899",
+        2,
+        ("DELETE FROM users WHERE id > 900",),
+    ),
+    "rebuild, composite key": Case(
+        'RebuildTable("tags", collation="utf8mb4_general_ci", not_null=["word"])',
+        ("UPDATE tags SET area = 'ä 1', word = 'x' WHERE `rank` = 7", "DELETE FROM tags WHERE `rank` = 8"),
+        "SELECT COUNT(*) FROM tags",
+        499,
     ),
     "run SQL": Case(
         'RunSQL(expand="CREATE VIEW named AS SELECT id, full_name FROM users;'

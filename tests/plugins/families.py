@@ -89,10 +89,16 @@ def operations(case: object) -> set[str]:
     return named - {"Column", "Migration"}
 
 
-def application(database: AnyDatabase, name: str, shape: Shape, connections: int = 2) -> Application:
-    """One version of an application, speaking to servers of this kind as their users do."""
+def application(
+    database: AnyDatabase, name: str, shape: Shape, connections: int = 2, *, every: bool = False
+) -> Application:
+    """One version of an application, speaking to servers of this kind as their users do.
+
+    Args:
+        every: in all ways that there are, where some are left out because of what a server does in place.
+    """
     if isinstance(database, MySQLDatabase):
-        return MySQLApplication(database, name, shape, connections)
+        return MySQLApplication(database, name, shape, connections, every=every)
     return Application(database.plain_url, name, shape, connections)
 
 

@@ -57,8 +57,11 @@ def closing_connection(**arguments):
 
 
 @contextlib.contextmanager
-def started(program):
-    """A server with a directory of its own that nothing of lasts; the socket it listens on."""
+def started(program, settings=None):
+    """A server with a directory of its own that nothing of lasts; the socket it listens on.
+
+    `settings` beat those it has anyway.
+    """
     shared = Path("/dev/shm")
-    with EmbeddedMySQL(program, QUICK, shared if shared.is_dir() else None) as server:
+    with EmbeddedMySQL(program, {**QUICK, **(settings or {})}, shared if shared.is_dir() else None) as server:
         yield str(server.address)
