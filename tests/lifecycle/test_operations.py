@@ -511,7 +511,7 @@ NOT_HERE = {
         ("add foreign keys and a unique constraint", "drop constraints", "rename constraints"), "a case each"
     ),
     "cents to euros": '"change type by expressions" maps values',
-    "split a table, composite key under another collation": "keys are compared by the collation of their columns, in both tables",
+    "split a table, composite key under another collation": "keys have their own collation in both tables",
     **dict.fromkeys(
         (
             "rebuild with another collation, types and conditions",
