@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test lint format bench docs requirements clean
 
 demo: $(READY)
-	@$(RUN)/migrator demo $(ARGS)
+	@$(RUN)/migrator demo $(if $(DB),--database $(DB)) $(ARGS)
 
 test: $(READY)
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.dialects import family
 from migrator.dialects.base import Facts, Trouble
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
-from migrator.settings import mask, normalise_url
+from migrator.setting_values import mask, normalise_url
 from phases.catalog import Server
 
 if TYPE_CHECKING:

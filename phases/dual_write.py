@@ -22,7 +22,7 @@ is therefore applied once, to the side that was not written.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phases.catalog import Column, Volatility
 from phases.model import TableName
@@ -187,6 +187,9 @@ class TableCopy:
         columns: all columns that are stored, those of the key among them.
         owner: quoted owner of both tables, for whom the triggers write.
         parts: partitions of `table`.
+        olds, news: the stored columns as they are in `table` and in `other`; empty where they are the same.
+        up: what columns of `other` get, over those of `table`, where it is not their value.
+        down: the way back.
     """
 
     table: TableName
@@ -195,3 +198,11 @@ class TableCopy:
     columns: tuple[str, ...]
     owner: str
     parts: tuple[TableName, ...] = ()
+    olds: tuple[Column, ...] = ()
+    news: tuple[Column, ...] = ()
+    up: Pairs = ()
+    down: Pairs = ()
+
+    def reversed(self, table: TableName, other: TableName) -> TableCopy:
+        """The way back: `table` has the shape of `other`, and the other way round."""
+        return replace(self, table=table, other=other, olds=self.news, news=self.olds, up=self.down, down=self.up)

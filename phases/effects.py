@@ -81,13 +81,15 @@ class Batch:
     """Change some rows and save the cursor in the same transaction.
 
     `settles` is the key of a row set aside that this batch tries again: its
-    record goes with the commit. Answer: `Batched`.
+    record goes with the commit. `claim` is asked first, and locks the rows without
+    waiting for any. Answer: `Batched`.
     """
 
     sql: str
     cursor: Cursor
     finishes: bool = False
     settles: Key | None = None
+    claim: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,15 @@ class Batched:
     """Outcome of a batch.
 
     `blocked`: another session held a row lock. `failure`: the values of some row
-    are to blame. Either way nothing was changed or saved.
+    are to blame. Either way nothing was changed or saved. `most_rows`: what the next one
+    may have, where somebody limits the rate.
     """
 
     rows: int
     seconds: float
     blocked: bool = False
     failure: Failure | None = None
+    most_rows: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

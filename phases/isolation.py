@@ -37,7 +37,7 @@ def isolate(walk: PageWalk | KeyWalk, state: dict[str, Any], start: Start, limit
     while state["broken"]:
         span, *rest = state["broken"]
         after = {**state, "broken": rest}
-        done: Batched = yield Batch(walk.batch(span), after)
+        done: Batched = yield Batch(walk.batch(span), after, claim=walk.claim(span))
         if done.blocked:
             state["broken"] = [*rest, span]
             yield patience.pause(len(state["broken"]))
@@ -60,6 +60,8 @@ def halved(walk: PageWalk | KeyWalk, span: Span) -> Generator[Effect, Any, list[
     """Two spans that make up one; none where it is a single row."""
     if isinstance(walk, PageWalk):
         return walk.halves(span)
+    if span[0] == span[1]:
+        return []
     found = yield Query(walk.middle(span))
     if not found:
         return []
@@ -88,7 +90,7 @@ def tried_again(
 ) -> Generator[Effect, Any, bool]:
     """Whether a row is settled: changed, or changed by somebody else, or gone."""
     while True:
-        done: Batched = yield Batch(walk.again(row.key), dict(state), settles=row.key)
+        done: Batched = yield Batch(walk.again(row.key), dict(state), settles=row.key, claim=walk.claim_again(row.key))
         if not done.blocked:
             break
         yield patience.pause(1)

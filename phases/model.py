@@ -132,6 +132,8 @@ BY_SCHEMA = "schema"
 """In place of a question: the statement is done once the digest of the schema is another one than before it."""
 OF_SESSION = "session"
 """In place of a question: the statement sets something of the session, which whoever goes on has to set again."""
+ASKED = "/* what was asked */"
+"""In a statement: the place of the number that its question is answered with."""
 REPEATABLE = ""
 """In place of a question: the statement may be run again."""
 
@@ -145,12 +147,14 @@ class Script(Transaction):
     `done` has, for each statement, a question that is answered with a row once its effect is
     there, or one of `IN_TRANSACTION`, `BY_SCHEMA`, `OF_SESSION`, `REPEATABLE`. `otherwise` has what is run where
     the server cannot do a statement in place; empty where the step then fails. `digest` asks for
-    one text that changes with the schema; needed only for `BY_SCHEMA`.
+    one text that changes with the schema; needed only for `BY_SCHEMA`. `asks` has, where one is given at all,
+    a question for each statement: its answer, a number, is put in the place of `ASKED` when the statement is run.
     """
 
     done: tuple[str, ...]
     otherwise: tuple[str, ...]
     digest: str = ""
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +195,7 @@ class Fill(Step):
     columns of a primary or unique NOT NULL key. `repeat` makes the walk start
     again while it finds rows: needed where no trigger covers rows that move.
     `copy`, where it is given, makes rows of a second table instead: the statement
-    in front of the rows to copy, and behind them.
+    in front of the rows to copy, and behind them; of a server that needs it, a condition between the two.
     """
 
     table: TableName
@@ -219,6 +223,9 @@ class Verify(Step):
     key: tuple[str, ...] = ()
     fault: str = ""
 
+
+PhasedSteps = tuple[tuple[Phase, Step], ...]
+"""Steps in the order they run."""
 
 AnyStep = Transaction | Script | BuildIndex | RemoveIndex | Fill | Verify
 """The kinds of step an executor must know."""

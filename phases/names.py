@@ -43,6 +43,15 @@ def trigger(kind: str, *parts: str) -> str:
     return fit(f"{TRIGGER_PREFIX}{kind}_{digest(kind, *parts)}_{parts[-1]}")
 
 
+def behind(kind: str, *parts: str) -> str:
+    """Name a table of ours so that it sorts behind those of the user's.
+
+    MySQL and MariaDB lock the names of a RENAME in their order: who writes to a table, and by its triggers to
+    one of these, has to have locked them in the same order, or it is taken for the victim of a deadlock.
+    """
+    return trigger(kind, *parts)
+
+
 def quarantine(*parts: str) -> str:
     """Name under which a removed column or table waits to be purged."""
     return fit(f"{QUARANTINE_PREFIX}{digest(*parts)}_{parts[-1]}")

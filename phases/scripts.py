@@ -7,7 +7,7 @@ from typing import Any
 
 from phases.effects import Commit, Cursor, Define, Effect, Note, Performance, Query
 from phases.errors import Refused
-from phases.model import BY_SCHEMA, IN_TRANSACTION, OF_SESSION, REPEATABLE, Script
+from phases.model import ASKED, BY_SCHEMA, IN_TRANSACTION, OF_SESSION, REPEATABLE, Script
 
 
 def perform_script(step: Script, cursor: Cursor | None) -> Performance:
@@ -44,7 +44,10 @@ def perform_statement(step: Script, number: int, before: str | None) -> Performa
         yield Note({"statement": number, **({"digest": before} if before else {})})
     elif before != (yield from digest(step)):
         return
-    yield Define(step.statements[number], step.otherwise[number], step.locks)
+    statement = step.statements[number]
+    if step.asks and step.asks[number]:
+        statement = statement.replace(ASKED, str(int((yield Query(step.asks[number]))[0][0])))
+    yield Define(statement, step.otherwise[number], step.locks)
     known = step.done[number] not in (BY_SCHEMA, REPEATABLE)
     if known and not (yield from is_done(step, number)):
         raise Refused(

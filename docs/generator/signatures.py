@@ -25,6 +25,7 @@ TASKS = {
         "TransformColumns",
         "SplitTable",
         "PartitionTable",
+        "RebuildTable",
         "MergeTables",
         "SetDefault",
         "DropDefault",

@@ -12,25 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phases.catalog import Catalog, Column, Constraint, Definition, Index, Server, Table, Volatility
-from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
-from phases.model import Fill, Lock, Loss, Step, TableName
+from phases.dialects.base_tables import TableDialect
+from phases.dialects.changes import Change as Change
+from phases.dialects.changes import Changes as Changes
+from phases.dual_write import DualWrite, NullFill, ValueMap
+from phases.model import Fill, Loss, PhasedSteps, Step, TableName
 from phases.sql import Expressions
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One statement and the table locks it takes.
-
-    `done` and `otherwise` are of statements that commit by themselves, as in `phases.model.Script`.
-    """
-
-    sql: str
-    locks: tuple[Lock, ...] = ()
-    done: str = ""
-    otherwise: str = ""
-
-
-Changes = tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +41,7 @@ class TypeChange:
     limited: bool
 
 
-class Dialect(Protocol):
+class Dialect(TableDialect, Protocol):
     """Builds changes and steps for one server."""
 
     @property
@@ -71,11 +58,25 @@ class Dialect(Protocol):
     def attaches_unique(self) -> bool:
         """Whether a unique index becomes a constraint by a statement of its own; else it is one."""
 
+    @property
+    def refers_early(self) -> bool:
+        """Whether a second table that columns move to has its foreign key from the beginning, not from the contract."""
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Refuse an operation that there is not for this server, or not on such a table.
 
         Raises:
             Refused: with its name, and what to do instead.
+        """
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        """Steps in ways of which the server has some left, the catalog they leave, and what should be known.
+
+        Args:
+            before: the catalog before the first step.
+            after: as the operations leave it.
         """
 
     def as_text(self, expression: str) -> str:
@@ -304,78 +305,3 @@ class Dialect(Protocol):
     def drop_dual_write(self, link: DualWrite) -> Changes: ...
     def null_fill(self, link: NullFill) -> Changes: ...
     def drop_null_fill(self, link: NullFill) -> Changes: ...
-    def split_differs(self, link: SplitWrite) -> str:
-        """Condition under which a row of the first table and its row of the second do not say the same."""
-
-    def without_parent(self, link: SplitWrite) -> str:
-        """Condition under which a row of the second table has none in the first."""
-
-    def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
-        """Backfill: give the rows of the first table that have values, and no row in the second, one."""
-
-    def feed_second(self, link: SplitWrite) -> Changes:
-        """Carry what is written to the first table to the second."""
-
-    def drop_feed_second(self, link: SplitWrite) -> Changes: ...
-    def feed_first(self, link: SplitWrite) -> Changes:
-        """Carry what is written to the second table to the first."""
-
-    def drop_feed_first(self, link: SplitWrite) -> Changes: ...
-    def fetch_second(self, link: SplitWrite) -> Changes:
-        """Fetch what the second table has for rows of the first whose columns are set."""
-
-    def drop_fetch_second(self, link: SplitWrite) -> Changes: ...
-    def unpartitionable(self, table: TableName) -> str:
-        """Question for what a table has, and no partitioned table can take over."""
-
-    def create_partitioned(
-        self,
-        made: TableName,
-        table: Table,
-        key: str,
-        constraints: Sequence[tuple[str, Constraint]],
-        partitions: Sequence[tuple[TableName, str]],
-    ) -> Changes:
-        """Create a partitioned table with the columns of another, and its partitions.
-
-        Args:
-            key: `RANGE (columns)`, `LIST (column)` or `HASH (columns)`.
-            constraints: keys, each with the name it gets.
-            partitions: each with its bound.
-        """
-
-    def missing_from(self, rows: TableName, other: TableName, copy: TableCopy) -> str:
-        """Condition under which a row of `rows` is not in `other`, or not the same there."""
-
-    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
-        """Backfill: copy the rows that are not in the second table."""
-
-    def follow(self, copy: TableCopy) -> Changes:
-        """Carry what is written to the first table to the second."""
-
-    def unfollow(self, copy: TableCopy) -> Changes: ...
-    def switch(self, name: str, changes: Sequence[Change], order: Sequence[TableName], undo: Sequence[Step]) -> Step:
-        """Changes that become visible at once, behind locks on views, then on tables in this order."""
-
-    def hand_over_sequence(self, giver: TableName, taker: TableName, column: Column) -> Changes:
-        """Give the sequence or identity of a column to the same column of another table."""
-
-    def adopt_foreign_key(self, table: TableName, key: Constraint) -> Changes:
-        """Add a foreign key to a partitioned table whose partitions all have it, validated."""
-
-    def analyze(self, table: TableName) -> Changes: ...
-    def check_alone(self, gone: TableName, came: TableName) -> Changes:
-        """Fail where something hangs on table `gone`, or where it has other columns than `came`."""
-
-    def draw_second(self, link: SplitWrite) -> Changes:
-        """Let whoever writes to a row of the first table whose columns are empty fill it from the second."""
-
-    def drop_draw_second(self, link: SplitWrite) -> Changes: ...
-    def push_second(self, link: SplitWrite) -> Changes:
-        """Bring a row of the second table in line when columns of the first are set; beside `feed_second`."""
-
-    def drop_push_second(self, link: SplitWrite) -> Changes: ...
-    def prune_second(self, link: SplitWrite) -> Changes:
-        """Delete a row of the second table that has none in the first, when its key is set."""
-
-    def drop_prune_second(self, link: SplitWrite) -> Changes: ...

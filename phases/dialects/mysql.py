@@ -14,10 +14,13 @@ from typing import NoReturn
 
 from phases import names
 from phases.catalog import Catalog, Column, Constraint, Index, Server, Table, Volatility
-from phases.dialects import mysql_backfill, mysql_columns, mysql_limits, mysql_types
+from phases.dialects import mysql_backfill, mysql_budget, mysql_columns, mysql_limits, mysql_types
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.mysql_constraints import MySQLConstraints
+from phases.dialects.mysql_copies import MySQLCopies
+from phases.dialects.mysql_rebuilds import MySQLRebuilds
+from phases.dialects.mysql_splits import MySQLSplits
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
 from phases.dialects.mysql_views import MySQLViews
@@ -27,6 +30,7 @@ from phases.model import (
     IN_TRANSACTION,
     Fill,
     Loss,
+    PhasedSteps,
     Script,
     Step,
     TableName,
@@ -43,7 +47,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLTriggers, MySQLConstraints, MySQLViews):
+class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebuilds, MySQLViews):
     """The dialect of one server of either family.
 
     Args:
@@ -58,6 +62,7 @@ class MySQL(MySQLTriggers, MySQLConstraints, MySQLViews):
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = True
     attaches_unique: bool = False
+    refers_early: bool = True
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -68,9 +73,18 @@ class MySQL(MySQLTriggers, MySQLConstraints, MySQLViews):
     def _expressions(self) -> Expressions:
         return self.expressions
 
+    @property
+    def _family(self) -> str:
+        return self.server.family
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_limits.admit(operation, catalog, self)
         mysql_columns.admit(operation, catalog, self)
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        return mysql_budget.afforded(steps, before, after)
 
     def type_text(self, type_: object) -> str:
         return type_ if isinstance(type_, str) else self.render_type(type_)
@@ -128,7 +142,8 @@ class MySQL(MySQLTriggers, MySQLConstraints, MySQLViews):
             loses=loses,
             done=tuple(own_kind(change.sql) if unread else change.done for change in changes),
             otherwise=tuple(change.otherwise for change in changes),
-            digest=statements.SCHEMA_DIGEST if unread else "",
+            digest=statements.SCHEMA_DIGEST if unread or BY_SCHEMA in [change.done for change in changes] else "",
+            asks=tuple(change.asks for change in changes) if any(change.asks for change in changes) else (),
         )
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
@@ -155,7 +170,7 @@ class MySQL(MySQLTriggers, MySQLConstraints, MySQLViews):
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""
         parts = [f"{identifier(column.name)} {column.type}"]
-        if column.collation:
+        if column.collation and mysql_backfill.base_type(column.type) in mysql_limits.TEXTS:
             parts.append(f"COLLATE {column.collation}")
         parts.append("NOT NULL" if column.not_null else "NULL")
         if column.default is not None:
@@ -231,6 +246,9 @@ class MySQL(MySQLTriggers, MySQLConstraints, MySQLViews):
 
     def drop_table(self, table: TableName) -> Changes:
         return (statements.drop_table(table),)
+
+    def share_table(self, made: TableName, table: Table) -> Changes:
+        return ()  # privileges on a single table are few, and whoever changes schemas need not be able to give them
 
     def rename_table(self, table: TableName, new: str) -> Changes:
         return (statements.rename_table(table, new),)

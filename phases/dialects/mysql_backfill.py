@@ -131,7 +131,14 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class MySQLKeyWalk(KeyWalk):
-    """Ranges of the key in its order."""
+    """Ranges of the key in its order.
+
+    Args:
+        claims: lock the rows of a batch first, all or none, without waiting. MariaDB can be told not to wait for
+            rows, MySQL only for a second, with the rows before them locked.
+    """
+
+    claims: bool = False
 
     @property
     def _keys(self) -> Keys:
@@ -139,15 +146,33 @@ class MySQLKeyWalk(KeyWalk):
 
     @property
     def _table(self) -> str:
-        return qualified(self.step.table)
+        # Rows are copied from the table under this name: the columns of its copy have the same.
+        return f"{qualified(self.step.table)}{' AS here' if self.step.copy else ''}"
 
     def _inside(self, after: Sequence[str], upto: Sequence[str], *, equal: bool) -> str:
+        if after == upto:  # a range looks at the row behind its end, too, which another session may hold
+            return self._keys.equal(upto)
         end = self._keys.beyond(upto, "<", equal=equal)
         return f"{self._keys.beyond(after, '>')} AND {end}" if after else end
 
     def _update(self, where: str) -> str:
+        if self.step.copy:
+            head, absent, locking = self.step.copy
+            return f"{head} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
+
+    def _claim(self, where: str) -> str:
+        if not self.claims or self.step.copy:  # rows that are copied are read without waiting
+            return ""
+        rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
+        return f"SELECT COUNT(*) {rows} FOR UPDATE NOWAIT"
+
+    def claim(self, span: KeySpan) -> str:
+        return self._claim(self._inside(*span, equal=True))
+
+    def claim_again(self, key: Sequence[str]) -> str:
+        return self._claim(self._keys.equal(key))
 
     def left(self) -> str:
         return f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {self.step.pending})"
@@ -178,13 +203,13 @@ class MySQLKeyWalk(KeyWalk):
         names, order = ", ".join(self._keys.names), self._keys.order()
         counted = f"row_number() OVER (ORDER BY {order}) AS number_, count(*) OVER () AS count_"
         inside = f"SELECT {names}, {counted} FROM {self._table} WHERE {self._inside(after, upto, equal=False)}"
-        return f"SELECT {self._keys.texts()} FROM ({inside}) AS inside WHERE number_ = (count_ + 1) DIV 2"
+        return f"SELECT {self._keys.texts()} FROM ({inside}) AS here WHERE number_ = (count_ + 1) DIV 2"
 
 
 def walk_for(step: Fill, server: Server, stripes: int) -> MySQLKeyWalk:
     """The walk of a backfill: there is but one on these servers."""
-    del server, stripes
-    return MySQLKeyWalk(step)
+    del stripes
+    return MySQLKeyWalk(step, claims=server.family == "mysql")
 
 
 def perform_verify(step: Verify, server: Server) -> Performance:

@@ -13,7 +13,9 @@ from phases.errors import Refused, nearest
 if TYPE_CHECKING:
     from phases.dialects.mysql import MySQL
 
-COLLATED = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
+TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"})
+"""Types that can have a collation."""
+COLLATED = TEXTS | {"json"}
 """Types whose `=` asks a collation, or looks at what is meant."""
 UNINDEXABLE = frozenset({"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob"})
 WITHOUT_CONSTANT = UNINDEXABLE | {"json", "geometry"}
@@ -42,8 +44,9 @@ SPELLINGS = {
 
 SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
-    " DropNotNull DropTable RunSQL Backfill"
-    " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint RenameTable".split()
+    " DropNotNull DropTable RunSQL Backfill Adopted"
+    " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint SplitTable"
+    " RebuildTable RenameTable".split()
 )
 INSTEAD: Mapping[str, str] = {
     "AddCheck": "the server copies the table for it: RunSQL in a maintenance window, or check it in the application",
@@ -260,6 +263,29 @@ def admit_drop_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
         key_of(table)  # a restore compares its rows with the tables they reference
 
 
+def admit_split_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
+    table = found(operation, catalog)
+    if table is None or not table.primary_key():
+        return
+    key_of(table)
+    if not any(index.name == "PRIMARY" and index.plain_key for index in table.indexes):
+        raise Refused(f'the primary key of "{table.name}" is of the beginnings of columns: nothing can reference it')
+    named = [name.casefold() for name in (*(operation.key or ()), *operation.columns)]
+    if doubled := [name for number, name in enumerate(named) if name in named[:number]]:
+        raise Refused(f'"{operation.to}" would have two columns "{doubled[0]}": case is no difference to the server')
+    for column in table.columns:
+        if column.name not in operation.columns:
+            continue
+        refuse_attached(table, column.name, "SplitTable")
+        if column.options:
+            raise Refused(
+                f'"{column.name}" of "{table.name}" is {column.options[0]}, which two columns cannot be at once',
+                remedy="leave it where it is",
+            )
+        if column.not_null:
+            refuse_rebuild(table)
+
+
 CHECKS: Mapping[str, Any] = {
     "CreateTable": admit_create_table,
     "AddColumn": admit_add_column,
@@ -269,6 +295,7 @@ CHECKS: Mapping[str, Any] = {
     "DropNotNull": admit_not_null,
     "CreateIndex": admit_create_index,
     "Backfill": admit_backfill,
+    "SplitTable": admit_split_table,
     "DropTable": admit_drop_table,
 }
 

@@ -14,9 +14,10 @@ from phases.sql import identifier, qualified
 
 SQL_MODE = (
     "ANSI_QUOTES,PIPES_AS_CONCAT,STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
-    "ALLOW_INVALID_DATES"
+    "ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO"
 )
-"""What every session of ours sets: a revision means the same on every server. Invalid dates are copied as they are.
+"""What every session of ours sets: a revision means the same on every server. Invalid dates are copied as they are, and
+so is a key of 0.
 
 Not NO_BACKSLASH_ESCAPES: MySQL keeps expressions with backslashes in them, and could not open such a table.
 """
@@ -130,10 +131,10 @@ def rename_index(table: TableName, old: str, new: str) -> Change:
     return alter(table, f"RENAME INDEX {identifier(old)} TO {identifier(new)}", done, instant=False)
 
 
-def create_trigger(table: TableName, name: str, event: str, body: str) -> Change:
+def create_trigger(table: TableName, name: str, event: str, body: str, *, timing: str = "BEFORE") -> Change:
     full = qualified(TableName(table.schema, name))
     done = there("triggers", trigger_schema=table.schema, trigger_name=name)
-    text = f"CREATE TRIGGER {full} BEFORE {event} ON {qualified(table)} FOR EACH ROW {body}"
+    text = f"CREATE TRIGGER {full} {timing} {event} ON {qualified(table)} FOR EACH ROW {body}"
     return Change(text, lock(table), done)
 
 

@@ -22,7 +22,7 @@ from phases.dialects.postgresql_rows import PostgreSQLRows
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
-from phases.model import BuildIndex, Lock, LockMode, Loss, RemoveIndex, Step, TableName, Transaction
+from phases.model import BuildIndex, Lock, LockMode, Loss, PhasedSteps, RemoveIndex, Step, TableName, Transaction
 from phases.sql import Expressions, identifier, listed, literal, qualified
 
 
@@ -71,9 +71,15 @@ class PostgreSQL(
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = False
     attaches_unique: bool = True
+    refers_early: bool = False
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Every operation can be done; what it needs it looks at itself."""
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        return steps, after, ()
 
     @property
     def _server(self) -> Server:

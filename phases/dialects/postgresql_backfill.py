@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from phases.catalog import Server
 from phases.model import Fill
@@ -24,7 +25,7 @@ LINES_END = 2049
 PageSpan = Sequence[int]
 """First page, page behind the last, stripe; for part of one page also first line, line behind the last."""
 KeySpan = Sequence[Sequence[str]]
-"""The key before the first row (empty: none), and the key of the last."""
+"""The key before the first row (empty: none), and the key of the last; twice the same: that row alone."""
 
 ROW_FAULTS = ("21", "22", "23", "44", "P0")
 """Classes of SQLSTATE that blame the values of a row: a subquery of more than one row, data exceptions,
@@ -43,6 +44,14 @@ class Walk:
     """What every walk can be asked about single rows and about the end."""
 
     step: Fill
+
+    def claim(self, span: Any) -> str:
+        """Question that locks the rows of a batch without waiting for any; empty where the batch does not wait."""
+        return ""
+
+    def claim_again(self, key: Sequence[str]) -> str:
+        """The same of one row."""
+        return ""
 
     def left(self) -> str:
         """Question whether rows are still to do."""
@@ -165,6 +174,8 @@ class KeyWalk(Walk):
     def batch(self, span: KeySpan) -> str:
         """Update the rows behind a key up to and with another."""
         after, upto = span
+        if after == upto:
+            return self.again(upto)
         return self._update(f"{self._after(after)} AND {self._bound(upto, '<=')}")
 
     def row(self, span: KeySpan) -> str:

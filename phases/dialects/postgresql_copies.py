@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from phases import names
-from phases.catalog import Column, Constraint, Server, Table
+from phases.catalog import Column, Constraint, Index, Server, Table
 from phases.dialects.base import Change, Changes
 from phases.dialects.postgresql_splits import assigned, differing, dropped, equal
 from phases.dual_write import TableCopy
+from phases.errors import Refused
 from phases.model import Fill, Lock, LockMode, Step, TableName, Transaction
+from phases.rebuilding import Rebuilding
 from phases.sql import identifier, listed, literal, qualified
 
 COMPRESSION_SINCE = (14, 0)
@@ -185,6 +187,27 @@ class PostgreSQLCopies:
         locks = (*views, *(Lock(table, LockMode.ACCESS_EXCLUSIVE) for table in order))
         statements = tuple(change.sql for change in changes)
         return Transaction(name=name, statements=statements, locks=locks, undo=tuple(undo))
+
+    def rebuild(
+        self, table: Table, draft: TableName, made: TableName, wanted: Rebuilding
+    ) -> tuple[Table, Changes, Sequence[Index]]:
+        raise Refused(
+            "RebuildTable is for MySQL and MariaDB; here each change of a table has an operation of its own",
+            remedy="ChangeType, ChangePrimaryKeyType, AddPrimaryKey, SetNotNull, AddCheck or PartitionTable",
+        )
+
+    def exchange(self, table: TableName, aside: TableName, made: TableName) -> Changes:
+        renames = ((table, aside), (made, table))
+        return tuple(
+            Change(
+                f"ALTER TABLE {qualified(one)} RENAME TO {identifier(other.name)}",
+                (Lock(one, LockMode.ACCESS_EXCLUSIVE),),
+            )
+            for one, other in renames
+        )
+
+    def level_numbers(self, table: TableName, made: TableName) -> Changes:
+        return ()  # a sequence goes with its column
 
     def hand_over_sequence(self, giver: TableName, taker: TableName, column: Column) -> Changes:
         sequence, name = column.sequence, identifier(column.name)

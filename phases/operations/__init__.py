@@ -30,6 +30,7 @@ from phases.operations.nulls import DropNotNull as DropNotNull
 from phases.operations.nulls import SetNotNull as SetNotNull
 from phases.operations.partition_table import PartitionTable as PartitionTable
 from phases.operations.primary_key import AddPrimaryKey as AddPrimaryKey
+from phases.operations.rebuild_table import RebuildTable as RebuildTable
 from phases.operations.rename_column import RenameColumn as RenameColumn
 from phases.operations.rename_table import RenameTable as RenameTable
 from phases.operations.renames import RenameConstraint as RenameConstraint

@@ -249,6 +249,10 @@ REFUSED = {
         'SetDefault("letters", "body", "1"), SplitTable("letters", "body", to="bodies", optional=True)',
         "DropDefault",
     ),
+    "rebuild a table of PostgreSQL": (
+        'RebuildTable("pages", types={"id": "bigint"})',
+        "ChangeType, ChangePrimaryKeyType",
+    ),
     "partition by a column that is not in the key": (
         """PartitionTable("letters", "range", "sent", {"old": "FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')"},
            default="rest")""",

@@ -96,15 +96,6 @@ def test_goes_on_from_any_cursor_without_doing_anything_twice(pages, pacing, hel
     assert sorted(table.covered()) == [(page, stripe) for page in range(pages) for stripe in range(pacing.stripes)]
 
 
-@given(st.integers(1, 10_000), st.floats(0, 10))
-def test_the_window_stays_within_its_bounds_and_follows_the_target(size, slowest):
-    pacing = Pacing()
-    resized = pacing.resized(size, slowest, 16, 4096)
-    if slowest > 0.125:
-        assert resized <= max(16, size)
-    assert 16 <= resized <= 4096 or resized == size
-
-
 def test_rows_that_keep_coming_are_refused_and_not_chased_for_ever():
     class Busy(Table):
         def answer(self, effect):

@@ -20,14 +20,18 @@ class MySQLClient(Client):
     """PyMySQL as it comes, every statement in a transaction of its own but for one pair."""
 
     database: MySQLDatabase
+    every: bool = False
+    """Nothing of the table is built again in place, and rows may get other keys."""
 
     @contextmanager
     def connected(self) -> Iterator[list[Callable[[], None]]]:
         with closing(self.database.connect()) as self.connection:
             self.execute(f"SET SESSION lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE}")
             actions = [self.insert, self.many, self.selected, self.update, self.both, self.shared, self.upsert]
-            actions += [self.delete] if self.database.family in DUPLICATING else [self.replace, self.delete]
-            if self.database.family in DUPLICATING:
+            actions += [self.delete, self.move] if self.every else [self.delete]
+            if self.every or self.database.family not in DUPLICATING:
+                actions.append(self.replace)
+            else:
                 actions.remove(self.upsert)
             yield [*actions, self.read] if self.reading else actions
 
@@ -112,8 +116,14 @@ class MySQLClient(Client):
             self.execute(f"DELETE FROM {self.shape.table} WHERE id = %s", [row_id])
             self.journal[row_id] = None
 
+    def move(self) -> None:
+        for row_id in [row_id for row_id in self.own() if row_id > 0][:1]:
+            self.execute(f"UPDATE {self.shape.table} SET id = -id WHERE id = %s", [row_id])
+            self.journal |= {row_id: None, -row_id: self.journal[row_id]}
+
     def read(self) -> None:
-        self.execute(f"SELECT id, {self.columns()} FROM {self.shape.table} WHERE id < 100")
+        names = ", ".join([self.columns(), *(f"`{column}`" for column in self.shape.reads)])
+        self.execute(f"SELECT id, {names} FROM {self.shape.table} WHERE id < 100")
         for row_id in self.own()[-1:]:
             names = ", ".join(f"`{column}`" for column in self.shape.columns)
             rows = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
@@ -124,15 +134,17 @@ class MySQLClient(Client):
 class MySQLApplication(Application):
     """One version of an application on these servers."""
 
-    def __init__(self, database: MySQLDatabase, name: str, shape: Shape, connections: int = 2) -> None:
+    def __init__(
+        self, database: MySQLDatabase, name: str, shape: Shape, connections: int = 2, *, every: bool = False
+    ) -> None:
         super().__init__(database.url, name, shape, connections)
-        self.database = database
+        self.database, self.every = database, every
 
     def start(self, *, reading: bool = True) -> MySQLApplication:
         self.started += 1
         for number in range(self.connections):
             client = MySQLClient(self.url, f"{self.name}{self.started}.{number}", self.shape, reading)
-            client.database = self.database
+            client.database, client.every = self.database, self.every
             client.start()
             self.clients.append(client)
         return self

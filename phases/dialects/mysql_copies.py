@@ -1,0 +1,213 @@
+"""A table that takes the place of another on MySQL and MariaDB: it follows by triggers until the two change names.
+
+What is in the copy is in the table, too, at any time. A row that the copy does not take (a value that its types do not
+hold, a CHECK, a key that another row has) is not in it: no statement of an application fails because of that, and the
+walk and the verification name the row. Triggers travel with their table in a RENAME, and name the other table by the
+name that it has afterwards; until then there is no such table, which they put up with.
+
+A trigger that changed or deleted a row that is not copied yet would lock a gap at REPEATABLE READ, into which others
+insert. So it inserts the row first, where it is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from phases import names
+from phases.catalog import Column, Table
+from phases.dialects import mysql_statements as statements
+from phases.dialects.base import Change, Changes
+from phases.dialects.mysql_backfill import NUMBERS, base_type, marked
+from phases.dialects.mysql_limits import COLLATED
+from phases.dialects.mysql_statements import conditions
+from phases.dual_write import TableCopy
+from phases.model import ASKED, Fill, Step, TableName
+from phases.sql import Expressions, identifier, listed, qualified
+
+KEY_TAKEN = "1062"
+NOT_TAKEN = ", ".join(
+    "1048 1264 1265 1292 1364 1365 1366 1406 1411 1416 1425 1441 1525 1582 1690 3140 3141 3143 3156 3819 3854 4025"
+    " 4038 4078 4079".split()
+)
+"""Errors of a row that a table does not take: NULL, values that no type holds, CHECK."""
+NOT_THERE = "1146"
+
+INSERT_BODY = """BEGIN
+  DECLARE EXIT HANDLER FOR {not_there} BEGIN END;
+  DECLARE CONTINUE HANDLER FOR {not_taken} BEGIN END;
+  INSERT INTO {other} ({columns}) VALUES ({values});
+END"""
+
+UPDATE_BODY = """BEGIN
+  DECLARE is_there, not_taken BOOLEAN DEFAULT FALSE;
+  DECLARE EXIT HANDLER FOR {not_there} BEGIN END;
+  IF {key_changed} THEN
+    DELETE FROM {other} WHERE {is_old};
+  END IF;
+  BEGIN
+    DECLARE CONTINUE HANDLER FOR {key_taken} SET is_there = TRUE;
+    DECLARE CONTINUE HANDLER FOR {not_held} SET not_taken = TRUE;
+    INSERT INTO {other} ({columns}) VALUES ({values});
+  END;
+  IF is_there THEN
+    BEGIN
+      DECLARE CONTINUE HANDLER FOR {not_taken} SET not_taken = TRUE;
+      UPDATE {other} SET {assignments} WHERE {is_new};
+    END;
+  END IF;
+  IF not_taken THEN
+    DELETE FROM {other} WHERE {is_new};
+  END IF;
+END"""
+
+DELETE_BODY = """BEGIN
+  DECLARE EXIT HANDLER FOR {not_there} BEGIN END;
+  BEGIN
+    DECLARE CONTINUE HANDLER FOR {not_taken} BEGIN END;
+    INSERT INTO {other} ({columns}) VALUES ({old_values});
+  END;
+  DELETE FROM {other} WHERE {is_old};
+END"""
+
+BODIES = {"DELETE": DELETE_BODY, "UPDATE": UPDATE_BODY, "INSERT": INSERT_BODY}
+"""In the order in which they are made: a row that one of them copies is changed and deleted by those before."""
+
+LOCKING = {"mysql": "FOR SHARE SKIP LOCKED", "mariadb": "LOCK IN SHARE MODE SKIP LOCKED"}
+"""A row that somebody else holds is found by the next walk: who waits for nothing takes part in no deadlock."""
+
+NEXT_NUMBER = "SELECT COALESCE(MAX(auto_increment), 1) FROM information_schema.tables WHERE "
+
+
+class MySQLCopies:
+    """The part of the dialect that puts one table in the place of another."""
+
+    __slots__ = ()
+
+    @property
+    def _expressions(self) -> Expressions:
+        raise TypeError("the dialect has the reader of expressions")
+
+    @property
+    def _family(self) -> str:
+        raise TypeError("the dialect has the server")
+
+    def differs(self, column: Column, left: str, right: str) -> str:
+        raise TypeError("the dialect says when two values differ")
+
+    def missing_from(self, rows: TableName, other: TableName, copy: TableCopy) -> str:
+        """Counted, because a server may make a table of all that a NOT EXISTS could find."""
+        row, there = f"{qualified(rows)}.", "there."
+        old, new = (row, there) if rows == copy.table else (there, row)
+        sides = (copy.news, copy.olds) if rows == copy.table else (copy.olds, copy.news)
+        same = same_key(*sides, copy.key, there, row)
+        return f"(SELECT COUNT(*) FROM {qualified(other)} AS there WHERE {same} AND {self._alike(copy, old, new)}) = 0"
+
+    def _alike(self, copy: TableCopy, old: str, new: str) -> str:
+        """Condition under which a row of the table and one of the copy say the same."""
+        up, down, parts = dict(copy.up), dict(copy.down), []
+        for before, after in zip(copy.olds, copy.news, strict=True):
+            here, there = f"{old}{identifier(before.name)}", f"{new}{identifier(after.name)}"
+            if before.name not in up:
+                parts.append(f"NOT {self.differs(after, there, here)}")
+                continue
+            made = cast(self._expressions.qualify(up[before.name], old[:-1]), after.type)
+            given = cast(self._expressions.qualify(down[before.name], new[:-1]), before.type)
+            parts.append(f"(NOT {self.differs(after, there, made)} OR NOT {self.differs(before, here, given)})")
+        return " AND ".join(parts)
+
+    def _value(self, copy: TableCopy, name: str, row: str) -> str:
+        expression = dict(copy.up).get(name)
+        return self._expressions.qualify(expression, row) if expression else f"{row}.{identifier(name)}"
+
+    def _values(self, copy: TableCopy, row: str) -> str:
+        return ", ".join(self._value(copy, name, row) for name in copy.columns)
+
+    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
+        other, columns = qualified(copy.other), listed(copy.columns)
+        same = same_key(copy.news, copy.olds, copy.key, "there.", "here.")
+        rows = f"FROM {qualified(copy.table)} AS here LEFT JOIN {other} AS there ON {same}"
+        head = f"INSERT INTO {other} ({columns}) SELECT {self._values(copy, 'here')} {rows}"
+        absent = f"there.{identifier(copy.key[0])} IS NULL"
+        marks = [marked(column, Table(copy.table)) for column in keys_of(copy.olds, copy.key)]
+        return Fill(
+            name=f"backfill {target}",
+            table=copy.table,
+            target=target,
+            assignments=", ".join(f"{identifier(name)} = {identifier(name)}" for name in copy.columns),
+            pending=f"(SELECT COUNT(*) FROM {other} AS there WHERE {same}) = 0",
+            key=tuple(f"{mark[0]}here.{mark[1:]}" for mark in marks),
+            repeat=True,
+            single_statement=f"{head} WHERE {absent}",
+            copy=(head, absent, LOCKING[self._family]),
+        )
+
+    def follow(self, copy: TableCopy) -> Changes:
+        return tuple(self._trigger(copy, event) for event in BODIES)
+
+    def _trigger(self, copy: TableCopy, event: str) -> Change:
+        rest = [column for column in copy.columns if column not in copy.key] or list(copy.key)
+        changed = [
+            self.differs(key, f"NEW.{identifier(key.name)}", f"OLD.{identifier(key.name)}")
+            for key in keys_of(copy.olds, copy.key)
+        ]
+        body = BODIES[event].format(
+            other=qualified(copy.other),
+            columns=listed(copy.columns),
+            values=self._values(copy, "NEW"),
+            old_values=self._values(copy, "OLD"),
+            assignments=", ".join(f"{identifier(name)} = {self._value(copy, name, 'NEW')}" for name in rest),
+            key_changed=" OR ".join(changed),
+            is_old=same_key(copy.news, copy.olds, copy.key, "", "OLD."),
+            is_new=same_key(copy.news, copy.olds, copy.key, "", "NEW."),
+            not_there=NOT_THERE,
+            key_taken=KEY_TAKEN,
+            not_taken=f"{KEY_TAKEN}, {NOT_TAKEN}",
+            not_held=NOT_TAKEN,
+        )
+        return statements.create_trigger(copy.table, trigger_name(copy, event), event, body, timing="AFTER")
+
+    def unfollow(self, copy: TableCopy) -> Changes:
+        return tuple(statements.drop_trigger(copy.table, trigger_name(copy, event)) for event in reversed(BODIES))
+
+    def exchange(self, table: TableName, aside: TableName, made: TableName) -> Changes:
+        pairs = ((table, aside), (made, table))
+        text = ", ".join(f"{qualified(one)} TO {qualified(other)}" for one, other in pairs)
+        done = statements.renamed("tables", "table_name", made.name, aside.name, table_schema=table.schema)
+        return (Change(f"RENAME TABLE {text}", (*statements.lock(table), *statements.lock(made)), done),)
+
+    def level_numbers(self, table: TableName, made: TableName) -> Changes:
+        asks = f"{NEXT_NUMBER}{conditions(statements.of(table))}"
+        text = f"ALTER TABLE {qualified(made)} AUTO_INCREMENT = {ASKED}, {statements.ONLINE}"
+        # It may be run again: who inserts meanwhile moves both numbers on, and neither ever goes back.
+        return (Change(text, statements.lock(made), asks=asks),)
+
+
+def keys_of(columns: Sequence[Column], key: Sequence[str]) -> list[Column]:
+    by_name = {column.name: column for column in columns}
+    return [by_name[name] for name in key]
+
+
+def same_key(theirs: Sequence[Column], ours: Sequence[Column], key: Sequence[str], there: str, here: str) -> str:
+    """Condition under which two rows have one key, under the collation that the first has it under."""
+    parts = []
+    for other, own in zip(keys_of(theirs, key), keys_of(ours, key), strict=True):
+        value, name = f"{here}{identifier(own.name)}", f"{there}{identifier(other.name)}"
+        if base_type(other.type) in COLLATED and other.collation and other.collation != own.collation:
+            value = f"CONVERT({value} USING {other.collation.split('_')[0]}) COLLATE {other.collation}"
+        parts.append(f"{name} = {value}")
+    return " AND ".join(parts)
+
+
+def cast(expression: str, type_: str) -> str:
+    """The value of an expression as a column of a type keeps it, where that can be said."""
+    kind = base_type(type_)
+    if kind in ("decimal", "date", "datetime", "time"):
+        return f"CAST({expression} AS {type_.split(' ')[0]})"
+    if kind in NUMBERS and kind != "year":
+        return f"CAST({expression} AS {'UNSIGNED' if 'unsigned' in type_.lower() else 'SIGNED'})"
+    return f"({expression})"
+
+
+def trigger_name(copy: TableCopy, event: str) -> str:
+    """Named after the table that follows: its own gets another name."""
+    return names.trigger(f"copy_{event[0].lower()}", copy.other.schema, copy.other.name)

@@ -1,0 +1,144 @@
+"""RebuildTable: what it refuses, and what becomes of rows that the second table does not take."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrator import api
+from migrator.errors import PlanRefused, RowsSetAside, VerificationFailed
+
+BASE = (
+    "CREATE TABLE heap (a int, b int)",
+    "CREATE TABLE orgs (id int PRIMARY KEY, name varchar(20))",
+    "CREATE TABLE teams (id int PRIMARY KEY, org_id int, FOREIGN KEY (org_id) REFERENCES orgs (id))",
+    "CREATE TABLE seen (id int PRIMARY KEY, n int)",
+    "CREATE TRIGGER count_them BEFORE INSERT ON seen FOR EACH ROW SET NEW.n = 1",
+    """CREATE TABLE users (id int PRIMARY KEY, name varchar(20), code int, born date,
+      shown varchar(30) GENERATED ALWAYS AS (CONCAT(name, '!')) STORED)""",
+)
+
+REFUSED = {
+    'RebuildTable("users")': ("changes nothing", "types="),
+    'RebuildTable("heap", types={"a": "bigint"})': ("no primary key", "unique index"),
+    'RebuildTable("teams", types={"id": "bigint"})': ('foreign key "teams_ibfk_1" of', "DROP FOREIGN KEY"),
+    'RebuildTable("orgs", types={"id": "bigint"})': ("foreign key", "DROP FOREIGN KEY"),
+    'RebuildTable("seen", types={"n": "bigint"})': ("count_them", "create it again"),
+    'RebuildTable("users", types={"born": "varchar(20)"})': ("may not be one of", 'up={"born"'),
+    'RebuildTable("users", types={"code": "varchar(9)"}, up={"code": "code"})': ("may not be one of", "down="),
+    'RebuildTable("users", types={"id": "bigint"}, up={"id": "id + 1"}, down={"id": "id - 1"})': ("key", "without up"),
+    'RebuildTable("users", up={"code": "code + 1"})': ("changes nothing", "types="),
+    'RebuildTable("users", not_null=["code"], up={"code": "code"})': ("no other type", "types="),
+    'RebuildTable("users", primary_key="code")': ("may be NULL", 'not_null=["code"]'),
+    'RebuildTable("users", collation="latin1")': ("character set", "utf8mb4_unicode_ci"),
+    'RebuildTable("users", collation="utf8mb4_bin")': ("generated", "add it again"),
+    'RebuildTable("users", types={"shown": "varchar(40)"})': ("generated", "add it again"),
+    'RebuildTable("users", row_format="wide")': ("row format", "DYNAMIC"),
+    'RebuildTable("users", types={"nme": "text"})': ('no column "nme"', '"name"'),
+    'RebuildTable("users", checks={"c": "(SELECT 1)"})': ("sub-select", ""),
+}
+
+
+def test_what_cannot_be_rebuilt_is_refused_with_what_to_do_instead(mariadb_database, project):
+    mariadb_database.run(*BASE)
+    project.url = mariadb_database.url
+    other = []
+    for operation, words in REFUSED.items():
+        project.revision("change", operation, down=None)
+        try:
+            project.plan("change")
+            said = ("it is planned", "")
+        except PlanRefused as refusal:
+            said = (refusal.message, refusal.next_step)
+        if not all(word in text for word, text in zip(words, said, strict=True)):
+            other.append((operation, *said))
+    assert other == []
+
+
+TABLE = (
+    "CREATE TABLE users (id int NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(20) COLLATE utf8mb4_bin, code int,"
+    " UNIQUE KEY name_is_unique (name))",
+    "INSERT INTO users (name, code) VALUES ('a', 1), ('b', 2), ('c', 3), ('d', 4)",
+)
+
+
+@pytest.fixture
+def users(mysql_database, project):
+    mysql_database.run(*TABLE)
+    project.url = mysql_database.url
+    return mysql_database
+
+
+def test_a_row_that_the_second_table_does_not_take_fails_no_statement_and_keeps_the_contract_shut(users, project):
+    revision = project.revision("change", 'RebuildTable("users", not_null=["code"], checks={"small": "code < 9"})')
+    project.apply()
+    users.run(
+        "INSERT INTO users (name, code) VALUES ('old', NULL), ('other', 10)",
+        "UPDATE users SET code = 11 WHERE id = 2",
+        "UPDATE users SET code = 5 WHERE id = 3",
+    )
+    with pytest.raises(VerificationFailed) as wrong:
+        project.apply("contract", revision)
+    assert wrong.value.facts["sample"] == ("2", "5", "6")
+    users.run("UPDATE users SET code = 8 WHERE code IS NULL OR code > 9")
+    project.apply("contract", revision)
+    assert users.rows("SELECT id, code FROM users ORDER BY id") == [(1, 1), (2, 8), (3, 5), (4, 4), (5, 8), (6, 8)]
+
+
+def test_rows_that_get_one_key_are_named_and_the_others_copied(users, project):
+    users.run("INSERT INTO users (name, code) VALUES ('A', 5), ('D', 6), ('e', 7)")
+    revision = project.revision("change", 'RebuildTable("users", collation="utf8mb4_general_ci")')
+    with pytest.raises(RowsSetAside) as aside:
+        project.apply()
+    assert [row["key"] for row in aside.value.facts["sample"]] == [["5"], ["6"]]
+    assert "name_is_unique" in aside.value.message
+    users.run("UPDATE users SET name = CONCAT(name, 2) WHERE id IN (5, 6)")
+    api.retry(project.settings, revision)
+    project.apply()
+    project.apply("contract", revision)
+    assert users.rows("SELECT GROUP_CONCAT(name ORDER BY id) FROM users") == [("a,b,c,d,A2,D2,e",)]
+
+
+def test_a_truncated_table_is_found_before_its_copy_takes_its_place(users, project):
+    revision = project.revision("change", 'RebuildTable("users", types={"code": "bigint"})')
+    project.apply()
+    users.run("TRUNCATE TABLE users")
+    with pytest.raises(VerificationFailed):
+        project.apply("contract", revision)
+    project.abort(revision, discard=True)
+    assert users.rows("SHOW TABLES LIKE '%migrator\\_c%'") == []
+
+
+def test_numbers_go_on_where_they_were_in_either_table(users, project):
+    users.run(
+        "SET sql_mode = CONCAT(@@sql_mode, ',NO_AUTO_VALUE_ON_ZERO')",
+        "INSERT INTO users (id, name) VALUES (0, 'zero'), (50, 'late')",
+        "DELETE FROM users WHERE id = 50",
+    )
+    revision = project.revision("change", 'RebuildTable("users", types={"code": "bigint"})')
+    project.apply()
+    project.apply("contract", revision)
+    users.run("INSERT INTO users (name) VALUES ('first')", "DELETE FROM users WHERE name = 'first'")
+    project.restore(revision)
+    users.run("INSERT INTO users (name) VALUES ('second')")
+    assert users.rows("SELECT id FROM users WHERE name IN ('zero', 'second') ORDER BY id") == [(0,), (52,)]
+
+
+def test_what_the_former_table_does_not_take_keeps_it_from_coming_back(users, project):
+    revision = project.revision("change", 'RebuildTable("users", types={"name": "varchar(40)"})')
+    project.apply()
+    project.apply("contract", revision)
+    users.run("INSERT INTO users (name) VALUES (REPEAT('long ', 8))")
+    with pytest.raises(VerificationFailed) as wrong:
+        project.restore(revision)
+    assert wrong.value.facts["sample"] == ("5",)
+    users.run("UPDATE users SET name = 'short' WHERE id = 5")
+    project.restore(revision)
+    assert users.rows("SELECT name FROM users WHERE id = 5") == [("short",)]
+
+
+def test_the_plan_says_what_a_copy_writes_and_what_single_changes_would(users, project):
+    users.run("ANALYZE TABLE users")
+    project.revision(
+        "change", 'RebuildTable("users", types={"name": "varchar(40)", "code": "bigint"}, not_null=["code"])'
+    )
+    assert "column by column (2 backfills, 1 index, 1 online rebuild)" in project.cli("plan").stdout
