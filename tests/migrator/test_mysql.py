@@ -31,14 +31,17 @@ BASE = (
 )
 
 REFUSED = {
-    'ChangeType("users", "code", "bigint")': ("keeps its name is not there yet", 'to="code_2"'),
+    'ChangeType("users", "code", "bigint")': ("in place, and keep its name", "RebuildTable("),
     'ChangeType("users", "org_id", "bigint", to="org")': ("foreign key", "DROP FOREIGN KEY"),
     'ChangeType("users", "score", "double", to="points")': ("float", "Backfill"),
     'ChangeType("users", "plain", "smallint", to="c")': ("nothing says what becomes of it", 'up="CAST((plain) AS'),
     'TransformColumns("users", "size", Column("c", "int"), up={"c": "size"}, down={"size": "c"})': ("CHECK", ""),
     'TransformColumns("users", "score", Column("c", "timestamp"), up={"c": "1"}, down={"score": "1"})': ("float", ""),
     'SplitTable("users", "note", to="notes")': ("SplitTable is not there yet", "RunSQL"),
-    'AddCheck("users", "code > 0")': ("AddCheck is not there yet", "maintenance window"),
+    'ChangeType("users", "name", "varchar(64)")': ("in place, and keep its name", 'to="name_2"'),
+    'AddEnumValue("mood", "glad")': ("no enum types", "enum('sad','happy','glad')"),
+    'RemoveEnumValue("mood", "sad")': ("no enum types", "RebuildTable"),
+    'AddCheck("users", "code > 0")': ("AddCheck is not there yet", "RebuildTable"),
     'AddPrimaryKey("heap", "a")': ("AddPrimaryKey is not there yet", "ADD PRIMARY KEY"),
     'AddUnique("users", "note")': ("only the beginning", "varchar(255)"),
     'AddUnique("log", "n")': ("could not drop it again", "ADD PRIMARY KEY"),
