@@ -2,6 +2,8 @@
 
     python -m benchmarks.mysql [--rows 1000000] [--server mariadb] [--format json]
 
+Then how a table that is written again as a whole compares with pt-online-schema-change: see `mysql_copy`.
+
 Both run on the same server, one after the other, on tables made by the same statements, with the same dual-write
 triggers in place. The server writes a binary log, and waits for the disk at every commit.
 """
@@ -51,8 +53,8 @@ def rows_of(count: int) -> str:
     return (
         f"INSERT INTO users (id, full_name, email, about, created_at) WITH digits AS ({DIGITS}), numbers AS"
         f" (SELECT {number} + 1 AS i FROM {tables}) SELECT i, CONCAT('Some user number ', i),"
-        " CONCAT('user', i, '@example.org'), REPEAT(MD5(i), 3), TIMESTAMP('2020-01-01') + INTERVAL i MINUTE"
-        f" FROM numbers WHERE i <= {count} ORDER BY i"
+        " CONCAT('user', i, '@example.org'), REPEAT(LEFT(SHA2(i, 256), 32), 3),"
+        f" TIMESTAMP('2020-01-01') + INTERVAL i MINUTE FROM numbers WHERE i <= {count} ORDER BY i"
     )
 
 
@@ -96,10 +98,12 @@ class Alone:
 class Bench:
     """One project on one server; every measurement starts from a table made anew."""
 
-    def __init__(self, server: EmbeddedMySQL, folder: Path, rows: int, quiet_seconds: float) -> None:
+    def __init__(
+        self, server: EmbeddedMySQL, folder: Path, rows: int, quiet_seconds: float, migration: str = MIGRATION
+    ) -> None:
         self.server, self.rows, self.quiet_seconds = server, rows, quiet_seconds
         projects.write_setup(projects.plan_setup(folder))
-        (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(MIGRATION)
+        (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(migration)
         self.settings = settings.load({"database_url": server.url("shop")}, environ={}, directory=folder)
 
     def run(self, *statements: str, database: str | None = "shop") -> list[tuple[object, ...]]:
@@ -109,12 +113,13 @@ class Bench:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
-    def fresh(self) -> None:
+    def fresh(self, *, expanded: bool = True) -> None:
         """The table, filled and expanded, with nothing left to write to the disk."""
         made = "CREATE DATABASE shop CHARACTER SET utf8mb4"
         self.run("DROP DATABASE IF EXISTS shop", made, "FLUSH BINARY LOGS", database=None)
         self.run("SET SESSION sql_log_bin = 0", TABLE, rows_of(self.rows), "ANALYZE TABLE users")
-        api.apply(self.settings, phase=Phase.EXPAND)
+        if expanded:
+            api.apply(self.settings, phase=Phase.EXPAND)
         logs = self.run("SHOW BINARY LOGS")
         self.run(f"PURGE BINARY LOGS TO '{logs[-1][0]}'")
         self.run("FLUSH TABLES users FOR EXPORT", "UNLOCK TABLES")
@@ -180,6 +185,8 @@ def measure(program: Program, rows: int, quiet_seconds: float) -> Figures:
 
 
 def main() -> None:
+    from benchmarks import mysql_copy
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--server", choices=list(PROGRAMS), help="by default, every one that is on the PATH")
@@ -192,6 +199,7 @@ def main() -> None:
         parser.error("neither mariadbd nor mysqld is on the PATH")
     for program in here:
         show(asdict(measure(program, given.rows, given.quiet_seconds)), given.format)
+        show(mysql_copy.measure(program, given.rows), given.format)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import statistics
 import threading
 import time
 
+import pymysql
+
 from migrator.embedded_mysql import EmbeddedMySQL
 
 
@@ -16,6 +18,7 @@ class Foreground(threading.Thread):
         super().__init__(daemon=True)
         self.server, self.rows = server, rows
         self.waits_ms: list[float] = []
+        self.failures: list[str] = []
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -29,7 +32,10 @@ class Foreground(threading.Thread):
                     "UPDATE users SET visits = visits + 1 WHERE id = %s",
                 ):
                     begun = time.perf_counter()
-                    cursor.execute(sql, [number + 1])
+                    try:
+                        cursor.execute(sql, [number + 1])
+                    except pymysql.MySQLError as problem:
+                        self.failures.append(str(problem))
                     self.waits_ms.append((time.perf_counter() - begun) * 1000)
                 time.sleep(0.002)
 

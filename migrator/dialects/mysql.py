@@ -154,6 +154,7 @@ class MySQLFamily:
 
     def session_statements(self, server: Server) -> tuple[str, ...]:
         return (
+            *self.answered(),
             "SET SESSION group_concat_max_len = 67108864",
             # A connection of ours that waits for a replica or a gate is idle, not forgotten.
             "SET SESSION wait_timeout = 604800",

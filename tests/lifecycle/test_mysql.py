@@ -91,7 +91,7 @@ CASES = {
         "SELECT COUNT(DISTINCT term) FROM tags",
         500,
     ),
-    "split a required column": Case(
+    "split a column": Case(
         """TransformColumns("users", "nickname", [Column("head", "char(1)", nullable=False),
            Column("tail", sa.String(20), comment="what's left")],
            up={"head": "substr(nickname, 1, 1)", "tail": "nullif(substr(nickname, 2), '')"},
@@ -125,7 +125,7 @@ CASES = {
         "SELECT SUM(number) FROM users",
         406352,
     ),
-    "rename columns with foreign keys": Case(
+    "rename column with a foreign key": Case(
         'RenameColumn("users", "org_id", "organisation"), RenameColumn("users", "second", "third")',
         ("INSERT INTO users (nickname, organisation) VALUES ('late', 1)", "DELETE FROM orgs WHERE id = 2"),
         "SELECT COUNT(*) FROM users WHERE organisation = 1 AND third = 1",
@@ -160,7 +160,7 @@ CASES = {
         451,
         ("ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON UPDATE CASCADE",),
     ),
-    "drop table with foreign keys": Case(
+    "drop tables": Case(
         'DropTable("users", keeps_referenced=True)',
         given=(REFERENCE, "ALTER TABLE users ADD COLUMN b int DEFAULT 1, ADD FOREIGN KEY (b) REFERENCES orgs (id)"),
     ),
@@ -191,7 +191,7 @@ CASES = {
     "set NOT NULL": Case('SetNotNull("users", "code")', ("UPDATE users SET code = 'x' WHERE id = 1",)),
     "drop NOT NULL": Case('DropNotNull("users", "nickname")'),
     "drop table": Case('DropTable("orgs")'),
-    "split table": Case(
+    "split a table": Case(
         'SplitTable("users", ["code", "nickname", "note"], to="details", key="user_id", optional=True)',
         (
             "UPDATE details SET note = 'changed' WHERE user_id = 7",
@@ -205,7 +205,7 @@ CASES = {
         " ON user_id = id WHERE id IN (7, 8, 9, 10, 5000, 7000)",
         f"7 N7 changed,8,5000 late,7000 N10 {'x' * 50}",
     ),
-    "split table, composite key under another collation": Case(
+    "split a table, composite key under another collation": Case(
         'SplitTable("words", ["word", "size"], to="spellings")',
         ("UPDATE spellings SET size = 1 WHERE lang = 'Ä7 '", "UPDATE words SET lang = 'Ö', n = 3 WHERE n = 8"),
         "SELECT COUNT(*) FROM words JOIN spellings USING (lang, n) WHERE size = 1 OR lang = 'Ö'",
@@ -282,8 +282,25 @@ NOT_HERE = {
         ("create index", "create unique index", "drop index", "rename index"),
         TOGETHER.format("create and drop indexes"),
     ),
-    "drop tables": "no table is dropped that a foreign key goes out from: one is like two",
-    **dict.fromkeys(("rename column with a foreign key", "drop column with a foreign key"), REFUSED),
+    "add unique": TOGETHER.format("add foreign keys and a unique constraint"),
+    "add foreign key": TOGETHER.format("add foreign keys and a unique constraint"),
+    **dict.fromkeys(("drop unique", "drop foreign key"), TOGETHER.format("drop constraints")),
+    "drop check": REFUSED,
+    "drop exclusion": "there are none",
+    "rename foreign key": TOGETHER.format("rename constraints"),
+    **dict.fromkeys(("rename check", "rename primary key"), f"no server can: {REFUSED}"),
+    "rename table to a name that has to be quoted": TOGETHER.format("rename constraints"),
+    "split a table, required columns": TOGETHER.format("split a table"),
+    "merge columns": 'the way back of "split a column" merges them',
+    **dict.fromkeys(
+        (
+            "change type of a serial column",
+            "change type of an identity column",
+            "change type with an index, a check and a default",
+            "change type in the catalog only",
+        ),
+        f"under the same name it is {REFUSED}",
+    ),
     **dict.fromkeys(("rename serial column", "rename identity column"), f"AUTO_INCREMENT is {REFUSED}"),
     **dict.fromkeys(
         (

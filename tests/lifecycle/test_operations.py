@@ -507,6 +507,19 @@ NOT_HERE = {
     "rename column, composite key": "rows are walked by pages, not by their key",
     "create and drop indexes": "a case each",
     "set and drop defaults": "a case each",
+    **dict.fromkeys(
+        ("add foreign keys and a unique constraint", "drop constraints", "rename constraints"), "a case each"
+    ),
+    "cents to euros": '"change type by expressions" maps values',
+    "split a table, composite key under another collation": "keys have their own collation in both tables",
+    **dict.fromkeys(
+        (
+            "rebuild with another collation, types and conditions",
+            "rebuild with another primary key",
+            "rebuild, composite key",
+        ),
+        "a table need not be written again as a whole: RebuildTable is of MySQL and MariaDB",
+    ),
 }
 """Cases of MySQL and MariaDB that there are none of on PostgreSQL, and why."""
 
