@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Server, Table
 from phases.dialects.mysql_backfill import NUMBERS, base_type, key_of
+from phases.dialects.mysql_types import LABELLED, labels
 from phases.errors import Refused, nearest
 
 if TYPE_CHECKING:
@@ -49,10 +50,9 @@ SUPPORTED = frozenset(
     " RebuildTable RenameTable".split()
 )
 INSTEAD: Mapping[str, str] = {
-    "AddCheck": "the server copies the table for it: RunSQL in a maintenance window, or check it in the application",
+    "AddCheck": 'the server copies the table for it, and so does RebuildTable, online: checks={"name": "condition"}',
     "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL: nothing but a copy of"
     " the table would take it back",
-    "AddEnumValue": "ALTER TABLE … MODIFY COLUMN … with the value at the end, ALGORITHM=INSTANT, in RunSQL",
 }
 OTHERWISE = "do it with RunSQL, phase by phase, or in a maintenance window"
 
@@ -334,6 +334,8 @@ def type_name(type_: str, server: Server) -> str:
             remedy=f"{spelled}an SQLAlchemy type (sa.DateTime) means the same on every server"
             + (f"; {hint}" if (hint := nearest(kind, known)) and not spelled else ""),
         )
+    if kind in LABELLED:
+        return f"{kind}({','.join(labels(type_))})"
     return {
         "integer": "int",
         "numeric": "decimal",
