@@ -148,8 +148,8 @@ class MySQLKeyWalk(KeyWalk):
 
     def _update(self, where: str) -> str:
         if self.step.copy:
-            head, absent, locking = self.step.copy
-            return f"{head} WHERE {where} AND {absent} {locking}"
+            head, join, absent, locking, _ = self.step.copy
+            return f"{head} {join} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
 
@@ -173,6 +173,13 @@ class MySQLKeyWalk(KeyWalk):
     def batch(self, span: KeySpan) -> str:
         after, upto = span
         return self._update(self._inside(after, upto, equal=True))
+
+    def shortcut(self, span: KeySpan) -> tuple[str, str] | None:
+        if not self.step.copy:
+            return None
+        inside = self._inside(*span, equal=True)
+        head, _, _, locking, other = self.step.copy
+        return f"SELECT 1 FROM {other} AS here WHERE {inside} LIMIT 1", f"{head} WHERE {inside} {locking}"
 
     def row(self, span: KeySpan) -> str:
         return self.named(span[1])

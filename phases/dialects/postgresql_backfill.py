@@ -167,6 +167,10 @@ class KeyWalk(Walk):
         after, upto = span
         return self._update(f"{self._after(after)} AND {self._bound(upto, '<=')}")
 
+    def shortcut(self, span: KeySpan) -> tuple[str, str] | None:
+        """A question, and what does the same as `batch` with less where it has no answer; None: there is none."""
+        return None
+
     def row(self, span: KeySpan) -> str:
         """Question for the key of the last row of a span: the only one, where it cannot be halved."""
         return self.named(span[1])
