@@ -159,8 +159,8 @@ class MySQLKeyWalk(KeyWalk):
 
     def _update(self, where: str) -> str:
         if self.step.copy:
-            head, absent, locking = self.step.copy
-            return f"{head} WHERE {where} AND {absent} {locking}"
+            head, join, absent, locking, _ = self.step.copy
+            return f"{head} {join} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
 
@@ -233,6 +233,13 @@ class MySQLKeyWalk(KeyWalk):
             return [Decimal(value) if mark == NUMBER else value for mark, value in zip(marks, row, strict=False)]
 
         return sql, tuple((*row[keys + 1 :], *key(row), row[keys]) for row in rows)
+
+    def shortcut(self, span: KeySpan) -> tuple[str, str] | None:
+        head, _, _, locking, other = self.step.copy or ("",) * 5
+        if not other:
+            return None
+        inside = self._inside(*span, equal=True)
+        return f"SELECT 1 FROM {other} AS here WHERE {inside} LIMIT 1", f"{head} WHERE {inside} {locking}"
 
     def row(self, span: KeySpan) -> str:
         return self.named(span[1])

@@ -152,7 +152,7 @@ class MySQLSplits:
             repeat=True,
             single_statement=f"{head} WHERE {pending}",
             # Locked, a row is copied as it is by then; waiting for one, a batch could be waited for in turn.
-            copy=(head, f"({pending})", "FOR UPDATE NOWAIT"),
+            copy=(head, "", f"({pending})", "FOR UPDATE NOWAIT", ""),
         )
 
     def deadlocks(self, first: TableName, second: TableName, holding: Sequence[str]) -> tuple[str, ...]:

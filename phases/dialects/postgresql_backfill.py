@@ -53,6 +53,10 @@ class Walk:
         """The same of one row."""
         return ""
 
+    def shortcut(self, span: Any) -> tuple[str, str] | None:
+        """A question, and what does the same as `batch` with less where it has no answer; None: there is none."""
+        return None
+
     @property
     def key_names(self) -> tuple[str, ...]:
         """The columns of the key, quoted."""
