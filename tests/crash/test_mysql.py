@@ -37,7 +37,6 @@ REFERENCING = (
 )
 
 
-FEWER = {REBUILDING: STRIDE if STRIDE == "1" else "25"}
 REBUILD = (
     'RebuildTable("users", primary_key=["nick", "id"], types={"full_name": "varchar(80)"}, not_null=["code"],'
     ' collation="utf8mb4_bin", checks={"counted": "amount >= 0"})'
