@@ -17,7 +17,8 @@ OPERATIONS = (
     'RenameColumn("users", "full_name", "name"), RenameColumn("users", "nick", "nickname"),'
     ' DropIndex("users_amount_idx"), AddColumn("users", "email", "varchar(99)", nullable=False,'
     " fill=\"code || '@example.org'\"),"
-    ' DropColumn("users", "note"), RunSQL(expand="CREATE TABLE log (id int PRIMARY KEY);'
+    ' DropColumn("users", "note"), SplitTable("users", ["street", "city"], to="places", key="user_id", optional=True),'
+    ' RunSQL(expand="CREATE TABLE log (id int PRIMARY KEY);'
     ' INSERT INTO log SELECT id FROM users", undo="DROP TABLE log"),'
     ' Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
 )
