@@ -51,8 +51,8 @@ INSTEAD: Mapping[str, str] = {
     " first (DropColumn)",
     "TransformColumns": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop"
     " the others (DropColumn)",
-    "MergeTables": "add the columns (AddColumn), let the application write both tables, fill them with Backfill, and drop"
-    " the second (DropTable): triggers cannot do it for statements of the running version that write one of the two"
+    "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
+    " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
     " tables and read the other (1442)",
     "AddUnique": "a unique index is the constraint: CreateIndex(…, unique=True)",
     "AddForeignKey": "check the rows first, then in a maintenance window: RunSQL with ALTER TABLE … ADD FOREIGN KEY",
