@@ -27,6 +27,8 @@ from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.notices import noticed
 from migrator.planning import Plan, finished
+from migrator.repairing import Verified as Verified
+from migrator.repairing import verify as verify
 from migrator.runs import (
     execution,
     load_graph,
@@ -40,10 +42,9 @@ from migrator.status import Status as Status
 from migrator.status import rows_aside as rows_aside
 from migrator.status import status as status
 from phases.gate import Verdict
-from phases.model import Phase, Verify
+from phases.model import Phase
 
 if TYPE_CHECKING:
-    from migrator.ledger.records import StepRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -306,39 +307,6 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
             work.catch_up(name, f"the restore of {name}")
         work.restore(name)
         return Applied(tuple(work.outcomes), {name: "migrated"})
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Rows compared by a verification that found no difference."""
-
-    revision: str
-    rows: int
-
-
-def verify(settings: Settings, revision: str | None = None, *, observer: Observer = ignore) -> tuple[Verified, ...]:
-    """Compare old and new shape of every migrated revision, or of one.
-
-    Raises:
-        VerificationFailed: rows differ; names some of them.
-    """
-    graph = load_graph(settings)
-    with looking(settings, "verify") as session:
-        work = execution(settings, session, graph, observer)
-        memory = recorded(session, graph)
-        comparing = {name for name, steps in memory.steps.items() if any(map(compares, steps))}
-        migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
-        if revision:
-            wanted = graph.resolve(revision)
-            migrated = [name for name in migrated if name == wanted]
-        if revision and not migrated:
-            raise UsageError(f"revision {wanted} has nothing to compare", next_step="migrator status")
-        return tuple(Verified(name, work.verify(name)) for name in migrated)
-
-
-def compares(step: StepRecord) -> bool:
-    """Whether a step compares what is true from migrate on; others ask what becomes true with the contract."""
-    return step.phase is Phase.MIGRATE and isinstance(step.step, Verify)
 
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:

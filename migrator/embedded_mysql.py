@@ -123,7 +123,9 @@ class EmbeddedMySQL:
 
     @property
     def _own(self) -> list[str]:
-        return [f"--datadir={self.data}", *([f"--user={self.user}"] if self.user else [])]
+        # All servers of a machine share what the kernel has for asynchronous I/O (fs.aio-max-nr).
+        user = [f"--user={self.user}"] if self.user else []
+        return [f"--datadir={self.data}", *user, "--innodb-use-native-aio=OFF"]
 
     def _make_data(self) -> None:
         self.folder.chmod(0o755)

@@ -156,13 +156,15 @@ class Performer:
             case Note():
                 return self._note(record, effect)
             case Batch():
-                return self._batch(record, effect, measured)
+                return self._batch(record, effect, measured, records)
             case Compute():
                 return self._compute(record, effect)
+            case SetAside() if not records:
+                raise StepFailed(f"{record.name}: {effect.failure.message}", next_step="mend the row, and run it again")
             case SetAside():
                 return self._set_aside(record, effect)
             case ListAside():
-                return self._aside(record)
+                return self._aside(record) if records else []
             case Pause():
                 self.observer(Paused(record.name, effect.seconds, effect.reason))
                 return self.pause(effect.seconds)
@@ -292,7 +294,7 @@ class Performer:
             self.observer(Paused(record.name, self.policy.first_wait, f"lost a deadlock: {lost.message}"))
             self.pause(self.policy.first_wait)
 
-    def _batch(self, record: StepRecord, effect: Batch, measured: Measured) -> Batched:
+    def _batch(self, record: StepRecord, effect: Batch, measured: Measured, records: bool) -> Batched:
         from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
@@ -310,7 +312,8 @@ class Performer:
                 if effect.claim:
                     run(connection, effect.claim)
                 rows = run_each(connection, effect.sql, effect.parameters)
-                store.save_cursor(connection, record.id, effect.cursor, rows=rows)
+                if records:
+                    store.save_cursor(connection, record.id, effect.cursor, rows=rows)
                 if effect.settles is not None:
                     rows_aside.settle(connection, record.id, effect.settles)
                 if effect.finishes:
