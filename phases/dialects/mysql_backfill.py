@@ -159,7 +159,7 @@ class MySQLKeyWalk(KeyWalk):
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
 
     def _claim(self, where: str) -> str:
-        if not self.claims:
+        if not self.claims or self.step.copy:
             return ""
         rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
         return f"SELECT COUNT(*) {rows} FOR UPDATE NOWAIT"
