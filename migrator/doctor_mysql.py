@@ -115,7 +115,7 @@ def privileges(session: Session) -> Iterator[Said]:
     try:
         session.query(PROCESS)
     except DatabaseError:
-        text = "open transactions of other sessions are not seen, so blockers are not named"
+        text = "other sessions are not seen: neither blockers are named, nor sessions of old builds, nor replicas"
         yield ("warning", "privileges", text, "GRANT PROCESS ON *.* TO …")
         return
     for number, name, seconds in session.query(OLD_TRANSACTIONS):

@@ -91,6 +91,9 @@ WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
 
 UNSEEN = """
 SELECT 'performance_schema is off, so the server keeps no names of programs' WHERE NOT @@global.performance_schema
+UNION ALL
+SELECT 'this role sees no sessions but its own: GRANT PROCESS ON *.* TO …' WHERE NOT EXISTS
+  (SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'PROCESS')
 """
 CLIENTS = """
 SELECT p.id, COALESCE(a.attr_value, ''), NULL, SUBSTRING_INDEX(p.host, ':', 1)

@@ -64,3 +64,12 @@ def test_what_is_not_safe_is_refused_where_it_stands_with_what_to_write_instead(
             other.append((statement, said))
         (shop.folder / "alembic" / "versions" / f"r{number}.py").unlink()
     assert other == [], "\n".join(said for _, said in other)
+
+
+def test_what_is_there_already_is_recorded_as_applied(shop, mysql_database):
+    shop.classical("first", 'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))')
+    ok(shop, "baseline", "--yes")
+    assert mysql_database.rows("SELECT version_num FROM alembic_version") == [("first",)]
+    shop.classical("next", 'op.add_column("users", sa.Column("age", sa.Integer))')
+    ok(shop, "apply", "--yes")
+    assert mysql_database.rows("SELECT age FROM users") == [(None,)]

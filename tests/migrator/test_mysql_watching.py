@@ -11,8 +11,11 @@ from migrator import api, settings
 from migrator.database import connect
 from migrator.errors import LockNotAvailable, NotYet, SettingsError
 from migrator.events import LoggedAsSet
+from migrator.introspection import read_catalog, volatility_reader
+from migrator.planning import dialect_for, steps_of
 from phases.dialects.mysql_budget import limit
 from phases.model import Phase
+from phases.operations import AddColumn
 
 ADD = 'AddColumn("users", "age", "int")'
 
@@ -44,21 +47,30 @@ def test_the_gate_looks_for_sessions_of_old_builds_where_the_server_knows_the_na
             assert "KILL" in found.remedy
 
 
-def test_a_table_without_instant_changes_left_is_planned_in_the_other_way(mysql_database, shop):
+def test_a_table_without_instant_changes_left_is_planned_in_the_other_way(mysql_database):
+    mysql_database.run(
+        "CREATE TABLE `odd-näme` (id int PRIMARY KEY)",
+        *(f"ALTER TABLE `odd-näme` {what}, ALGORITHM=INSTANT" for what in ("ADD COLUMN a int", "DROP COLUMN a")),
+        "CREATE TABLE users (id int PRIMARY KEY)",
+        "ALTER TABLE users ADD COLUMN name varchar(9), ALGORITHM=INSTANT",
+    )
+    with connect(mysql_database.url, "test") as session, session.transaction() as connection:
+        catalog = read_catalog(connection)
+        dialect = dialect_for(session.server, volatility_reader(connection))
+    users = catalog.table("users")
     if mysql_database.family == "mariadb":
-        pytest.skip("MariaDB counts no versions of rows")
-    with connect(mysql_database.url, "test") as session:
-        most = limit(session.server)
-    words = ("ADD COLUMN extra int", "DROP COLUMN extra")
-    mysql_database.run(*(f"ALTER TABLE users {words[n % 2]}, ALGORITHM=INSTANT" for n in range(most - 1)))
-    shop.revision("change", f'{ADD}, AddColumn("users", "size", "int"), AddColumn("users", "more", "int")')
-    statements = [sql for step in shop.plan("change") for sql in step.step.statements]
-    assert ["INSTANT" in sql for sql in statements] == [True, False, True]
-    text = shop.cli("plan").stdout
-    assert f"as often as it may be ({most} times)" in text
-    assert "may be changed INSTANT 1 more times" in shop.cli("doctor").stdout
-    shop.apply()
-    assert mysql_database.rows("SELECT age, size, more FROM users") == [(None, None, None)]
+        assert users.instant_left is None
+        return
+    most = limit(session.server)
+    assert users.instant_left == most - 1
+    spent = catalog.with_table(replace(users, instant_left=1))
+    steps, after = steps_of([AddColumn("users", name, "int") for name in "abc"], spent, dialect)
+    planned, left, said = dialect.afforded(steps, spent, after)
+    assert ["INSTANT" in sql for _, step in planned for sql in step.statements] == [True, False, True]
+    assert [step.otherwise[0] == "" for _, step in planned] == [False, True, False]
+    assert left.table("users").instant_left == most - 1
+    (sentence,) = said
+    assert f"as often as it may be ({most} times)" in sentence
 
 
 def test_doctor_says_what_the_server_does_and_what_it_lacks(shop, mysql_database):
@@ -90,18 +102,24 @@ def test_with_its_plugin_mariadb_names_only_who_holds_the_lock(mariadb_database,
 
 def test_rows_are_logged_by_less_only_where_that_was_asked_for_and_is_allowed(shop, mysql_database):
     name = f"u_{mysql_database.name[-8:]}"
-    shop.revision("change", ADD)
+    image = "INSERT INTO images SELECT 1, @@SESSION.binlog_row_image"
+    script = f"CREATE TABLE images (id int PRIMARY KEY, image varchar(9)); {image}"
+    shop.revision("change", f'RunSQL(expand="{script}", undo="DROP TABLE images")')
     mysql_database.run(
         f"CREATE USER {name}@'%' IDENTIFIED BY 'x'", f"GRANT ALL ON `{mysql_database.name}`.* TO {name}@'%'"
     )
+    told: list[object] = []
+    found = []
     try:
         plain = replace(shop.settings, database_url=shop.url.replace("root@", f"{name}:x@"))
-        for image, told in (("server", []), ("minimal", [LoggedAsSet])):
-            seen: list[object] = []
-            api.apply(replace(plain, binlog_row_image=image), observer=seen.append)
-            assert [type(event) for event in seen if isinstance(event, LoggedAsSet)] == told
+        for given, image in ((plain, "minimal"), (shop.settings, "server"), (shop.settings, "minimal")):
+            api.apply(replace(given, binlog_row_image=image), observer=told.append)
+            found += mysql_database.rows("SELECT image FROM images")
+            api.abort(shop.settings, "change", discard=True)
     finally:
         mysql_database.run(f"DROP USER {name}@'%'")
+    assert found == [("FULL",), ("FULL",), ("MINIMAL",)]
+    assert len([event for event in told if isinstance(event, LoggedAsSet)]) == 1
 
 
 def test_a_replica_that_cannot_be_read_holds_everything_up_and_says_so(shop):
