@@ -55,6 +55,10 @@ class Dialect(TableDialect, Protocol):
         """Whether a column that triggers fill becomes NOT NULL in the contract, and not before."""
 
     @property
+    def narrows(self) -> bool:
+        """Whether a type that was widened by one ALTER can be given back while the column keeps its name."""
+
+    @property
     def attaches_unique(self) -> bool:
         """Whether a unique index becomes a constraint by a statement of its own; else it is one."""
 
@@ -232,7 +236,7 @@ class Dialect(TableDialect, Protocol):
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes: ...
-    def alter_type(self, table: TableName, column: str, type_: str) -> Changes: ...
+    def alter_type(self, table: TableName, column: Column, type_: str) -> Changes: ...
     def drop_default(self, table: TableName, column: Column) -> Changes: ...
     def stand_in(self, column: Column) -> str | None:
         """A default for a required column while a trigger gives its value, where statements could not leave it out."""

@@ -62,6 +62,7 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = True
     attaches_unique: bool = False
+    narrows: bool = False
     refers_early: bool = True
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -78,8 +79,8 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
         return self.server.family
 
     def admit(self, operation: object, catalog: Catalog) -> None:
-        mysql_limits.admit(operation, catalog, self)
         mysql_columns.admit(operation, catalog, self)
+        mysql_limits.admit(operation, catalog, self)
 
     def afforded(
         self, steps: PhasedSteps, before: Catalog, after: Catalog
@@ -198,6 +199,9 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
         dropped = [statements.drop_foreign_key(table, key.name, key.references) for key in keys]
         dropped += [statements.drop_index(table, name) for name in indexes]
         return (*dropped, statements.drop_column(table, column))
+
+    def alter_type(self, table: TableName, column: Column, type_: str) -> Changes:
+        return (statements.retype(table, column.name, self.column_definition(replace(column, type=type_)), type_),)
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (statements.rename_column(table, old, new),)

@@ -20,7 +20,8 @@ from phases.dialects.mysql_limits import (
     refuse_rebuild,
     refuse_slow_indexes,
 )
-from phases.dialects.mysql_types import unsigned
+from phases.dialects.mysql_statements import literal
+from phases.dialects.mysql_types import labels, unsigned
 from phases.errors import Refused
 
 if TYPE_CHECKING:
@@ -65,10 +66,8 @@ def admit_change_type(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
     if table is None or not table.has_column(operation.column):
         return
     if operation.to is None:
-        raise Refused(
-            f"ChangeType of a column that keeps its name is not there yet for {catalog.server}",
-            remedy=f'give the other column a name of its own: to="{operation.column}_2"',
-        )
+        admit_same_name(operation, table, dialect)
+        return
     column, type_ = table.column(operation.column), dialect.type_name(dialect.type_text(operation.type))
     refuse_alike(table, operation.to)
     refuse_type(operation.to, type_)
@@ -88,6 +87,17 @@ def admit_change_type(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
     if column.not_null:
         refuse_rebuild(table)
     key_of(table)
+
+
+def admit_same_name(operation: Any, table: Table, dialect: MySQL) -> None:
+    """Two columns cannot change their names at once here."""
+    if not operation.in_one_go(table, dialect):
+        type_ = dialect.type_name(dialect.type_text(operation.type))
+        raise Refused(
+            f'"{operation.column}" of "{table.name}" cannot become {type_} in place, and keep its name',
+            remedy=f'give the other column a name of its own, to="{operation.column}_2", or write the table again:'
+            f' RebuildTable("{operation.table}", types={{"{operation.column}": "{type_}"}})',
+        )
 
 
 def refuse_mapped(table: Table, column: Column) -> None:
@@ -239,7 +249,31 @@ def admit_rename_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
         )
 
 
+def refuse_enum_type(operation: Any, catalog: Catalog, _: MySQL) -> None:
+    """Refuse a change of a type with a name, and say what changes the columns instead."""
+    what = type(operation).__name__
+    columns = [(t, c) for t in catalog.tables.values() for c in t.columns if base_type(c.type) == "enum"]
+    named = [(table, column) for table, column in columns if column.name == operation.type] or columns
+    if what != "AddEnumValue" or operation.before or not named:
+        remedy = "write the table again with the other values: RebuildTable(…, types={…}, up={…}, down={…})"
+    else:
+        value = literal(operation.value)
+        written = (
+            f"{t.name.name}.{c.name}: {widened(t, c, value)}" for t, c in named[:3] if value not in labels(c.type)
+        )
+        remedy = "; ".join(written) or "the value is there already: leave it out"
+    raise Refused(
+        f"{what}: {catalog.server} has no enum types with names, each column has its own values", remedy=remedy
+    )
+
+
+def widened(table: Table, column: Column, value: str) -> str:
+    type_ = f"enum({','.join([*labels(column.type), value])})"
+    return f'ChangeType("{table.name.name}", "{column.name}", "{type_}")'
+
+
 CHECKS: Mapping[str, Any] = {
+    **dict.fromkeys(("AddEnumValue", "RenameEnumValue", "RemoveEnumValue"), refuse_enum_type),
     "RenameTable": admit_rename_table,
     "TransformColumns": admit_transform,
     "ChangeType": admit_change_type,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Server, Table
 from phases.dialects.mysql_backfill import NUMBERS, base_type, key_of
+from phases.dialects.mysql_types import LABELLED, labels
 from phases.errors import Refused, nearest
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ SUPPORTED = frozenset(
     " RebuildTable RenameTable".split()
 )
 INSTEAD: Mapping[str, str] = {
-    "AddCheck": "the server copies the table for it: RunSQL in a maintenance window, or check it in the application",
+    "AddCheck": 'the server copies the table for it, and so does RebuildTable, online: checks={"name": "condition"}',
     "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL: nothing but a copy of"
     " the table would take it back",
-    "AddEnumValue": "ALTER TABLE … MODIFY COLUMN … with the value at the end, ALGORITHM=INSTANT, in RunSQL",
+    "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
+    " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
+    " tables and read the other (1442)",
 }
 OTHERWISE = "do it with RunSQL, phase by phase, or in a maintenance window"
 
@@ -269,7 +272,10 @@ def admit_split_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
         return
     key_of(table)
     if not any(index.name == "PRIMARY" and index.plain_key for index in table.indexes):
-        raise Refused(f'the primary key of "{table.name}" is of the beginnings of columns: nothing can reference it')
+        raise Refused(
+            f'the primary key of "{table.name}" is of the beginnings of columns: nothing can reference it',
+            remedy='a key of integers can be split by, or of text with a length: "varchar(190)"',
+        )
     named = [name.casefold() for name in (*(operation.key or ()), *operation.columns)]
     if doubled := [name for number, name in enumerate(named) if name in named[:number]]:
         raise Refused(f'"{operation.to}" would have two columns "{doubled[0]}": case is no difference to the server')
@@ -334,6 +340,8 @@ def type_name(type_: str, server: Server) -> str:
             remedy=f"{spelled}an SQLAlchemy type (sa.DateTime) means the same on every server"
             + (f"; {hint}" if (hint := nearest(kind, known)) and not spelled else ""),
         )
+    if kind in LABELLED:
+        return f"{kind}({','.join(labels(type_))})"
     return {
         "integer": "int",
         "numeric": "decimal",

@@ -116,6 +116,13 @@ def modify(table: TableName, name: str, definition: str, *, not_null: bool) -> C
     return alter(table, f"MODIFY COLUMN {definition}", done, instant=False)
 
 
+def retype(table: TableName, name: str, definition: str, type_: str) -> Change:
+    """Give a column a type that needs no row to be written again."""
+    return alter(
+        table, f"MODIFY COLUMN {definition}", there("columns", **of(table), column_name=name, column_type=type_)
+    )
+
+
 def create_index(table: TableName, name: str, statement: str) -> Change:
     done = there("statistics", **of(table), index_name=name)
     return Change(f"{statement} {ONLINE.replace(',', '')}", lock(table), done)

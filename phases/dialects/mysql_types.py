@@ -21,6 +21,8 @@ MOST_BYTES = 4
 LONGEST_VALUE = 66
 """Characters of the longest number or time: a decimal of 65 digits."""
 DOUBLE_BITS = 53
+LABELLED = ("enum", "set")
+BYTE = 256
 
 
 def numbers(type_: str) -> tuple[int, ...]:
@@ -64,13 +66,38 @@ def change(old: str, new: str) -> TypeChange:
     """What a change of type costs and may lose."""
     exact = reversible(old, new)
     return TypeChange(
-        free=False,
+        free=in_place(old, new),
         reversible=exact,
         keeps_values=exact or keeps_values(old, new),
         cast="text" if base_type(new) in ("varchar", *TEXTS) else new,
         equality_is_identity=True,
         limited=True,
     )
+
+
+def in_place(old: str, new: str) -> bool:
+    """Whether a definition alone changes, whatever the character set: longer text or bytes, labels at the end."""
+    before, after = base_type(old), base_type(new)
+    if before == after in LABELLED:
+        had, has = labels(old), labels(new)
+        return had == has[: len(had)] and label_bytes(before, had) == label_bytes(after, has)
+    if before == after in ("varchar", "varbinary") and numbers(old) <= numbers(new):
+        most = MOST_BYTES if before == "varchar" else 1
+        return numbers(new)[0] * most < BYTE or numbers(old)[0] >= BYTE
+    return False
+
+
+def labels(type_: str) -> tuple[str, ...]:
+    """The values of an enum or a set, as they are quoted."""
+    return tuple(re.findall(r"'(?:[^']|'')*'", type_))
+
+
+def label_bytes(kind: str, given: tuple[str, ...]) -> int:
+    """Bytes in which a value is stored."""
+    if kind == "enum":
+        return 1 if len(given) < BYTE else 2
+    needed = -(-len(given) // 8)
+    return needed if needed <= 4 else 8
 
 
 def reversible(old: str, new: str) -> bool:
@@ -80,6 +107,8 @@ def reversible(old: str, new: str) -> bool:
         return not lost_sign(old, new) and INTEGERS[before] + (unsigned(old) > unsigned(new)) <= INTEGERS[after]
     if before == after == "decimal":
         return not lost_sign(old, new) and digits(old)[1] == digits(new)[1] and digits(old)[0] <= digits(new)[0]
+    if before == after in LABELLED:
+        return labels(old) == labels(new)[: len(labels(old))]
     if before == after in ("varchar", "varbinary"):
         return numbers(old) <= numbers(new)
     for family, first in ((TEXTS, "varchar"), (BLOBS, "varbinary")):

@@ -71,6 +71,7 @@ class PostgreSQL(
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = False
     attaches_unique: bool = True
+    narrows: bool = True
     refers_early: bool = False
 
     def admit(self, operation: object, catalog: Catalog) -> None:
@@ -250,8 +251,8 @@ class PostgreSQL(
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column.name)} SET DEFAULT {expression}"),)
 
-    def alter_type(self, table: TableName, column: str, type_: str) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column)} TYPE {type_}"),)
+    def alter_type(self, table: TableName, column: Column, type_: str) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column.name)} TYPE {type_}"),)
 
     def drop_default(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column.name)} DROP DEFAULT"),)
