@@ -37,7 +37,6 @@ REFUSED = {
     'ChangeType("users", "plain", "smallint", to="c")': ("nothing says what becomes of it", 'up="CAST((plain) AS'),
     'TransformColumns("users", "size", Column("c", "int"), up={"c": "size"}, down={"size": "c"})': ("CHECK", ""),
     'TransformColumns("users", "score", Column("c", "timestamp"), up={"c": "1"}, down={"score": "1"})': ("float", ""),
-    'SplitTable("users", "note", to="notes")': ("SplitTable is not there yet", "RunSQL"),
     'ChangeType("users", "name", "varchar(64)")': ("in place, and keep its name", 'to="name_2"'),
     'AddEnumValue("mood", "glad")': ("no enum types", "enum('sad','happy','glad')"),
     'RemoveEnumValue("mood", "sad")': ("no enum types", "RebuildTable"),
@@ -283,6 +282,26 @@ def test_alembic_runs_a_revision_straight_where_there_is_no_ledger_and_refuses_w
     refused = project.alembic("upgrade", "head")
     assert refused.returncode != 0
     assert "this database is managed" in refused.stdout + refused.stderr
+
+
+def test_what_is_widened_in_place_stays_so(mysql_database, project):
+    database = mysql_database
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(20) NOT NULL DEFAULT 'x' COMMENT 'it''s',"
+        " UNIQUE KEY (name), mood enum('sad','it''s') NOT NULL DEFAULT 'sad')"
+    )
+    project.url = database.url
+    longer = 'ChangeType("users", "name", "varchar(40)")'
+    more = """ChangeType("users", "mood", "ENUM('sad', 'it''s', 'glad')")"""
+    revision = project.revision("change", f"{longer}, {more}")
+    before = database.dump()
+    project.apply()
+    wide = before.replace("varchar(20)", "varchar(40)").replace("'it''s') NOT", "'it''s','glad') NOT")
+    assert database.dump() == wide != before
+    project.abort(revision)
+    assert database.dump() == wide
+    project.apply()
+    database.run("INSERT INTO users (id, name, mood) VALUES (1, REPEAT('x', 40), 'glad')")
 
 
 def test_an_abort_takes_back_what_a_script_that_failed_half_way_has_left(mysql_database, project):
