@@ -215,6 +215,14 @@ def run(connection: Connection, sql: str) -> int:
     return result.rowcount if not result.returns_rows else 0
 
 
+def run_each(connection: Connection, sql: str, parameters: Sequence[tuple[Any, ...]]) -> int:
+    """Run SQL once for each list of parameters, or as it is where there is none; returns the rows it touched."""
+    if not parameters:
+        return run(connection, sql)
+    options = connection.execution_options(no_parameters=False)
+    return sum(max(0, options.exec_driver_sql(sql, given).rowcount) for given in parameters)
+
+
 def rows_of(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
     """The answer to a question in the open transaction."""
     result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run
+from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run, run_each
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
 from migrator.failures import give_up, set_aside, too_long
+from migrator.functions import Functions
 from migrator.governing import Governor
 from migrator.locking import LockPolicy
 from migrator.prepared import refuse_prepared
@@ -24,6 +25,7 @@ from phases.effects import (
     Batch,
     Batched,
     Commit,
+    Compute,
     Define,
     Effect,
     Failure,
@@ -64,6 +66,7 @@ class Performer:
         observer: told what happens.
         pause: waits; replaced where no time may pass.
         unprepared: names of applications whose sessions never hold prepared statements.
+        functions: calls the functions of the user's that compute rows.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Performer:
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
         unprepared: Sequence[str] = (),
+        functions: Functions | None = None,
     ) -> None:
         self.session = session
         self.policy = policy
@@ -87,6 +91,7 @@ class Performer:
         self.observer = observer
         self.pause = pause
         self.unprepared = unprepared
+        self.functions = functions
 
     def perform(self, record: StepRecord, *, records: bool = True) -> Measured:
         """Carry out a step from where its cursor stands.
@@ -117,6 +122,8 @@ class Performer:
             raise
         finally:
             self.governor.end()
+            if self.functions is not None:
+                self.functions.close()
 
     def _drive(self, record: StepRecord, steps: Performance, measured: Measured, records: bool) -> Measured:
         answer: Any = None
@@ -150,6 +157,8 @@ class Performer:
                 return self._note(record, effect)
             case Batch():
                 return self._batch(record, effect, measured)
+            case Compute():
+                return self._compute(record, effect)
             case SetAside():
                 return self._set_aside(record, effect)
             case ListAside():
@@ -300,7 +309,7 @@ class Performer:
                     run(connection, statement)
                 if effect.claim:
                     run(connection, effect.claim)
-                rows = run(connection, effect.sql)
+                rows = run_each(connection, effect.sql, effect.parameters)
                 store.save_cursor(connection, record.id, effect.cursor, rows=rows)
                 if effect.settles is not None:
                     rows_aside.settle(connection, record.id, effect.settles)
@@ -323,6 +332,12 @@ class Performer:
         ended = time.monotonic()
         measured.paused += governor.wrote(rows, ended - begun, ended - written, blocked=False)
         return Batched(rows, ended - begun, most_rows=governor.control.rows_per_second)
+
+    def _compute(self, record: StepRecord, effect: Compute) -> Any:
+        assert isinstance(record.step, Fill)
+        assert self.functions is not None
+        self.governor.hold(record)  # what is asked of somebody far away is held back, too
+        return self.functions.compute(record.revision, record.step, effect)
 
     def _set_aside(self, record: StepRecord, effect: SetAside) -> int:
         from migrator.ledger import set_aside as rows_aside

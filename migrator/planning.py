@@ -357,8 +357,8 @@ def check_digest(revision: Revision, record: RevisionRecord) -> None:
         )
 
 
-def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> list[str]:
-    """Statements that run all phases at once, for a database that nobody uses.
+def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> list[str | Fill]:
+    """Statements that run all phases at once, for a database that nobody uses; and backfills of functions.
 
     Raises:
         Refused: by the first operation that cannot be done.
@@ -367,7 +367,7 @@ def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     return [sql for _, step in steps for sql in plain_statements(step)]
 
 
-def plain_statements(step: Step) -> tuple[str, ...]:
+def plain_statements(step: Step) -> tuple[str | Fill, ...]:
     """What a step amounts to inside one ordinary transaction."""
     if step.meanwhile:
         return ()
@@ -379,5 +379,5 @@ def plain_statements(step: Step) -> tuple[str, ...]:
         case RemoveIndex():
             return (step.drop_inside,)
         case Fill():
-            return (step.single_statement,)
+            return (step if step.function else step.single_statement,)
     return ()

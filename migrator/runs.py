@@ -11,6 +11,7 @@ from migrator.binlog import shorten
 from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
 from migrator.events import Observer
 from migrator.execution import Execution
+from migrator.functions import Functions, function_of
 from migrator.governing import Governor
 from migrator.locking import LockPolicy
 from migrator.performance import Performer
@@ -134,8 +135,11 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
     pressing = Pressure(session, limits(settings), observer)
     watched = "" if settings.max_latency == 0 else settings.require_url()
     governor = Governor(session, watched, settings.max_latency, observer)
+    functions = Functions(lambda revision, name: function_of(graph[revision].migration, name))
     unprepared = settings.unprepared_applications
-    performer = Performer(session, policy, pacing, watch, pressing, governor, observer, unprepared=unprepared)
+    performer = Performer(
+        session, policy, pacing, watch, pressing, governor, observer, unprepared=unprepared, functions=functions
+    )
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
         from migrator.release import follow

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from phases.catalog import Server
+from phases.computing import batch
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
 from phases.dialects.walks import walk_for
-from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query, RowAside
+from phases.effects import Commit, Cursor, Pause, Performance, Progress, Query, RowAside
 from phases.errors import Held, Refused, Unchanged
 from phases.isolation import Start, halved, isolate, retry
 from phases.model import Fill
@@ -145,7 +146,7 @@ def walk_window(
     while state["stripe"] < walk.stripes:
         stripe = state["stripe"]
         span = [first, last, stripe]
-        done: Batched = yield Batch(walk.batch(span), {**state, "stripe": stripe + 1}, claim=walk.claim(span))
+        done = yield from batch(walk, span, {**state, "stripe": stripe + 1})
         if done.blocked:
             state["deferred"] = [*state["deferred"], span]
         state["stripe"] = stripe + 1
@@ -165,7 +166,7 @@ def revisit(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, sta
     while state["deferred"]:
         span, *rest = state["deferred"]
         after = {**state, "deferred": rest}
-        done: Batched = yield Batch(walk.batch(span), after, claim=walk.claim(span))
+        done = yield from batch(walk, span, after)
         if done.blocked:
             parts = yield from parted(walk, span, len(rest))
             state["deferred"] = [*rest, *parts]
@@ -207,7 +208,7 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start
         found = yield Query(walk.next(state["after"], state["last"], state["size"]))
         upto = list(found[0]) if found else state["last"]
         span = [state["after"], upto]
-        done: Batched = yield Batch(walk.batch(span), {**state, "after": upto}, claim=walk.claim(span))
+        done = yield from batch(walk, span, {**state, "after": upto})
         if done.blocked and len(state["deferred"]) >= MOST_DEFERRED:
             yield patience.pause(len(state["deferred"]))
             continue

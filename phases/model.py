@@ -195,7 +195,11 @@ class Fill(Step):
     columns of a primary or unique NOT NULL key. `repeat` makes the walk start
     again while it finds rows: needed where no trigger covers rows that move.
     `copy`, where it is given, makes rows of a second table instead: the statement
-    in front of the rows to copy, and behind them; of a server that needs it, a condition between the two.
+    in front of the rows to copy, and behind them; on MySQL and MariaDB the statement, the join and the condition
+    that leave out what is copied, what is behind them, and the second table where both have the same key.
+    `function`, where it is given, names what computes the rows in the program itself: it is given the key and the
+    columns `reads`, and its answers go to the columns `writes` (both quoted). `types` are those of the key, then
+    those of `writes`.
     """
 
     table: TableName
@@ -207,6 +211,10 @@ class Fill(Step):
     repeat: bool = False
     single_statement: str = ""
     copy: tuple[str, ...] = ()
+    function: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

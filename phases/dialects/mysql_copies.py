@@ -95,12 +95,16 @@ class MySQLCopies:
         raise TypeError("the dialect says when two values differ")
 
     def missing_from(self, rows: TableName, other: TableName, copy: TableCopy) -> str:
-        """Counted, because a server may make a table of all that a NOT EXISTS could find."""
+        """The rows of the table as a whole, those of the copy by their keys: what is in both has been compared by then.
+
+        Counted, because a server may make a table of all that a NOT EXISTS could find.
+        """
         row, there = f"{qualified(rows)}.", "there."
-        old, new = (row, there) if rows == copy.table else (there, row)
-        sides = (copy.news, copy.olds) if rows == copy.table else (copy.olds, copy.news)
-        same = same_key(*sides, copy.key, there, row)
-        return f"(SELECT COUNT(*) FROM {qualified(other)} AS there WHERE {same} AND {self._alike(copy, old, new)}) = 0"
+        if rows == copy.table:
+            found = [same_key(copy.news, copy.olds, copy.key, there, row), self._alike(copy, row, there)]
+        else:
+            found = [same_key(copy.olds, copy.news, copy.key, there, row)]
+        return f"(SELECT COUNT(*) FROM {qualified(other)} AS there WHERE {' AND '.join(found)}) = 0"
 
     def _alike(self, copy: TableCopy, old: str, new: str) -> str:
         """Condition under which a row of the table and one of the copy say the same."""
@@ -108,12 +112,17 @@ class MySQLCopies:
         for before, after in zip(copy.olds, copy.news, strict=True):
             here, there = f"{old}{identifier(before.name)}", f"{new}{identifier(after.name)}"
             if before.name not in up:
-                parts.append(f"NOT {self.differs(after, there, here)}")
+                parts.append(self._same_value(before, after, here, there))
                 continue
             made = cast(self._expressions.qualify(up[before.name], old[:-1]), after.type)
             given = cast(self._expressions.qualify(down[before.name], new[:-1]), before.type)
             parts.append(f"(NOT {self.differs(after, there, made)} OR NOT {self.differs(before, here, given)})")
         return " AND ".join(parts)
+
+    def _same_value(self, before: Column, after: Column, here: str, there: str) -> str:
+        if charset(before) is None or charset(before) != charset(after):
+            return f"NOT {self.differs(after, there, here)}"
+        return f"CAST({there} AS BINARY) <=> CAST({here} AS BINARY)"
 
     def _value(self, copy: TableCopy, name: str, row: str) -> str:
         expression = dict(copy.up).get(name)
@@ -125,8 +134,8 @@ class MySQLCopies:
     def copy_table(self, copy: TableCopy, *, target: str) -> Step:
         other, columns = qualified(copy.other), listed(copy.columns)
         same = same_key(copy.news, copy.olds, copy.key, "there.", "here.")
-        rows = f"FROM {qualified(copy.table)} AS here LEFT JOIN {other} AS there ON {same}"
-        head = f"INSERT INTO {other} ({columns}) SELECT {self._values(copy, 'here')} {rows}"
+        table, join = qualified(copy.table), f"LEFT JOIN {other} AS there ON {same}"
+        head = f"INSERT INTO {other} ({columns}) SELECT {self._values(copy, 'here')} FROM {table} AS here"
         absent = f"there.{identifier(copy.key[0])} IS NULL"
         marks = [marked(column, Table(copy.table)) for column in keys_of(copy.olds, copy.key)]
         return Fill(
@@ -134,11 +143,12 @@ class MySQLCopies:
             table=copy.table,
             target=target,
             assignments=", ".join(f"{identifier(name)} = {identifier(name)}" for name in copy.columns),
-            pending=f"(SELECT COUNT(*) FROM {other} AS there WHERE {same}) = 0",
+            # What is in the copy is in the table: with as many rows it has all of them.
+            pending=f"(SELECT COUNT(*) FROM {table}) > (SELECT COUNT(*) FROM {other})",
             key=tuple(f"{mark[0]}here.{mark[1:]}" for mark in marks),
             repeat=True,
-            single_statement=f"{head} WHERE {absent}",
-            copy=(head, absent, LOCKING[self._family]),
+            single_statement=f"{head} {join} WHERE {absent}",
+            copy=(head, join, absent, LOCKING[self._family], other),
         )
 
     def follow(self, copy: TableCopy) -> Changes:
@@ -196,6 +206,12 @@ def same_key(theirs: Sequence[Column], ours: Sequence[Column], key: Sequence[str
             value = f"CONVERT({value} USING {other.collation.split('_')[0]}) COLLATE {other.collation}"
         parts.append(f"{name} = {value}")
     return " AND ".join(parts)
+
+
+def charset(column: Column) -> str | None:
+    """The character set of a column of text, where its collation says it."""
+    text = base_type(column.type) in COLLATED and column.collation
+    return column.collation.split("_")[0] if text and column.collation else None
 
 
 def cast(expression: str, type_: str) -> str:

@@ -53,6 +53,9 @@ INSTEAD: Mapping[str, str] = {
     "AddCheck": 'the server copies the table for it, and so does RebuildTable, online: checks={"name": "condition"}',
     "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL: nothing but a copy of"
     " the table would take it back",
+    "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
+    " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
+    " tables and read the other (1442)",
 }
 OTHERWISE = "do it with RunSQL, phase by phase, or in a maintenance window"
 
@@ -269,7 +272,10 @@ def admit_split_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
         return
     key_of(table)
     if not any(index.name == "PRIMARY" and index.plain_key for index in table.indexes):
-        raise Refused(f'the primary key of "{table.name}" is of the beginnings of columns: nothing can reference it')
+        raise Refused(
+            f'the primary key of "{table.name}" is of the beginnings of columns: nothing can reference it',
+            remedy='a key of integers can be split by, or of text with a length: "varchar(190)"',
+        )
     named = [name.casefold() for name in (*(operation.key or ()), *operation.columns)]
     if doubled := [name for number, name in enumerate(named) if name in named[:number]]:
         raise Refused(f'"{operation.to}" would have two columns "{doubled[0]}": case is no difference to the server')

@@ -1,14 +1,15 @@
 """Columns in two tables on MySQL and MariaDB: AFTER triggers on both, which write what the other lacks.
 
 A trigger may not write to a table that the statement which fired it uses (error 1442), not even by way of
-another table's trigger. So each asks first whether the other table says the same already: where it was fired
-by the other's trigger it does, and nothing is written. Nothing is remembered between statements, in a variable
-or anywhere, that could outlive one that was killed.
+another table's trigger. So each tries, and where it may not, looks: if the other table says the same already,
+it was the other's trigger that fired this one, and nothing is left to do; else the statement fails. Nothing is
+remembered between statements, in a variable or anywhere, that could outlive one that was killed.
 
 What a plain SELECT of a trigger shows may be as old as the transaction, but for what the transaction itself has
-written. That the tables differ can be believed, because it cannot come of the statement's own writing; that they
-agree is asked once more, of the rows as they are by then. Asking so at once would lock the gap where a row is
-missing, and two writers of different rows could wait for each other.
+written. So nothing is read before it is written, and the first table, where rows are always there, is looked at
+as it is by then. The second is not: asking for a row that is missing locks the gap it would be in. Nor need it
+be, because nobody writes these columns of the first table in a statement that reads the second: one version
+does not know the one, the other not the other.
 
 The second table has its foreign key from the beginning: cascades fire no triggers, so what they would have to do
 for a row of the first table that goes, or is given another key, the server does. Only where a session has turned
@@ -38,14 +39,15 @@ END"""
 
 FIRST_UPDATED = """BEGIN
   DECLARE same_ boolean;
+  DECLARE CONTINUE HANDLER FOR 1442 BEGIN
+    SELECT {same_there} INTO same_ FROM {other} AS there WHERE {there_is_given};
+    IF NOT same_ THEN RESIGNAL; END IF;
+  END;
   IF {changed} THEN
     IF {key_changed} AND {unchecked} THEN
       DELETE FROM {other} WHERE {there_is_old};
     END IF;
-    {ask_there}
-    IF NOT same_ THEN
-      {bring_there}
-    END IF;
+    {bring_there}
   END IF;
 END"""
 
@@ -56,28 +58,26 @@ FIRST_DELETED = """BEGIN
 END"""
 
 REQUIRED = """IF {new_empty} THEN
-        DELETE FROM {other} WHERE {there_is_new};
-      ELSE
-        {write_there}
-      END IF;"""
+      DELETE FROM {other} WHERE {there_is_new};
+    ELSE
+      {write_there}
+    END IF;"""
 
 # Whoever writes to the first table locks its row before that of the second: here, too. Where the statement uses
-# the first table (1442), as a backfill does, its row is locked already.
+# the first table, its row is locked already.
 SECOND_INSERTING = """BEGIN
-  DECLARE same_ boolean;
+  DECLARE locked_ integer;
   DECLARE CONTINUE HANDLER FOR 1442 BEGIN END;
-  SELECT {same_here} INTO same_ FROM {table} AS here WHERE {here_is_given};
-  IF NOT same_ THEN
-    SELECT COUNT(*) > 0 INTO same_ FROM {table} AS here WHERE {here_is_given} FOR UPDATE;
-  END IF;
+  SELECT COUNT(*) INTO locked_ FROM {table} AS here WHERE {here_is_given} FOR UPDATE;
 END"""
 
 SECOND_WRITTEN = """BEGIN
-  DECLARE same_ boolean;{left}
-  {ask_here}
-  IF NOT same_ THEN
-    UPDATE {table} AS here SET {from_new} WHERE {here_is_given};
-  END IF;
+  DECLARE same_ boolean;
+  DECLARE CONTINUE HANDLER FOR 1442 BEGIN
+    SELECT {same_here} INTO same_ FROM {table} AS here WHERE {here_is_given} LOCK IN SHARE MODE;
+    IF NOT same_ THEN RESIGNAL; END IF;
+  END;{left}
+  UPDATE {table} AS here SET {from_new} WHERE {here_is_given};
 END"""
 
 LEFT = """
@@ -85,24 +85,18 @@ LEFT = """
     {empty_old}
   END IF;"""
 
-SECOND_DELETED = """BEGIN
-  DECLARE same_ boolean;
-  {empty_old}
+EMPTY_OLD = """BEGIN
+  DECLARE empty_ boolean;
+  DECLARE CONTINUE HANDLER FOR 1442 BEGIN
+    SELECT COALESCE(MIN({here_empty}), TRUE) INTO empty_ FROM {table} AS here WHERE {here_was_given} LOCK IN SHARE MODE;
+    IF NOT empty_ THEN RESIGNAL; END IF;
+  END;
+  UPDATE {table} AS here SET {nothing} WHERE {here_was_given};
 END"""
-
-EMPTY_OLD = """{ask_empty}
-    IF NOT same_ THEN
-      UPDATE {table} AS here SET {nothing} WHERE {here_was_given};
-    END IF;"""
-
-ASK = """{question};
-    IF same_ THEN
-      {question} LOCK IN SHARE MODE;
-    END IF;"""
 
 # Where another unique key is in the way, the row that it finds is another one: a key that is NULL is an error.
 UPSERT = """INSERT INTO {other} ({other_columns}) VALUES ({new_row}) ON DUPLICATE KEY UPDATE
-        {first_key} = IF({there_is_new}, {first_key}, NULL), {from_new};"""
+      {first_key} = IF({there_is_new}, {first_key}, NULL), {from_new};"""
 
 # Each commits by itself. A row that gets its row of the second table is followed there from then on: inserts come last.
 FIRST_TRIGGERS = {"old_a": "DELETE", "old_b": "UPDATE", "old_c": "INSERT"}
@@ -152,7 +146,7 @@ class MySQLSplits:
             repeat=True,
             single_statement=f"{head} WHERE {pending}",
             # Locked, a row is copied as it is by then; waiting for one, a batch could be waited for in turn.
-            copy=(head, f"({pending})", "FOR UPDATE NOWAIT"),
+            copy=(head, "", f"({pending})", "FOR UPDATE NOWAIT", ""),
         )
 
     def deadlocks(self, first: TableName, second: TableName, holding: Sequence[str]) -> tuple[str, ...]:
@@ -190,11 +184,12 @@ class MySQLSplits:
 
     def feed_first(self, link: SplitWrite) -> Changes:
         texts = self._texts(link)
+        emptied = EMPTY_OLD.format(**texts)
         written = {
             "BEFORE INSERT": SECOND_INSERTING.format(**texts),
             "INSERT": SECOND_WRITTEN.format(**texts, left=""),
-            "UPDATE": SECOND_WRITTEN.format(**texts, left=LEFT.format(**texts)),
-            "DELETE": SECOND_DELETED.format(**texts),
+            "UPDATE": SECOND_WRITTEN.format(**texts, left=LEFT.format(**texts, empty_old=f"{emptied};")),
+            "DELETE": emptied,
         }
         return tuple(trigger(link, part, event, written[event]) for part, event in SECOND_TRIGGERS.items())
 
@@ -223,24 +218,15 @@ class MySQLSplits:
             "there_is_old": equal(news, olds, "OLD."),
             "here_is_given": equal(olds, news, "NEW.", "here."),
             "here_was_given": equal(olds, news, "OLD.", "here."),
+            "there_is_given": equal(news, olds, "NEW.", "there."),
+            "here_empty": empty(link, "here."),
             # A row that is not there says the same as one without values, and what has no row needs none.
+            "same_there": f"COALESCE(MIN({self._agreeing(link, 'there.', 'NEW.')}), {new_empty})",
             "same_here": f"COALESCE(MIN({self._agreeing(link, 'here.', 'NEW.')}), TRUE)",
         }
-        there = f"COALESCE(MIN({self._agreeing(link, 'there.', 'NEW.')}), {new_empty})"
-        known = equal(news, olds, "NEW.", "there.")
-        texts["ask_there"] = asked(f"SELECT {there} INTO same_ FROM {texts['other']} AS there WHERE {known}")
-        first = f"INTO same_ FROM {texts['table']} AS here WHERE"
-        texts["ask_here"] = asked(f"SELECT {texts['same_here']} {first} {texts['here_is_given']}")
-        emptied = f"COALESCE(MIN({empty(link, 'here.')}), TRUE)"
-        texts["ask_empty"] = asked(f"SELECT {emptied} {first} {texts['here_was_given']}")
-        texts["empty_old"] = EMPTY_OLD.format(**texts)
         texts["write_there"] = UPSERT.format(**texts)
         texts["bring_there"] = REQUIRED.format(**texts) if link.required else texts["write_there"]
         return texts
-
-
-def asked(question: str) -> str:
-    return ASK.format(question=question)
 
 
 def into(link: SplitWrite) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 BASE = (
     """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY,
       full_name varchar(60) NOT NULL DEFAULT 'nobody', nick varchar(20) NOT NULL, code varchar(20),
-      amount int NOT NULL DEFAULT 0, note text, KEY users_full_name_idx (full_name, amount),
+      amount int NOT NULL DEFAULT 0, note text,
+      street varchar(20) NOT NULL, city varchar(20), KEY users_full_name_idx (full_name, amount),
       KEY users_amount_idx (amount), KEY lookup (nick))""",
-    "INSERT INTO users (full_name, nick, code) WITH RECURSIVE n (i) AS"
+    "INSERT INTO users (full_name, nick, code, street) WITH RECURSIVE n (i) AS"
     " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)"
-    " SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i) FROM n",
+    " SELECT CONCAT('user ', i), CONCAT('n', i), CONCAT('c', i), CONCAT('street ', i) FROM n",
     "CREATE TABLE writes (id bigint, was int, is_now int)",
     "CREATE TABLE orgs (id int PRIMARY KEY)",
     "INSERT INTO orgs VALUES (1), (2), (3)",
@@ -25,7 +26,8 @@ OPERATIONS = (
     'RenameColumn("users", "full_name", "name"), RenameColumn("users", "nick", "nickname"),'
     ' DropIndex("users_amount_idx"), AddColumn("users", "email", "varchar(99)", nullable=False,'
     " fill=\"code || '@example.org'\"),"
-    ' DropColumn("users", "note"), RunSQL(expand="CREATE TABLE log (id int PRIMARY KEY);'
+    ' DropColumn("users", "note"), SplitTable("users", ["street", "city"], to="places", key="user_id", optional=True),'
+    ' RunSQL(expand="CREATE TABLE log (id int PRIMARY KEY);'
     ' INSERT INTO log SELECT id FROM users", undo="DROP TABLE log"),'
     ' Backfill("users", {"amount": "amount + 1"}, where="amount = 0")'
 )
@@ -63,6 +65,7 @@ def content(database):
         "rows": database.rows(f"SELECT {listed} FROM users ORDER BY id"),
         "twice": database.rows("SELECT id, was FROM writes GROUP BY id, was HAVING COUNT(*) > 1"),
         "teams": database.rows("SELECT * FROM teams"),
+        "moved": database.rows("SELECT * FROM places ORDER BY 1") if "CREATE TABLE `places`" in database.dump() else [],
         "states": database.rows("SELECT id, state FROM migrator_revisions"),
         "logged": database.rows("SELECT COUNT(*) FROM log") if "CREATE TABLE `log`" in database.dump() else [],
         "steps": database.rows("SELECT state, COUNT(*) FROM migrator_steps GROUP BY state"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import pymysql
 import pytest
 from sqlalchemy import make_url
 
@@ -15,6 +16,9 @@ from migrator.introspection_mysql import lacking
 from phases.dialects.mysql_backfill import Keys, MySQLKeyWalk, key_of
 from phases.errors import Refused
 from phases.model import Fill
+from phases.operations import SplitTable
+from tests.plugins.mysql_servers import FAMILIES, fresh_mysql_database
+from tests.properties.test_dual_write import Change
 
 BASE = (
     "CREATE TABLE orgs (id int PRIMARY KEY)",
@@ -26,6 +30,8 @@ BASE = (
       FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE SET NULL, FULLTEXT KEY words (note))""",
     "CREATE TABLE log (n int NOT NULL)",
     "CREATE TRIGGER audit AFTER INSERT ON log FOR EACH ROW UPDATE orgs SET id = NEW.n WHERE id = 0",
+    "CREATE TABLE needs (id int PRIMARY KEY, what varchar(9) NOT NULL, note text, FULLTEXT KEY words (note))",
+    "CREATE TABLE parts (k text, n int, PRIMARY KEY (k(9)))",
     "CREATE VIEW named AS SELECT id, name FROM users",
     "CREATE TRIGGER trim_code BEFORE INSERT ON users FOR EACH ROW SET NEW.code = COALESCE(NEW.code, 0)",
 )
@@ -51,6 +57,16 @@ REFUSED = {
     'DropIndex("org_id")': ("needs index", "CreateIndex(\"users\", ['org_id'])"),
     'RenameConstraint("users", "size_is_positive", "positive")': ("cannot be renamed", "keep its name"),
     'RenameTable("users", "people")': ("view named", "create it again"),
+    'SplitTable("users", "size", to="sizes")': ("check", "DROP CONSTRAINT"),
+    'SplitTable("users", "org_id", to="homes")': ("foreign key", "DROP FOREIGN KEY"),
+    'SplitTable("users", "seen", to="visits")': ("ON UPDATE", "leave it"),
+    'SplitTable("users", "name", to="names", key="NAME")': ("two columns", ""),
+    'SplitTable("users", "code", to="codes")': ("trim_code", "drop or rewrite"),
+    'SplitTable("needs", "what", to="wants", optional=True)': ("FULLTEXT", "maintenance window"),
+    'SplitTable("moods", "n", to="numbers")': ("does not sort as it is written", ""),
+    'SplitTable("heap", "a", to="heaps")': ("no primary key", ""),
+    'SplitTable("parts", "n", to="numbers")': ("beginnings of columns", "integer"),
+    'MergeTables("users", "orgs", ["name"])': ("MergeTables is not there yet", "1442"),
     'RenameColumn("heap", "a", "c")': ("no primary key", "unique index"),
     'RenameColumn("moods", "n", "c")': ("does not sort as it is written", "unique index"),
     'Backfill("heap", {"a": "1"}, where="a = 0")': ("no primary key", ""),
@@ -158,6 +174,38 @@ def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
     assert "log_bin_trust_function_creators" in lacking(own, "shop_1", True)
     assert "TRIGGER" in lacking(own, "other", False)
     assert lacking(["GRANT ALL PRIVILEGES ON *.* TO `ROOT`@`%`"], "shop", True) == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("UPDATE IGNORE notes JOIN users USING (id) SET notes.note = 'new'", 1442),
+        ("DELETE FROM notes WHERE id IN (SELECT id FROM users)", 1442),
+        ("INSERT INTO notes SELECT 2, name FROM users WHERE id = 1", 1442),
+        ("TRUNCATE users", 1701),
+    ],
+)
+def test_what_cannot_be_mirrored_to_a_second_table_fails_as_a_whole(statement, error, split_users):
+    with pytest.raises(pymysql.MySQLError) as problem:
+        split_users.run(statement)
+    assert problem.value.args[0] == error
+    assert split_users.rows("SELECT id, users.note, notes.note FROM users LEFT JOIN notes USING (id) ORDER BY id") == [
+        (1, "old", "old"),
+        (2, None, None),
+    ]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def split_users(request, mysql_fleet):
+    """Two tables in step: the statements that are tried on them change nothing."""
+    with fresh_mysql_database(mysql_fleet, request.param) as database:
+        database.run(
+            "CREATE TABLE users (id int PRIMARY KEY, name varchar(9), note varchar(9))",
+            "INSERT INTO users VALUES (1, 'Ann', 'old'), (2, 'Bob', NULL)",
+        )
+        with connect(database.url, "test") as session:
+            Change(session, SplitTable("users", "note", to="notes")).finish()
+        yield database
 
 
 def test_whoever_holds_the_metadata_lock_is_named(mysql_database, project):

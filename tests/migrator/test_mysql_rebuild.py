@@ -142,3 +142,35 @@ def test_the_plan_says_what_a_copy_writes_and_what_single_changes_would(users, p
         "change", 'RebuildTable("users", types={"name": "varchar(40)", "code": "bigint"}, not_null=["code"])'
     )
     assert "column by column (2 backfills, 1 index, 1 online rebuild)" in project.cli("plan").stdout
+
+
+def test_whatever_else_a_table_has_its_successor_has_too(mysql_database, project):
+    name = "a_table_with_a_name_nearly_as_long_as_the_server_takes_it"
+    mysql_database.run(
+        f"CREATE TABLE {name} (a int NOT NULL, b varchar(20) CHARACTER SET latin1 DEFAULT 'é' COMMENT 'it''s b',"
+        " c int DEFAULT 7 CHECK (c > 0), d json, e int GENERATED ALWAYS AS (c + 1) STORED,"
+        " f enum('x', 'y') DEFAULT 'x',"
+        " g timestamp(3) NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), h blob, i bit(3), j point,"
+        " k char(4), l float, `ä 'm'` int, CHECK (a > 0), PRIMARY KEY (a, k), KEY some (b(3), c DESC),"
+        " FULLTEXT KEY words (b),"
+        " UNIQUE KEY one (c, f)) COMMENT 'it''s a table' ROW_FORMAT=COMPACT",
+        f"INSERT INTO {name} (a, b, c, d, f, h, i, j, k, l, `ä 'm'`) VALUES (1, 'ü', 2, '{{\"x\": [1, \"é\"]}}', 'y',"
+        " UNHEX('00FF'), b'101', POINT(1, 2), 'K', 0.1, 5),"
+        " (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'k', 1e30, 6)",
+        f"CREATE VIEW seen AS SELECT a, b FROM {name}",
+    )
+    project.url = mysql_database.url
+    before = mysql_database.rows(f"SELECT * FROM {name}"), mysql_database.dump()
+    revision = project.revision("change", f'RebuildTable("{name}", row_format="dynamic")')
+    project.apply()
+    mysql_database.run(
+        f"UPDATE {name} SET l = 0.7, i = b'001' WHERE a = 1", f"UPDATE {name} SET l = 0.1, i = b'101', g = g"
+    )
+    mysql_database.run(f"UPDATE {name} SET l = 1e30, i = NULL WHERE a = 2")
+    project.apply("contract", revision)
+    project.apply("purge", revision)
+    rows, dump = mysql_database.rows(f"SELECT * FROM {name}"), mysql_database.dump()
+    at = [column[0] for column in mysql_database.rows(f"SHOW COLUMNS FROM {name}")].index("g")
+    assert [row[:at] + row[at + 1 :] for row in rows] == [row[:at] + row[at + 1 :] for row in before[0]]
+    assert dump == before[1].replace("ROW_FORMAT=COMPACT", "ROW_FORMAT=DYNAMIC")
+    assert mysql_database.rows("SELECT COUNT(*) FROM seen") == [(2,)]
