@@ -87,7 +87,8 @@ REFUSED = {
     'AddColumn("users", "tag", "json", default="\'{}\'")': ("constant", "default=\"('{}')\""),
     'AddColumn("users", "tag", "int", fill="(SELECT 1)")': ("sub-select", ""),
     'CreateIndex("users", "code", where="code > 1")': ("where", "leave where= out"),
-    'CreateIndex("users", "note")': ("only the beginning", "varchar(255)"),
+    'CreateIndex("users", "note")': ("only the beginning", "(note(20)) ALGORITHM=INPLACE"),
+    'CreateIndex("users", "(lower(name))")': ("blocks writes", "VIRTUAL"),
     'CreateTable("t", Column("id", "int", identity="ALWAYS"))': ("AUTO_INCREMENT", "primary_key=True"),
     'CreateTable("t", Column("id", "int", primary_key=True), Column("u", "int", references=("users", "id")))': (
         "references a column of type bigint",
