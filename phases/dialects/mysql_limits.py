@@ -226,7 +226,7 @@ def refuse_rebuild(table: Table) -> None:
         )
 
 
-def admit_create_index(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
+def admit_create_index(operation: Any, catalog: Catalog, _: MySQL) -> None:
     given = {
         "where": operation.where is not None,
         "include": bool(operation.include),
@@ -236,15 +236,20 @@ def admit_create_index(operation: Any, catalog: Catalog, dialect: MySQL) -> None
     for what, there in given.items():
         if there:
             raise Refused(
-                f"CreateIndex with {what} is not there for {catalog.server}",
-                remedy="an index over a generated column can serve: AddColumn is not enough, write it in RunSQL"
+                f"CreateIndex with {what} is not there for {catalog.server}"
+                + (", which has none or blocks writes while it builds one" if what.startswith("an") else ""),
+                remedy="index a column of that value instead: RunSQL with ALTER TABLE … ADD COLUMN … AS (…) VIRTUAL,"
+                " ALGORITHM=INSTANT, and CreateIndex over it in the next revision"
                 if what.startswith("an")
                 else f"leave {what}= out",
             )
     table = found(operation, catalog)
     for name in operation.columns if table else ():
-        if table is not None and table.has_column(name):
-            check_column(name, table.column(name).type, True, dialect)
+        if table is not None and table.has_column(name) and base_type(table.column(name).type) in UNINDEXABLE:
+            raise Refused(
+                f'"{name}" is of type {table.column(name).type}, of which an index has only the beginning',
+                remedy=f"say how much of it: RunSQL with CREATE INDEX … ({name}(20)) ALGORITHM=INPLACE LOCK=NONE",
+            )
 
 
 def admit_backfill(operation: Any, catalog: Catalog, _: MySQL) -> None:

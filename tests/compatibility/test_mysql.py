@@ -186,6 +186,12 @@ CASES = {
     "rename table": Case(
         'RenameTable("users", "people")', Shape({**NICK, "note": maybe}), Shape({**NICK, "note": maybe}, table="people")
     ),
+    "change type in the catalog only": Case(
+        'ChangeType("users", "full_name", "varchar(63)"), ChangeType("users", "kind", "enum(\'a\', \'b\')")',
+        Shape({**NICK, "full_name": text}),
+        Shape({**NICK, "full_name": text}),
+        given=("ALTER TABLE users ADD COLUMN kind enum('a') NOT NULL DEFAULT 'a'",),
+    ),
     "create and drop indexes": Case(
         'CreateIndex("users", "note"), DropIndex("users_full_name_idx")', Shape(NICK), Shape(NICK)
     ),
@@ -202,10 +208,7 @@ NOT_HERE = {
     "add unique": 'a unique index: "create and drop indexes"',
     **dict.fromkeys(("add foreign key", "drop constraint"), 'together, as "add and drop foreign keys"'),
     "change type, second name": '"change type by expressions" does more',
-    **dict.fromkeys(
-        ("change type, same name", "change type in the catalog only"),
-        'refused by name; "rebuild" changes a type in place',
-    ),
+    "change type, same name": 'refused by name; "rebuild" changes a type in place',
     "merge columns": 'the way back of "split a column" merges them',
     "rename constraint": "writers do not know its name; the lifecycle renames some",
     "set NOT NULL": '"set NOT NULL, fill" does more',

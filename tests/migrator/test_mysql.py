@@ -87,7 +87,8 @@ REFUSED = {
     'AddColumn("users", "tag", "json", default="\'{}\'")': ("constant", "default=\"('{}')\""),
     'AddColumn("users", "tag", "int", fill="(SELECT 1)")': ("sub-select", ""),
     'CreateIndex("users", "code", where="code > 1")': ("where", "leave where= out"),
-    'CreateIndex("users", "note")': ("only the beginning", "varchar(255)"),
+    'CreateIndex("users", "note")': ("only the beginning", "(note(20)) ALGORITHM=INPLACE"),
+    'CreateIndex("users", "(lower(name))")': ("blocks writes", "VIRTUAL"),
     'CreateTable("t", Column("id", "int", identity="ALWAYS"))': ("AUTO_INCREMENT", "primary_key=True"),
     'CreateTable("t", Column("id", "int", primary_key=True), Column("u", "int", references=("users", "id")))': (
         "references a column of type bigint",
@@ -330,6 +331,26 @@ def test_alembic_runs_a_revision_straight_where_there_is_no_ledger_and_refuses_w
     refused = project.alembic("upgrade", "head")
     assert refused.returncode != 0
     assert "this database is managed" in refused.stdout + refused.stderr
+
+
+def test_what_is_widened_in_place_stays_so(mysql_database, project):
+    database = mysql_database
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(20) NOT NULL DEFAULT 'x' COMMENT 'it''s',"
+        " UNIQUE KEY (name), mood enum('sad','it''s') NOT NULL DEFAULT 'sad')"
+    )
+    project.url = database.url
+    longer = 'ChangeType("users", "name", "varchar(40)")'
+    more = """ChangeType("users", "mood", "ENUM('sad', 'it''s', 'glad')")"""
+    revision = project.revision("change", f"{longer}, {more}")
+    before = database.dump()
+    project.apply()
+    wide = before.replace("varchar(20)", "varchar(40)").replace("'it''s') NOT", "'it''s','glad') NOT")
+    assert database.dump() == wide != before
+    project.abort(revision)
+    assert database.dump() == wide
+    project.apply()
+    database.run("INSERT INTO users (id, name, mood) VALUES (1, REPEAT('x', 40), 'glad')")
 
 
 def test_an_abort_takes_back_what_a_script_that_failed_half_way_has_left(mysql_database, project):
