@@ -45,14 +45,15 @@ SUPPORTED = frozenset(
 )
 INSTEAD: Mapping[str, str] = {
     "RenameTable": "create a view of the table under the other name with RunSQL, and rename it in a maintenance window",
-    "ChangeType": "add a second column (AddColumn), let the application write both, fill it with Backfill, and drop the"
-    " first (DropColumn)",
+    "ChangeType": 'RebuildTable(…, types={"<column>": "<type>"}), with up= and down= where the values change',
+    "ChangePrimaryKeyType": 'RebuildTable(…, types={"<column>": "bigint"})',
+    "PartitionTable": 'RebuildTable(…, partition_by="RANGE COLUMNS (…) (PARTITION …)")',
     "TransformColumns": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop"
     " the others (DropColumn)",
     "AddUnique": "a unique index is the constraint: CreateIndex(…, unique=True)",
     "AddForeignKey": "check the rows first, then in a maintenance window: RunSQL with ALTER TABLE … ADD FOREIGN KEY",
-    "AddCheck": "the server copies the table for it: RunSQL in a maintenance window, or check it in the application",
-    "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL",
+    "AddCheck": 'the server copies the table for it: RebuildTable(…, checks={"<name>": "<condition>"})',
+    "AddPrimaryKey": "RebuildTable(…, primary_key=[…])",
     "DropConstraint": "DropIndex for a unique one; ALTER TABLE … DROP FOREIGN KEY …, ALGORITHM=INPLACE in RunSQL",
     "RenameConstraint": "RenameIndex for a unique one; others cannot be renamed",
     "AddEnumValue": "ALTER TABLE … MODIFY COLUMN … with the value at the end, ALGORITHM=INSTANT, in RunSQL",
