@@ -152,7 +152,8 @@ def test_whatever_else_a_table_has_its_successor_has_too(mysql_database, project
     mysql_database.run(
         f"CREATE TABLE {name} (a int NOT NULL, b varchar(20) CHARACTER SET latin1 DEFAULT 'é' COMMENT 'it''s b',"
         " c int DEFAULT 7 CHECK (c > 0), d json, e int GENERATED ALWAYS AS (c + 1) STORED,"
-        " f enum('x', 'y') DEFAULT 'x', g timestamp(3) NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), h blob, i bit(3), j point,"
+        " f enum('x', 'y') DEFAULT 'x',"
+        " g timestamp(3) NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), h blob, i bit(3), j point,"
         " k char(4), l float, `ä 'm'` int, CHECK (a > 0), PRIMARY KEY (a, k), KEY some (b(3), c DESC),"
         " FULLTEXT KEY words (b), UNIQUE KEY one (c, f)) COMMENT 'it''s a table' ROW_FORMAT=COMPACT",
         f"INSERT INTO {name} (a, b, c, d, f, h, i, j, k, l, `ä 'm'`) VALUES (1, 'ü', 2, '{{\"x\": [1, \"é\"]}}', 'y',"
