@@ -27,6 +27,7 @@ TABLE = (
     "CREATE TABLE t (id int PRIMARY KEY, name varchar(5) COLLATE utf8mb4_bin, n int, UNIQUE KEY one (name))"
     " COLLATE utf8mb4_bin"
 )
+ROWS = "INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2), (3, NULL, NULL), (4, 'c ', 1), (5, 'B', 2)"
 REBUILD = RebuildTable("t", collation="utf8mb4_general_ci", types={"n": "varchar(9)"}, up={"n": "concat('n', n)"},
     down={"n": "substr(n, 2) + 0"}, not_null=["n"], primary_key=["n", "id"])  # fmt: skip
 
@@ -44,7 +45,7 @@ statements = st.one_of(
     st.builds("DELETE FROM t WHERE id = {}".format, keys),
     st.builds("DELETE FROM t WHERE id > {}".format, keys),
 )
-lives = st.lists(st.one_of(statements, keys), max_size=25)
+lives = st.lists(st.one_of(statements, keys), min_size=6, max_size=25)
 """Statements of applications, and keys up to which rows are copied."""
 
 
@@ -68,7 +69,7 @@ def test_the_copy_has_what_it_can_take_of_the_table_and_nothing_else(planned, li
     walk, copy = MySQLKeyWalk(fill), fill.copy[-1]
     with closing(database.connect(sql_mode=SQL_MODE)) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {copy}, t")
-        for sql in (TABLE, *made):
+        for sql in (TABLE, ROWS, *made):
             cursor.execute(sql)
         for each in [*life, 99]:
             if isinstance(each, int):
