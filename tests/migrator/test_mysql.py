@@ -28,7 +28,7 @@ BASE = (
 )
 
 REFUSED = {
-    'ChangeType("users", "code", "bigint")': ("ChangeType is not there yet", "AddColumn"),
+    'ChangeType("users", "code", "bigint")': ("ChangeType is not there yet", "RebuildTable"),
     'SplitTable("users", "note", to="notes")': ("SplitTable is not there yet", "RunSQL"),
     'AddUnique("users", "code")': ("AddUnique is not there yet", "CreateIndex(…, unique=True)"),
     'AddForeignKey("users", "code", "orgs", "id")': ("AddForeignKey is not there yet", "RunSQL"),
