@@ -20,6 +20,7 @@ class Rebuilding:
         checks: names and conditions.
         collation: of the table and of its columns of text; empty where they stay.
         row_format: as `ROW_FORMAT` takes it; empty where it stays.
+        partition_by: what follows `PARTITION BY`; empty where the table has no partitions.
     """
 
     types: Pairs = ()
@@ -30,6 +31,7 @@ class Rebuilding:
     checks: Pairs = ()
     collation: str = ""
     row_format: str = ""
+    partition_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ def secondary(table: Table) -> int:
 def compared(table: Table, wanted: Rebuilding) -> str:
     """Which of the two ways costs less, in words."""
     copy, single = one_copy(table), column_by_column(table, wanted)
-    if wanted.checks or wanted.collation:
-        what = "a CHECK" if wanted.checks else "another collation"
+    if wanted.checks or wanted.collation or wanted.partition_by:
+        what = "a CHECK" if wanted.checks else "another collation" if wanted.collation else "partitions"
         return f"one copy writes {copy.written:,} rows and index entries; {what} could not be had column by column"
     both = f"one copy writes {copy.written:,} rows and index entries"
     sides = f"{both}; column by column ({single.passes}) {single.written:,}"

@@ -26,10 +26,10 @@ from phases.sql import Expressions, identifier, listed, qualified
 
 KEY_TAKEN = "1062"
 NOT_TAKEN = ", ".join(
-    "1048 1264 1265 1292 1364 1365 1366 1406 1411 1416 1425 1441 1525 1582 1690 3140 3141 3143 3156 3819 3854 4025"
+    "1048 1264 1265 1292 1364 1365 1366 1406 1411 1416 1425 1441 1525 1526 1582 1690 3140 3141 3143 3156 3819 3854 4025"
     " 4038 4078 4079".split()
 )
-"""Errors of a row that a table does not take: NULL, values that no type holds, CHECK."""
+"""Errors of a row that a table does not take: NULL, values that no type or partition holds, CHECK."""
 NOT_THERE = "1146"
 
 INSERT_BODY = """BEGIN

@@ -50,9 +50,10 @@ SUPPORTED = frozenset(
     " RebuildTable RenameTable".split()
 )
 INSTEAD: Mapping[str, str] = {
-    "AddCheck": 'the server copies the table for it, and so does RebuildTable, online: checks={"name": "condition"}',
-    "AddPrimaryKey": "ALTER TABLE … ADD PRIMARY KEY (…), ALGORITHM=INPLACE, LOCK=NONE in RunSQL: nothing but a copy of"
-    " the table would take it back",
+    "ChangePrimaryKeyType": 'RebuildTable(…, types={"<column>": "bigint"})',
+    "PartitionTable": 'RebuildTable(…, partition_by="RANGE COLUMNS (…) (PARTITION …)")',
+    "AddCheck": 'the server copies the table for it, and so does RebuildTable, online: checks={"<name>": "<condition>"}',
+    "AddPrimaryKey": "RebuildTable(…, primary_key=[…])",
     "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
     " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
     " tables and read the other (1442)",

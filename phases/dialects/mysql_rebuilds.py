@@ -15,7 +15,7 @@ from phases.dialects.mysql_statements import ONLINE, conditions, literal, of
 from phases.errors import Refused
 from phases.model import TableName
 from phases.rebuilding import Rebuilding
-from phases.sql import identifier, listed, qualified
+from phases.sql import Expressions, identifier, listed, qualified
 
 FAMILIES = {
     **dict.fromkeys((*NUMBERS, "float", "double"), "numbers"),
@@ -27,12 +27,21 @@ FAMILIES = {
 ROW_FORMATS = ("DYNAMIC", "COMPACT", "COMPRESSED", "REDUNDANT")
 JSON_CHECK = "json_valid"
 COMPLETE = "as it is to be"
+METHOD = r"\s*(?:LINEAR\s+)?(?:RANGE|LIST|HASH|KEY)\s*(?:COLUMNS\s*)?\(((?:[^()]|\([^()]*\))+)\)"
+"""How a clause of partitions begins, and what rows are partitioned by."""
+EXAMPLE = (
+    "for example: partition_by=\"RANGE COLUMNS (born) (PARTITION old VALUES LESS THAN ('2026-01-01'), PARTITION …)\""
+)
 
 
 class MySQLRebuilds:
     """The part of the dialect that makes an empty table with another shape."""
 
     __slots__ = ()
+
+    @property
+    def _expressions(self) -> Expressions:
+        raise TypeError("the dialect has the reader of expressions")
 
     def column_definition(self, column: Column) -> str:
         raise TypeError("the dialect writes columns")
@@ -45,12 +54,38 @@ class MySQLRebuilds:
     ) -> tuple[Table, Changes, Sequence[Index]]:
         check_copyable(table)
         check_wanted(table, wanted)
+        if wanted.partition_by:
+            self._check_partitions(table, wanted)
         columns = tuple(self._column(column, table, wanted) for column in table.columns)
         former = former_key(table, wanted)
         late = [i for i in table.indexes if i.plain_key and not i.unique and not numbered(table, i)]
         parts = [*self._columns(table, columns), *keys(table, wanted, former), *options(wanted)]
         parts += [f"DROP INDEX {identifier(index.name)}" for index in late]
-        return self._after(table, wanted, columns, former), make(table, draft, made, parts), late
+        return self._after(table, wanted, columns, former), make(table, draft, made, parts, wanted.partition_by), late
+
+    def _check_partitions(self, table: Table, wanted: Rebuilding) -> None:
+        """Refuse what is no clause, and keys without the columns that rows are partitioned by."""
+        try:
+            split = self._expressions.split(f"ALTER TABLE a PARTITION BY {wanted.partition_by}")
+            clause = re.match(METHOD, wanted.partition_by, re.I | re.S)
+            columns = self._expressions.columns(f"concat({clause[1]})") if clause and len(split) == 1 else frozenset()
+        except ValueError as problem:
+            raise Refused(f"partition_by is not SQL: {problem}", remedy=EXAMPLE) from None
+        if not columns:
+            raise Refused("partition_by does not say by which columns", remedy=EXAMPLE)
+        for name in sorted(columns):
+            table.column(name)
+        uniques = {index.name: index.columns for index in table.indexes if index.unique and index.name != "PRIMARY"}
+        if key := wanted.primary_key or table.primary_key():
+            uniques["PRIMARY"] = key
+        uniques |= dict([former] if (former := former_key(table, wanted)) else [])
+        for name, key in sorted(uniques.items()):
+            if missing := sorted(columns - set(key)):
+                raise Refused(
+                    f'unique key "{name}" ({", ".join(key)}) of "{table.name}" has not "{missing[0]}", by which rows'
+                    " would be partitioned: the server could not keep it unique",
+                    remedy="add the column to the key in an earlier revision, or partition by columns of all keys",
+                )
 
     def _column(self, column: Column, table: Table, wanted: Rebuilding) -> Column:
         types = dict(wanted.types)
@@ -94,6 +129,7 @@ class MySQLRebuilds:
             constraints.append(Constraint(name, ConstraintKind.CHECK, f"CHECK ({condition})"))
         return replace(
             table,
+            kind="partitioned table" if wanted.partition_by else table.kind,
             columns=tuple(columns),
             indexes=tuple(indexes),
             constraints=tuple(constraints),
@@ -101,7 +137,7 @@ class MySQLRebuilds:
         )
 
 
-def make(table: Table, draft: TableName, made: TableName, parts: Sequence[str]) -> Changes:
+def make(table: Table, draft: TableName, made: TableName, parts: Sequence[str], partitions: str) -> Changes:
     """An empty table like another, then changed, which its comment shows until it has its name.
 
     Nobody has it yet: there is nothing to wait for, and nothing to copy.
@@ -111,9 +147,11 @@ def make(table: Table, draft: TableName, made: TableName, parts: Sequence[str]) 
     marked = (
         there.replace(" LIMIT 1", "") + f" UNION SELECT 1 FROM information_schema.tables WHERE {is_complete(draft)}"
     )
+    by = f" PARTITION BY {partitions}" if partitions else ""
+    changed = f"{', '.join([*parts, f'COMMENT={literal(COMPLETE)}'])}, ALGORITHM=COPY{by}"
     return (
         Change(f"CREATE TABLE {full} LIKE {qualified(table.name)}", (), either_there(draft, made)),
-        Change(f"ALTER TABLE {full} {', '.join([*parts, f'COMMENT={literal(COMPLETE)}'])}, ALGORITHM=COPY", (), marked),
+        Change(f"ALTER TABLE {full} {changed}", (), marked),
         # Together with a copy MariaDB may leave the table behind under the name it had.
         Change(f"ALTER TABLE {full} {comment}, {ONLINE}, RENAME TO {qualified(made)}", (), there),
     )

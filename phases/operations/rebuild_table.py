@@ -50,6 +50,7 @@ class RebuildTable(Operation):
         checks: conditions that every row has to meet from then on, by their names.
         collation: of the table and all its columns of text, with their character set: `"utf8mb4_unicode_ci"`.
         row_format: `"DYNAMIC"` or `"COMPRESSED"`, for example.
+        partition_by: what follows `PARTITION BY`: `"HASH (id) PARTITIONS 8"`. Every unique key has the columns.
         schema: schema of the table; the connection's default where not given.
     """
 
@@ -62,6 +63,7 @@ class RebuildTable(Operation):
     checks: Mapping[str, str] = field(default_factory=dict)
     collation: str | None = None
     row_format: str | None = None
+    partition_by: str | None = None
     schema: str | None = None
 
     def __post_init__(self) -> None:
@@ -75,6 +77,7 @@ class RebuildTable(Operation):
         types = [f"{name} as {type_}" for name, type_ in self.types.items()]
         rest = [f"{name} required" for name in self.not_null] + [f"check {text}" for text in self.checks.values()]
         given = [self.collation, f"row format {self.row_format}" if self.row_format else None]
+        given.append(f"partitions by {self.partition_by}" if self.partition_by else None)
         return f"rebuild {self.table}: {', '.join([*key, *types, *rest, *filter(None, given)])}"
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
@@ -93,6 +96,7 @@ class RebuildTable(Operation):
             tuple(self.checks.items()),
             self.collation or "",
             self.row_format or "",
+            self.partition_by or "",
         )
 
     def _rebuilt(self, catalog: Catalog, dialect: Dialect) -> tuple[Table, Changes, Sequence[Index]]:
@@ -118,7 +122,7 @@ class RebuildTable(Operation):
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "RebuildTable")
         given = (self.primary_key, self.types, self.not_null, self.checks, self.collation, self.row_format)
-        if not any(given):
+        if not any((*given, self.partition_by)):
             raise Refused("RebuildTable changes nothing", remedy='for example: types={"amount": "decimal(20,4)"}')
         for name in (*self.primary_key, *self.types, *self.not_null, *self.up, *self.down):
             table.column(name)
@@ -145,9 +149,14 @@ class RebuildTable(Operation):
         if table is None or table.rows <= 0:
             return ()
         types = tuple((name, str(type_)) for name, type_ in self.types.items())
-        key, checks = tuple(self.primary_key), tuple(self.checks.items())
         wanted = Rebuilding(
-            types, (), (), tuple(self.not_null), key, checks, self.collation or "", self.row_format or ""
+            types,
+            not_null=tuple(self.not_null),
+            primary_key=tuple(self.primary_key),
+            checks=tuple(self.checks.items()),
+            collation=self.collation or "",
+            row_format=self.row_format or "",
+            partition_by=self.partition_by or "",
         )
         return (f"{self.table}: {compared(table, wanted)}",)
 

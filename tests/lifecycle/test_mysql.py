@@ -244,6 +244,13 @@ CASES = {
         2,
         ("DELETE FROM users WHERE id > 900",),
     ),
+    "rebuild with partitions": Case(
+        'RebuildTable("tags", partition_by="RANGE COLUMNS (`rank`) (PARTITION few VALUES LESS THAN (100),'
+        ' PARTITION many VALUES LESS THAN (MAXVALUE))")',
+        ("UPDATE tags SET `rank` = 600, word = 'x' WHERE `rank` = 7", "DELETE FROM tags WHERE `rank` = 8"),
+        "SELECT SUM(word LIKE 'x') FROM tags PARTITION (many)",
+        1,
+    ),
     "rebuild, composite key": Case(
         'RebuildTable("tags", collation="utf8mb4_general_ci", not_null=["word"])',
         ("UPDATE tags SET area = 'ä 1', word = 'x' WHERE `rank` = 7", "DELETE FROM tags WHERE `rank` = 8"),

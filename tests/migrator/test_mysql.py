@@ -47,7 +47,7 @@ REFUSED = {
     'AddEnumValue("mood", "glad")': ("no enum types", "enum('sad','happy','glad')"),
     'RemoveEnumValue("mood", "sad")': ("no enum types", "RebuildTable"),
     'AddCheck("users", "code > 0")': ("AddCheck is not there yet", "RebuildTable"),
-    'AddPrimaryKey("heap", "a")': ("AddPrimaryKey is not there yet", "ADD PRIMARY KEY"),
+    'AddPrimaryKey("heap", "a")': ("AddPrimaryKey is not there yet", "RebuildTable"),
     'AddUnique("users", "note")': ("only the beginning", "varchar(255)"),
     'AddUnique("log", "n")': ("could not drop it again", "ADD PRIMARY KEY"),
     'CreateIndex("log", "n", unique=True)': ("could not drop it again", "ADD PRIMARY KEY"),

@@ -32,6 +32,9 @@ REFUSED = {
     'RebuildTable("users", collation="latin1")': ("character set", "utf8mb4_unicode_ci"),
     'RebuildTable("users", collation="utf8mb4_bin")': ("generated", "add it again"),
     'RebuildTable("users", types={"shown": "varchar(40)"})': ("generated", "add it again"),
+    'RebuildTable("users", partition_by="HASH (code) PARTITIONS 4")': ('unique key "PRIMARY" (id)', "add the column"),
+    'RebuildTable("users", partition_by="HASH (id); DROP TABLE users")': ("by which columns", "RANGE COLUMNS"),
+    'RebuildTable("users", partition_by="what it likes")': ("by which columns", "RANGE COLUMNS"),
     'RebuildTable("users", row_format="wide")': ("row format", "DYNAMIC"),
     'RebuildTable("users", types={"nme": "text"})': ('no column "nme"', '"name"'),
     'RebuildTable("users", checks={"c": "(SELECT 1)"})': ("sub-select", ""),
@@ -152,8 +155,7 @@ def test_whatever_else_a_table_has_its_successor_has_too(mysql_database, project
         " f enum('x', 'y') DEFAULT 'x',"
         " g timestamp(3) NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), h blob, i bit(3), j point,"
         " k char(4), l float, `ä 'm'` int, CHECK (a > 0), PRIMARY KEY (a, k), KEY some (b(3), c DESC),"
-        " FULLTEXT KEY words (b),"
-        " UNIQUE KEY one (c, f)) COMMENT 'it''s a table' ROW_FORMAT=COMPACT",
+        " FULLTEXT KEY words (b), UNIQUE KEY one (c, f)) COMMENT 'it''s a table' ROW_FORMAT=COMPACT",
         f"INSERT INTO {name} (a, b, c, d, f, h, i, j, k, l, `ä 'm'`) VALUES (1, 'ü', 2, '{{\"x\": [1, \"é\"]}}', 'y',"
         " UNHEX('00FF'), b'101', POINT(1, 2), 'K', 0.1, 5),"
         " (2, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'k', 1e30, 6)",
