@@ -52,7 +52,8 @@ SUPPORTED = frozenset(
 INSTEAD: Mapping[str, str] = {
     "ChangePrimaryKeyType": 'RebuildTable(…, types={"<column>": "bigint"})',
     "PartitionTable": 'RebuildTable(…, partition_by="RANGE COLUMNS (…) (PARTITION …)")',
-    "AddCheck": 'the server copies the table for it, and so does RebuildTable, online: checks={"<name>": "<condition>"}',
+    "AddCheck": "the server copies the table for it, and so does RebuildTable, online:"
+    ' checks={"<name>": "<condition>"}',
     "AddPrimaryKey": "RebuildTable(…, primary_key=[…])",
     "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
     " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
