@@ -180,14 +180,15 @@ class TransformColumns(Operation):
             changes += dialect.add_column(table.name, replace(column, not_null=False))
             changes += dialect.copy_column_properties(table.name, column, column.name)
             removal += dialect.drop_column(table.name, column.name)
+        for column in self._by_then(link, dialect):
+            if column.default is not None:
+                # Before the triggers, which take what is not the default for written.
+                changes += dialect.set_default(table.name, replace(column, not_null=False), column.default)
         changes += dialect.dual_write(link)
         for column in link.olds:
             if (stand_in := dialect.stand_in(column)) is not None:
                 changes += dialect.set_default(table.name, column, stand_in)
                 removal = [*dialect.drop_default(table.name, column), *removal]
-        for column in self._by_then(link, dialect):
-            if column.default is not None:
-                changes += dialect.set_default(table.name, replace(column, not_null=False), column.default)
         undo = dialect.together(f"remove {self._target} and their dual write", removal)
         return (dialect.together(f"add {self._target} and dual writes", changes, undo=(undo,)),)
 
