@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run, run_each
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
 BATCH_LOCK_TIMEOUT_MS = 100
 """Less where `deadlock_timeout` (1 s by default) asks for it: a batch gives way before the server picks a victim."""
+
+HURRIED, HURRIED_PAUSE = 50, 0.02
+"""How often, and how many seconds after one another, to look for a moment in which nobody uses a table."""
 
 ONLINE_ATTEMPTS = 8
 """Tries of DDL that lets writers go on, and that what they do may make fail."""
@@ -267,7 +271,7 @@ class Performer:
         before = family.before_ddl(self.policy.timeout_ms)
         for attempt in range(1, ONLINE_ATTEMPTS + 1):
             try:
-                return self._insist(record, locks, lambda: self.session.alone(sql, before))
+                return self._insist(record, locks, lambda: self._hurriedly(sql, before, locks))
             except DatabaseError as problem:
                 code = problem.facts.get("sqlstate") or ""
                 if record.undoes is not None and family.absent(code):
@@ -278,6 +282,21 @@ class Performer:
                 self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))
                 self.pause(wait)
         return None
+
+    def _hurriedly(self, sql: str, before: Sequence[str], locks: tuple[Lock, ...]) -> None:
+        """Look for a moment in which nobody would wait for the statement; only then wait for its lock.
+
+        What works on its table for long before it needs the last lock is not begun again and again.
+        """
+        hurried = self.session.family.hurried(self.session.server)
+        for _ in range(HURRIED if locks and "ALGORITHM=INPLACE" not in sql else 0):
+            if not hurried and not any(map(self._holders, locks)):
+                break
+            with suppress(LockTimeout):
+                if hurried:
+                    return self.session.alone(sql, hurried)
+            self.pause(HURRIED_PAUSE)
+        return self.session.alone(sql, before)
 
     def _note(self, record: StepRecord, effect: Note) -> None:
         from migrator.ledger import store

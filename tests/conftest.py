@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# What several suites share asserts as tests do.
+pytest.register_assert_rewrite("tests.compatibility.living", "tests.crash.killing", "tests.lifecycle.walking")
+
 pytest_plugins = [
     "tests.plugins.servers",
     "tests.plugins.projects",

@@ -113,6 +113,9 @@ class Family(Protocol):
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
         """Statements before those of a batch, in its transaction."""
 
+    def hurried(self, server: Server) -> tuple[str, ...]:
+        """Statements before one that commits by itself, so that it does not wait for its lock at all; none: it must."""
+
     def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
         """Statements before one that commits by itself."""
 

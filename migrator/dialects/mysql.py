@@ -216,6 +216,10 @@ class MySQLFamily:
         # MariaDB can be told not to wait at all: who waits for nothing takes part in no deadlock.
         return (*self.before_ddl(timeout_ms), "/*M!100600 SET SESSION innodb_lock_wait_timeout = 0 */")
 
+    def hurried(self, server: Server) -> tuple[str, ...]:
+        # Whoever has read a table in a transaction and writes it while DDL waits is the victim of a deadlock.
+        return ("SET SESSION lock_wait_timeout = 0",) if server.family == "mariadb" else ()
+
     def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
         wait = seconds(timeout_ms)
         return (f"SET SESSION lock_wait_timeout = {wait}, SESSION innodb_lock_wait_timeout = {wait}",)

@@ -107,6 +107,9 @@ class PostgreSQLFamily:
     def clients(self) -> tuple[str, str]:
         return "", postgresql.CLIENTS
 
+    def hurried(self, server: Server) -> tuple[str, ...]:
+        return ()
+
     def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
         return ()
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pymysql
 
 from migrator.events import StepFinished
+from tests.compatibility.living import Watched, live
 from tests.compatibility.test_mysql import BASE, maybe
-from tests.compatibility.test_operations import Watched, live
 from tests.plugins.applications import SHARED_ROWS, Shape, one_round
 from tests.plugins.mysql_applications import MySQLApplication, MySQLClient
 
