@@ -23,7 +23,6 @@ OPERATIONS = (
 )
 
 
-FEWER = {REBUILDING: STRIDE if STRIDE == "1" else "25"}
 REBUILD = (
     'RebuildTable("users", primary_key=["nick", "id"], types={"full_name": "varchar(80)"}, not_null=["code"],'
     ' collation="utf8mb4_bin", checks={"counted": "amount >= 0"})'
@@ -38,7 +37,7 @@ def test_killed_between_any_two_statements(name, operations, verb, mariadb_datab
     project.revision(name, operations)
     command = [sys.executable, "-m", "tests.crash.mysql_driver", str(project.folder), mariadb_database.url, name]
     done = subprocess.run(
-        [*command, verb, FEWER.get(name, STRIDE)],
+        [*command, verb, STRIDE],
         capture_output=True,
         text=True,
         cwd=ROOT,
