@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test lint format bench docs requirements clean
 
 demo: $(READY)
-	@$(RUN)/migrator demo $(ARGS)
+	@$(RUN)/migrator demo $(if $(DB),--database $(DB)) $(ARGS)
 
 test: $(READY)
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
@@ -28,6 +28,7 @@ format: $(READY)
 bench: $(READY)
 	@$(RUN)/python -m benchmarks.backfill $(ARGS)
 	@$(RUN)/python -m benchmarks.key_type $(ARGS)
+	@$(RUN)/python -m benchmarks.mysql $(ARGS)
 	@$(RUN)/python -m benchmarks.startup
 	@$(RUN)/python -m benchmarks.lint_speed
 

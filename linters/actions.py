@@ -86,8 +86,11 @@ class ValidateConstraint(OfTable):
 
 
 class DropConstraint(OfTable):
+    """`cascade`: foreign keys that need it go, too."""
+
     name: str
     if_exists: bool = False
+    cascade: bool = False
 
 
 class RenameTable(OfTable):

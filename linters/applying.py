@@ -175,6 +175,9 @@ def validate(action: actions.ValidateConstraint, session: Session) -> None:
 
 def drop_constraint(action: actions.DropConstraint, session: Session) -> None:
     table = session.relation(action.table)
+    found = table.constraint(action.name)
+    for other, constraint in list(session.needing(table.name, found)) if action.cascade and found else ():
+        session.change(other.name, constraints=tuple(c for c in other.constraints if c is not constraint))
     session.change(table.name, constraints=tuple(c for c in table.constraints if c.name != action.name))
     session.indexes.remove(Name(table.name.schema, action.name))
 

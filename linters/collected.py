@@ -17,12 +17,14 @@ class Item(Frozen):
         text: SQL; where `problem` is given, what stands there, to be shown.
         line, column: where it comes from, from 1.
         problem: why what is run there is not known.
+        supposed: whether it is run, or what is in it, depends on what only the database has.
     """
 
     text: str
     line: int
     column: int = 1
     problem: str = ""
+    supposed: bool = False
 
 
 class Statement(Source):
@@ -58,7 +60,7 @@ class Collected(Source):
                 yield Piece(start, start + len(data), problem=item.problem)
                 continue
             for piece in split(Statement(self.name, data)):
-                yield changed(piece, start=start + piece.start, end=start + piece.end)
+                yield changed(piece, start=start + piece.start, end=start + piece.end, supposed=item.supposed)
 
 
 def collected(name: str, items: Iterable[Item]) -> Collected:

@@ -20,6 +20,7 @@ from linters.suppressions import MARK, suppressed
 from linters.values import Mode, Name
 
 Script = list[tuple[Piece, tuple[actions.Action, ...]]]
+REFUSED = "statement-fails"
 DEEPEST = 10
 """Calls within calls that are followed."""
 SHOWN = 200
@@ -166,12 +167,17 @@ class Engine:
             at = At(
                 action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead
             )
-            for rule in self.by_action.get(type(action), self.general):
+            for rule in self.rules_for(action, piece):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)
             self.after(action, cost, source, piece)
         if not self.session.in_transaction:
             self.session.held.clear()
+
+    def rules_for(self, action: actions.Action, piece: Piece) -> list[Rule]:
+        rules = self.by_action.get(type(action), self.general)
+        # Who asks the database first does not run what it would refuse.
+        return [rule for rule in rules if rule.id != REFUSED] if piece.supposed else rules
 
     def own_locks(self, found: Iterable[actions.Action]) -> dict[Any, Mode]:
         """The locks of all parts of a statement: the server takes the strongest for the whole of it."""

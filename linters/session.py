@@ -224,6 +224,12 @@ class Session:
                 if constraint.references == target:
                     yield relation, constraint  # type: ignore[misc]
 
+    def needing(self, name: Name, key: Constraint) -> Iterator[tuple[Relation, Constraint]]:
+        """Foreign keys of other tables that reference what a key of this one makes unique."""
+        for other, constraint in self.referencing(name):
+            if set(constraint.referenced_columns or key.columns) == set(key.columns):
+                yield other, constraint
+
     def setting(self, name: str) -> str | None:
         if name in self.local_settings:
             return self.local_settings[name]

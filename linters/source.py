@@ -26,12 +26,16 @@ TEMPLATE = re.compile(rb"\{\{|\{%|\$\{\w|<%|@\w+@")
 
 
 class Piece(Frozen):
-    """A statement of a script: its node, or why there is none. `start`, `end`: bytes."""
+    """A statement of a script: its node, or why there is none. `start`, `end`: bytes.
+
+    `supposed`: whether it is run, or what is in it, depends on what only the database has.
+    """
 
     start: int
     end: int
     node: Any = None
     problem: str = ""
+    supposed: bool = False
 
 
 @dataclass

@@ -36,9 +36,10 @@ def setup(plugin: Plugin) -> None:
     from alembic.util import DispatchPriority
 
     plugin.add_autogenerate_comparator(write_operations, "autogenerate", priority=DispatchPriority.LAST)
-    plugin.add_autogenerate_comparator(
-        compare_default, "column", "server_default", qualifier="postgresql", priority=DispatchPriority.FIRST
-    )
+    for family in ("postgresql", "mysql", "mariadb"):
+        plugin.add_autogenerate_comparator(
+            compare_default, "column", "server_default", qualifier=family, priority=DispatchPriority.FIRST
+        )
 
 
 def options() -> dict[str, Any]:
@@ -104,11 +105,12 @@ def compare_default(
     """
     from alembic.util import PriorityDispatchResult
 
-    from migrator.autogenerate.defaults import differ
+    from migrator.autogenerate import defaults, defaults_mysql
 
     if autogen.migration_context._user_compare_server_default is not True or autogen.connection is None:
         return PriorityDispatchResult.CONTINUE
-    different = differ(autogen.connection, there, wanted)
+    postgresql = autogen.connection.dialect.name == "postgresql"
+    different = (defaults if postgresql else defaults_mysql).differ(autogen.connection, there, wanted)
     if different is None:
         return PriorityDispatchResult.CONTINUE
     op.existing_server_default = there.server_default

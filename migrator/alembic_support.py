@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
 
+from migrator.database import rows_of, run, run_each
 from migrator.dialects import family
-from migrator.errors import MigratorError, PlanRefused, UsageError
+from migrator.errors import MigratorError, PlanRefused, StepFailed, UsageError
+from phases.effects import Batch, Batched, Compute, Failure, Query
 from phases.errors import Refused
 from phases.names import PREFIX
 
@@ -19,13 +21,16 @@ if TYPE_CHECKING:
 
     from migrator.migration import Migration
     from migrator.revisions import RevisionGraph
+    from phases.catalog import Server
+    from phases.model import Fill
 
 
 LEDGER = "migrator"
 LEDGER_TABLES = tuple(
     f"{LEDGER}_{name}"
     for name in (
-        "ledger_version transitions revisions steps backfills set_aside parts deployments overrides events"
+        "ledger_version transitions revisions steps backfills progress controls set_aside parts deployments overrides"
+        " events"
     ).split()
 )
 """Where a schema is a database, the ledger's tables have a prefix."""
@@ -121,12 +126,44 @@ def execute_straight(migration: Migration, *, downgrade: bool) -> None:
     dialect = dialect_for(catalog.server, volatility_reader(connection))
     try:
         operations = inverted(migration) if downgrade else migration.operations
-        statements = straight(operations, catalog, dialect)
+        steps = straight(operations, catalog, dialect)
     except Refused as refusal:
         raise PlanRefused(refusal.reason, next_step=refusal.remedy) from None
     before, after = family(connection.dialect.name).speaking()
-    for statement in (*before, *statements, *after):
-        connection.execution_options(no_parameters=True).exec_driver_sql(statement)
+    for step in (*before, *steps, *after):
+        if isinstance(step, str):
+            run(connection, step)
+        else:
+            compute_straight(connection, step, catalog.server, migration)
+
+
+def compute_straight(connection: Connection, step: Fill, server: Server, migration: Migration) -> None:
+    """Let a function compute all rows of a table that nobody else uses.
+
+    Raises:
+        StepFailed: it fails for a row.
+    """
+    from migrator.functions import Functions, function_of
+    from phases.backfill import Pacing, perform_fill
+
+    functions = Functions(lambda _, name: function_of(migration, name))
+    answer: Any = None
+    steps = perform_fill(step, None, server, Pacing())
+    try:
+        while True:
+            match effect := steps.send(answer):
+                case Query():
+                    answer = rows_of(connection, effect.sql)
+                case Compute():
+                    answer = functions.compute("", step, effect)
+                case Batch():
+                    answer = Batched(run_each(connection, effect.sql, effect.parameters), 0.0)
+                case _:
+                    answer = None
+            if isinstance(answer, Failure):
+                raise StepFailed(f"{step.name}: {answer.message}", next_step="mend the function or the row")
+    except StopIteration:
+        functions.close()
 
 
 def inverted(migration: Migration) -> list[Any]:

@@ -6,13 +6,16 @@ no runner lock and write nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from migrator.contracting import Override as Override
 from migrator.contracting import abort_guard, contract_guard, judge_gate, purge_guard
+from migrator.controlling import Asked as Asked
+from migrator.controlling import pause as pause
+from migrator.controlling import resume as resume
+from migrator.controlling import throttle as throttle
 from migrator.deploying import Build as Build
 from migrator.deploying import deploy_finish as deploy_finish
 from migrator.deploying import deploy_record as deploy_record
@@ -23,25 +26,25 @@ from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.notices import noticed
-from migrator.planning import Plan, RevisionPlan, finished
+from migrator.planning import Plan, finished
+from migrator.repairing import Verified as Verified
+from migrator.repairing import verify as verify
 from migrator.runs import (
-    clock,
     execution,
-    lagging,
     load_graph,
     looking,
     open_ledger,
     planned,
-    pressure,
     recorded,
     running,
 )
+from migrator.status import Status as Status
+from migrator.status import rows_aside as rows_aside
+from migrator.status import status as status
 from phases.gate import Verdict
-from phases.model import Phase, Verify
+from phases.model import Phase
 
 if TYPE_CHECKING:
-    from migrator.database import Session
-    from migrator.ledger.records import AsideRecord, EventRecord, StepRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -123,9 +126,9 @@ def apply(
             refuse_shortage(estimated(session, settings, found, BEFORE_CONTRACT if phase is None else (phase,)))
         open_ledger(session, graph)
         if finishing and phase is not None:
-            _finish(settings, work, graph, phase, target, override)
+            _finish(settings, work, graph, phase, target, override, found)
         else:
-            _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,))
+            _advance(work, graph, target, BEFORE_CONTRACT if phase is None else (phase,), found)
         states = {name: record.state for name, record in recorded(session, graph).revisions.items()}
         return Applied(tuple(work.outcomes), states, tuple(work.not_checked))
 
@@ -152,31 +155,30 @@ def retry(settings: Settings, revision: str, *, observer: Observer = ignore) -> 
         return Applied(tuple(work.outcomes), {name: "migrated"})
 
 
-def rows_aside(session: Session) -> Mapping[str, Sequence[AsideRecord]]:
-    """Rows that backfills have set aside, by revision. Writes nothing."""
-    from migrator.ledger import set_aside
+def _advance(
+    work: Execution, graph: RevisionGraph, to: str | None, phases: tuple[Phase, ...], found: Plan | None
+) -> None:
+    """Expand and migrate, one revision after another, each planned on what is really there.
 
-    with session.transaction() as connection:
-        return set_aside.by_revision(connection)
-
-
-def _advance(work: Execution, graph: RevisionGraph, to: str | None, phases: tuple[Phase, ...]) -> None:
-    """Expand and migrate, one revision after another, each planned on what is really there."""
+    Args:
+        found: the plan as long as nothing was run.
+    """
     states = {
         (Phase.EXPAND, None): True,
         (Phase.EXPAND, "expanding"): True,
         (Phase.MIGRATE, "expanded"): True,
         (Phase.MIGRATE, "migrating"): True,
     }
-    for name in [item.revision for item in planned(work.session, graph, to).revisions]:
+    for name in [item.revision for item in (found or planned(work.session, graph, to)).revisions]:
         refuse_half_undone(work, name)
         for phase in phases:
             state = state_of(work, name)
             if not states.get((phase, state)):
                 continue
             if state is None:
-                item = next(i for i in planned(work.session, graph, name).revisions if i.revision == name)
-                work.begin(graph[name], item)
+                plan = found or planned(work.session, graph, name)
+                work.begin(graph[name], next(item for item in plan.revisions if item.revision == name))
+            found = None
             work.run_phase(name, phase, last=phase is phases[-1])
 
 
@@ -206,10 +208,11 @@ def _finish(
     phase: Phase,
     to: str | None,
     override: Override | None,
+    found: Plan,
 ) -> None:
     """Contract or purge: the named revision, or every one whose time has come."""
     ready = ("migrated", "contracting") if phase is Phase.CONTRACT else ("contracted", "purging")
-    unfinished = planned(work.session, graph, to, strict=False).revisions
+    unfinished = found.revisions
     chosen = [item for item in unfinished if item.state in ready and to in (None, item.revision)]
     if not chosen and any(item.revision == to for item in unfinished):
         refuse_too_early(work, str(to), phase)
@@ -304,83 +307,6 @@ def restore(settings: Settings, revision: str, *, observer: Observer = ignore) -
             work.catch_up(name, f"the restore of {name}")
         work.restore(name)
         return Applied(tuple(work.outcomes), {name: "migrated"})
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Rows compared by a verification that found no difference."""
-
-    revision: str
-    rows: int
-
-
-def verify(settings: Settings, revision: str | None = None, *, observer: Observer = ignore) -> tuple[Verified, ...]:
-    """Compare old and new shape of every migrated revision, or of one.
-
-    Raises:
-        VerificationFailed: rows differ; names some of them.
-    """
-    graph = load_graph(settings)
-    with looking(settings, "verify") as session:
-        work = execution(settings, session, graph, observer)
-        memory = recorded(session, graph)
-        comparing = {name for name, steps in memory.steps.items() if any(map(compares, steps))}
-        migrated = [n for n, record in memory.revisions.items() if record.state == "migrated" and n in comparing]
-        if revision:
-            wanted = graph.resolve(revision)
-            migrated = [name for name in migrated if name == wanted]
-        if revision and not migrated:
-            raise UsageError(f"revision {wanted} has nothing to compare", next_step="migrator status")
-        return tuple(Verified(name, work.verify(name)) for name in migrated)
-
-
-def compares(step: StepRecord) -> bool:
-    """Whether a step compares what is true from migrate on; others ask what becomes true with the contract."""
-    return step.phase is Phase.MIGRATE and isinstance(step.step, Verify)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where every started or pending revision stands.
-
-    `rows`: backfilled so far, `aside`: rows set aside and not settled; both by revision.
-    `replicas`: why batches pause for them, or why it is not known whether they should; empty where neither is so.
-    `pressure`: the same of WAL that piles up, and of dead rows where a backfill is under way.
-    """
-
-    revisions: tuple[RevisionPlan, ...]
-    heads: frozenset[str]
-    runner: str | None
-    clock: datetime
-    rows: Mapping[str, int]
-    aside: Mapping[str, Sequence[AsideRecord]]
-    events: tuple[EventRecord, ...]
-    replicas: str = ""
-    pressure: tuple[str, ...] = ()
-
-
-def status(settings: Settings, *, events: int = 0) -> Status:
-    """Look at the ledger and the revision files.
-
-    Args:
-        events: how many entries of the audit log to read, newest first.
-    """
-    from migrator.database import runner_owner
-    from migrator.ledger import schema, store
-
-    graph = load_graph(settings)
-    with looking(settings, "status") as session:
-        found = planned(session, graph, None, strict=False)
-        rows: dict[str, int] = {}
-        log: tuple[EventRecord, ...] = ()
-        with session.transaction() as connection:
-            if schema.installed(connection) is not None:
-                rows = store.rows_done(connection)
-                log = tuple(store.events(connection, events)) if events else ()
-        aside, heads = rows_aside(session), recorded(session, graph).heads
-        runner, replicas = runner_owner(session), lagging(settings, session)
-        pressing = pressure(settings, session, found.revisions)
-        return Status(found.revisions, heads, runner, clock(session), rows, aside, log, replicas, pressing)
 
 
 def gate(settings: Settings, revision: str | None = None) -> Mapping[str, Verdict]:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from migrator.revisions import Revision, RevisionGraph
     from phases.dialects.base import Dialect
 
-ADOPTED_ON = ("postgresql",)
-
 Adopt = Callable[["Revision", Catalog, "Dialect"], Sequence[Operation]]
 
 STRICT = ("changed-default", "drop-not-null", "new-enum-value", "new-rule-for-old-writers", "replaced-object")
@@ -81,13 +79,16 @@ def adopter(graph: RevisionGraph, started: Iterable[str]) -> Adopt:
     known, schema = frozenset(started), KnownSchema(unreleased=True)
 
     def adopt(revision: Revision, catalog: Catalog, dialect: Dialect) -> Sequence[Operation]:
-        if catalog.server.family not in ADOPTED_ON:
-            raise not_rendered(revision, f"revisions without operations are not judged for {catalog.server} yet")
+        family = catalog.server.family
         others = [item for item in graph.ordered() if item.migration is None and item.id not in known]
-        rendered = environment_of(graph).rendered(revision, others)
+        rendered = environment_of(graph).rendered(revision, others, family)
         if rendered.problem:
             raise not_rendered(revision, rendered.problem)
         session = schema.session(catalog)
+        if family != "postgresql":
+            from migrator.classical_mysql import adopted
+
+            return adopted(revision, rendered.items, session)
         source = collected(str(revision.path), rendered.items)
         groups = list(grouped(followed(source, session.copy())))
         left, silenced = judged(revision, groups, session, dialect)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.dialects import family
 from migrator.dialects.base import Facts, Trouble
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
-from migrator.settings import mask, normalise_url
+from migrator.setting_values import mask, normalise_url
 from phases.catalog import Server
 
 if TYPE_CHECKING:
@@ -213,6 +213,14 @@ def run(connection: Connection, sql: str) -> int:
     """Run SQL text as it is: a `%` in a name is no placeholder."""
     result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
     return result.rowcount if not result.returns_rows else 0
+
+
+def run_each(connection: Connection, sql: str, parameters: Sequence[tuple[Any, ...]]) -> int:
+    """Run SQL once for each list of parameters, or as it is where there is none; returns the rows it touched."""
+    if not parameters:
+        return run(connection, sql)
+    options = connection.execution_options(no_parameters=False)
+    return sum(max(0, options.exec_driver_sql(sql, given).rowcount) for given in parameters)
 
 
 def rows_of(connection: Connection, sql: str) -> list[tuple[Any, ...]]:

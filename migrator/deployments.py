@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from migrator.database import rows_of
+from migrator.database import mapped_errors, rows_of
 from migrator.dialects import family
-from migrator.errors import NotYet, UsageError
+from migrator.errors import ConnectionFailed, DatabaseError, NotYet, UsageError
 from migrator.ledger import set_aside, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
@@ -23,6 +23,8 @@ from phases.shapes import BuildVerdict, RevisionState, judge_build
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from migrator.dialects.base import Family
 
 Ancestors = Mapping[str, frozenset[str]]
 
@@ -62,7 +64,8 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         as_deployment(d, clean=d.survives is not None and revision in ancestors.get(d.survives, frozenset()))
         for d in all_deployments(connection)
     ]
-    clients = family(connection.dialect.name).clients()
+    kind = family(connection.dialect.name)
+    sessions, unseen = connected(connection, kind)
     return Facts(
         store.clock(connection),
         found,
@@ -70,8 +73,26 @@ def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> F
         migrated and all(step.state == "done" for step in checks),
         len(set_aside.by_revision(connection).get(revision, ())),
         compared=bool(checks),
-        sessions=[Session(*row) for row in rows_of(connection, clients)] if clients else None,
+        sessions=sessions,
+        unseen=unseen,
+        ends_session=kind.ends_session,
     )
+
+
+def connected(connection: Connection, kind: Family) -> tuple[list[Session] | None, str]:
+    """Sessions of clients; None and the reason where they cannot be known."""
+    whether, which = kind.clients()
+    try:
+        with mapped_errors():
+            if whether and (found := rows_of(connection, whether)):
+                return None, str(found[0][0])
+            return [Session(*row) for row in rows_of(connection, which)], ""
+    except ConnectionFailed:
+        raise
+    except DatabaseError as problem:
+        if not kind.commits_ddl:
+            raise  # the transaction is over with it
+        return None, problem.message
 
 
 def live_builds(connection: Connection, revision: str, ancestors: Ancestors) -> list[DeploymentRecord]:

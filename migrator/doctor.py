@@ -67,24 +67,33 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at the server a URL leads to. Writes nothing."""
     url = settings.require_url()
     with connect(url, "doctor") as session:
-        return [*server(session), *pooler(url, session), *LOOKS[session.server.family](session), *limits(settings)]
+        return [
+            *server(session),
+            *pooler(url, session),
+            *LOOKS[session.server.family](session, settings),
+            *limits(settings),
+        ]
 
 
-def postgresql(session: Session) -> Iterator[Finding]:
+def postgresql(session: Session, _: Settings) -> Iterator[Finding]:
     yield from privileges(session)
     yield from activity(session)
     yield from leftovers(session)
 
 
-def mysql(session: Session) -> Iterator[Finding]:
+def mysql(session: Session, settings: Settings) -> Iterator[Finding]:
     from migrator import doctor_mysql
 
-    for level, about, text, remedy in doctor_mysql.look(session):
+    for level, about, text, remedy in doctor_mysql.look(session, settings):
         yield Finding(level, about, text, remedy)
     yield from lost_and_found([row[0] for row in session.query(doctor_mysql.LEFTOVERS)], session)
 
 
-LOOKS: dict[str, Callable[[Session], Iterator[Finding]]] = {"postgresql": postgresql, "mysql": mysql, "mariadb": mysql}
+LOOKS: dict[str, Callable[[Session, Settings], Iterator[Finding]]] = {
+    "postgresql": postgresql,
+    "mysql": mysql,
+    "mariadb": mysql,
+}
 
 
 def server(session: Session) -> Iterator[Finding]:

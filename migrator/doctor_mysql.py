@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 
 from migrator.errors import DatabaseError
 from migrator.introspection_mysql import MySQLReader
+from migrator.replication import Watch
+from phases.dialects.mysql_budget import FEW, limit
 
 if TYPE_CHECKING:
     from migrator.database import Session
+    from migrator.settings import Settings
 
 Said = tuple[str, str, str, str]
 """Level, subject, text and remedy."""
 
-SETTINGS = """
-SELECT @@global.lock_wait_timeout, @@innodb_strict_mode, @@binlog_format, @@log_bin, @@binlog_row_image
+LOG = "SELECT @@log_bin, @@binlog_format, @@global.binlog_row_image"
+LOCK_INFO = """
+SELECT 1 FROM information_schema.plugins WHERE plugin_name = 'METADATA_LOCK_INFO' AND plugin_status = 'ACTIVE'
 """
+ALGORITHMS = (
+    ("mariadb", (10, 6), "columns are added, dropped and moved INSTANT; indexes are built while rows are written"),
+    ("mysql", (8, 0, 29), "columns are added and dropped INSTANT; indexes are built while rows are written"),
+    ("mysql", (8, 0, 28), "columns are added last and renamed INSTANT; dropping one writes the table again"),
+    ("mysql", (8, 0, 16), "columns are added last INSTANT; dropping one writes the table again"),
+)
+"""What servers do in which way, newest first; tried on them by the tests."""
 PROCESS = "SELECT COUNT(*) FROM information_schema.innodb_trx"
 OLD_TRANSACTIONS = """
 SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), TIMESTAMPDIFF(SECOND, x.trx_started, NOW())
@@ -58,10 +69,40 @@ WHERE table_schema = DATABASE() AND LEFT(table_name, 10) IN ('_migrator_', '~mig
 """
 
 
-def look(session: Session) -> Iterator[Said]:
+def look(session: Session, settings: Settings) -> Iterator[Said]:
     """Look at what differs on these servers. Writes nothing."""
     yield from privileges(session)
+    yield from server(session)
+    yield from replicas(session, settings)
     yield from tables(session)
+
+
+def server(session: Session) -> Iterator[Said]:
+    family, version = session.server.family, session.server.version
+    text = next(said for name, since, said in ALGORITHMS if name == family and version >= since)
+    yield ("ok", "algorithms", f"{text}; nothing is ever copied behind a lock", "")
+    logged, form, image = session.query(LOG)[0]
+    if logged:
+        yield ("ok", "binary log", f"binlog_format {form}, binlog_row_image {image}", "")
+    if logged and form == "STATEMENT":
+        text = "the binary log has statements: what triggers and backfills do may come out otherwise on a replica"
+        yield ("warning", "binary log", text, "SET GLOBAL binlog_format = ROW")
+    if family == "mariadb" and not session.query(LOCK_INFO):
+        text = "who holds a metadata lock is not known: every open transaction is named"
+        yield ("warning", "locks", text, "INSTALL SONAME 'metadata_lock_info'")
+
+
+def replicas(session: Session, settings: Settings) -> Iterator[Said]:
+    if not settings.replica_lag:
+        return
+    watch = Watch(session, settings.replica_lag, urls=settings.replicas)
+    verdict, reading = watch.look(), watch.readings[-1]
+    if verdict.unknown:
+        yield ("warning", "replicas", f"{verdict.unknown}: no batch waits for them", session.family.reads_replicas)
+    elif verdict.reason:
+        yield ("warning", "replicas", verdict.reason, "batches wait until it is not")
+    elif reading.replicas:
+        yield ("ok", "replicas", f"{', '.join(each.name for each in reading.replicas)}: not behind", "")
 
 
 def privileges(session: Session) -> Iterator[Said]:
@@ -74,7 +115,7 @@ def privileges(session: Session) -> Iterator[Said]:
     try:
         session.query(PROCESS)
     except DatabaseError:
-        text = "open transactions of other sessions are not seen, so blockers are not named"
+        text = "other sessions are not seen: neither blockers are named, nor sessions of old builds, nor replicas"
         yield ("warning", "privileges", text, "GRANT PROCESS ON *.* TO …")
         return
     for number, name, seconds in session.query(OLD_TRANSACTIONS):
@@ -82,7 +123,20 @@ def privileges(session: Session) -> Iterator[Said]:
         yield ("warning", "activity", text, f"KILL {number}, if nobody needs it")
 
 
+def versions(session: Session) -> Iterator[Said]:
+    """Tables that can soon not be changed INSTANT any more."""
+    with session.transaction() as connection:
+        found = MySQLReader(connection).row_versions() or {}
+    most = limit(session.server)
+    for table, count in sorted(found.items()):
+        if count > most * (1 - FEW):
+            text = f"{table} may be changed INSTANT {most - count} more times (of {most})"
+            remedy = f"in a quiet hour: ALTER TABLE {table} ENGINE=InnoDB, ALGORITHM=INPLACE, LOCK=NONE"
+            yield ("warning", "row versions", text, remedy)
+
+
 def tables(session: Session) -> Iterator[Said]:
+    yield from versions(session)
     for table, engine in session.query(OTHER_ENGINES):
         text = f"{table} is of engine {engine}: it cannot be migrated"
         yield ("warning", "engine", text, f"ALTER TABLE {table} ENGINE=InnoDB")

@@ -24,8 +24,26 @@ from migrator.errors import ConnectionFailed
 START_SECONDS = 30.0
 UNPRIVILEGED = ("postgres", "nobody")
 
-WATCH = "import os, signal, sys\nsys.stdin.buffer.read()\nos.kill(int(sys.argv[1]), signal.SIGINT)\n"
+WATCH = "import os, sys\nsys.stdin.buffer.read()\nos.kill(int(sys.argv[1]), int(sys.argv[2]))\n"
 """Waits for the end of its input, which comes when our process ends in whatever way, then stops the server."""
+
+
+def stop_with_us(server: subprocess.Popen[bytes], how: signal.Signals) -> subprocess.Popen[bytes]:
+    """Start a process that stops a server by a signal when ours ends."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WATCH, str(server.pid), str(how.value)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def end_watch(watch: subprocess.Popen[bytes]) -> None:
+    """End that process, and leave the server as it is."""
+    watch.kill()
+    watch.wait()
+    if watch.stdin is not None:
+        watch.stdin.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +197,7 @@ class EmbeddedServer:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, cwd="/", start_new_session=True, **self.user
             )
-        self.watch = subprocess.Popen(
-            [sys.executable, "-c", WATCH, str(self.process.pid)],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self.watch = stop_with_us(self.process, signal.SIGINT)
         self._wait()
 
     def _wait(self) -> None:
@@ -227,10 +240,7 @@ class EmbeddedServer:
 
     def _end_watch(self) -> None:
         if self.watch is not None:
-            self.watch.kill()
-            self.watch.wait()
-            if self.watch.stdin is not None:
-                self.watch.stdin.close()
+            end_watch(self.watch)
             self.watch = None
 
     def close(self) -> None:

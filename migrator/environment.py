@@ -63,7 +63,7 @@ class Environment:
     def __init__(self, graph: RevisionGraph) -> None:
         self.graph = graph
         self.path = Path(graph.directory.env_py_location)
-        self._rendered: dict[str, Rendered] = {}
+        self._rendered: dict[tuple[str, str], Rendered] = {}
 
     @cached_property
     def version_options(self) -> dict[str, Any]:
@@ -97,21 +97,22 @@ class Environment:
         """The `target_metadata` of the project; None where there is none, or it cannot be had offline."""
         return self.options.get("target_metadata")
 
-    def rendered(self, revision: Revision, others: Sequence[Revision]) -> Rendered:
+    def rendered(self, revision: Revision, others: Sequence[Revision], family: str = "postgresql") -> Rendered:
         """Statements of a classical revision.
 
         Args:
             others: further revisions that will be asked for, rendered in the same run.
+            family: of the server they are for.
         """
-        if revision.id not in self._rendered:
+        if (family, revision.id) not in self._rendered:
             asked = {item.id: item for item in (*others, revision)}
-            wanted = [item for item in asked.values() if item.id not in self._rendered]
-            run = self.run(wanted)
+            wanted = [item for item in asked.values() if (family, item.id) not in self._rendered]
+            run = self.run(wanted, family)
             missing = Rendered(problem=run.problem or f"{self.path} does not call context.run_migrations() offline")
-            self._rendered |= {item.id: run.rendered.get(item.id, missing) for item in wanted}
-        return self._rendered[revision.id]
+            self._rendered |= {(family, item.id): run.rendered.get(item.id, missing) for item in wanted}
+        return self._rendered[family, revision.id]
 
-    def run(self, revisions: Sequence[Revision]) -> Run:
+    def run(self, revisions: Sequence[Revision], family: str = "postgresql") -> Run:
         """Run `env.py` offline, and render revisions where it would migrate."""
         from alembic.util import CommandError
 
@@ -119,7 +120,7 @@ class Environment:
         if not self.path.is_file():
             found.problem = "there is no env.py"
             return found
-        recorder = recording(self.graph, found, revisions)
+        recorder = recording(self.graph, found, revisions, family)
         try:
             with surroundings(self.graph.settings_url), recorder:
                 self.graph.directory.run_env()
@@ -157,7 +158,7 @@ def surroundings(url: str | None) -> Iterator[None]:
             os.environ[URL_VARIABLE] = before
 
 
-def recording(graph: RevisionGraph, found: Run, revisions: Sequence[Revision]) -> EnvironmentContext:
+def recording(graph: RevisionGraph, found: Run, revisions: Sequence[Revision], family: str) -> EnvironmentContext:
     """An Alembic environment that keeps what it is told, and renders instead of migrating."""
     from alembic.runtime.environment import EnvironmentContext
 
@@ -170,7 +171,7 @@ def recording(graph: RevisionGraph, found: Run, revisions: Sequence[Revision]) -
         found.options = found.options or dict(options)
         dialect = {**(options.pop("dialect_opts", None) or {}), "paramstyle": "named"}
         options |= {"literal_binds": True, "output_buffer": before, "transactional_ddl": True}
-        configure(**{**options, "dialect_name": "postgresql", "dialect_opts": dialect})
+        configure(**{**options, "dialect_name": family, "dialect_opts": dialect})
 
     def is_offline_mode() -> bool:
         asked.append(True)

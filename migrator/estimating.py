@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linters.expressions import PostgresExpressions
-from migrator.errors import NotSupportedHere, PlanRefused
+from migrator.errors import PlanRefused
 from migrator.measuring import rates
 from migrator.planning import Plan, PlannedStep
 from phases.estimates import Estimate, Rates, Size, Total, estimate, table_of, total
@@ -49,7 +49,6 @@ SELECT coalesce(host(inet_server_addr()), ''), pg_catalog.pg_backend_pid(),
        (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory')
 """
 
-ESTIMATED = ("postgresql",)
 LOOPBACK = ("", "127.0.0.1", "::1")
 
 Key = tuple[str, Phase, str]
@@ -64,6 +63,7 @@ class PlanEstimate:
         tables: those that were never analysed.
         free: bytes free on the disk; None where nobody knows.
         free_source: who says so.
+        log: what the server's log is called.
     """
 
     steps: Mapping[Key, Estimate]
@@ -71,6 +71,7 @@ class PlanEstimate:
     total: Total
     free: int | None
     free_source: str
+    log: str = "WAL"
 
     @property
     def missing(self) -> int:
@@ -86,26 +87,70 @@ def estimated(
     Args:
         phases: count only these.
         ask_host: look at the disk, where the server runs on this machine and no size was given.
-
-    Raises:
-        NotSupportedHere: the server is of a family whose costs are not known.
     """
-    if plan.server.family not in ESTIMATED:
-        raise NotSupportedHere(
-            f"what steps cost is not estimated for {plan.server} yet",
-            next_step="migrator plan without --estimate, and without free_disk",
-        )
     found = [(item.revision, s) for item in plan.revisions for s in item.remaining if s.phase in phases]
-    tables = tuple(dict.fromkeys(table for _, s in found if (table := table_of(s.step)) is not None))
     with session.transaction() as connection:
-        sizes = dict(read_sizes(connection, tables))
-        speed = read_rates(connection)
-        max_wal = int(connection.exec_driver_sql(MAX_WAL).scalar_one())
-        host = tuple(connection.exec_driver_sql(WHERE_IT_RUNS).one())
-    steps = {(name, s.phase, s.step.name): cost for (name, s), cost in costs(found, sizes, speed, plan)}
-    free, source = free_disk(settings, host) if ask_host or settings.free_disk is not None else (None, "")
-    unknown = tuple(table for table in tables if table in sizes and sizes[table].rows is None)
-    return PlanEstimate(steps, unknown, total(list(steps.values()), max_wal), free, source)
+        known = READERS[plan.server.family](connection, settings, found, plan)
+    steps = {(name, s.phase, s.step.name): cost for (name, s), cost in known.costs}
+    free, source = known.disk if ask_host else (None, "")
+    if settings.free_disk is not None:
+        free, source = settings.free_disk, settings.source("free_disk")
+    unknown = tuple(table for table, size in known.sizes.items() if size.rows is None)
+    return PlanEstimate(steps, unknown, total(list(steps.values()), known.log_kept), free, source, known.log)
+
+
+Steps = Sequence[tuple[str, PlannedStep]]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a server was asked.
+
+    Args:
+        costs: of each step.
+        log_kept: bytes of log that stay on the disk at most.
+        log: its name.
+        disk: bytes free on it, and who says so.
+    """
+
+    costs: Sequence[tuple[tuple[str, PlannedStep], Estimate]]
+    sizes: Mapping[TableName, Size]
+    log_kept: int
+    log: str
+    disk: tuple[int | None, str]
+
+
+def on_postgresql(connection: Connection, settings: Settings, found: Steps, plan: Plan) -> Known:
+    del settings  # what is written to the log of a row is the same for everybody
+    tables = tuple(dict.fromkeys(table for _, s in found if (table := table_of(s.step)) is not None))
+    sizes = dict(read_sizes(connection, tables))
+    max_wal = int(connection.exec_driver_sql(MAX_WAL).scalar_one())
+    host = tuple(connection.exec_driver_sql(WHERE_IT_RUNS).one())
+    made = tuple(costs(found, sizes, read_rates(connection), plan))
+    return Known(made, sizes, max_wal, "WAL", local_disk(host))
+
+
+def on_mysql(connection: Connection, settings: Settings, found: Steps, plan: Plan) -> Known:
+    from migrator import estimating_mysql
+    from phases import estimates_mysql
+
+    del plan
+    tables = tuple(dict.fromkeys(t for _, s in found if (t := estimates_mysql.table_of(s.step)) is not None))
+    sizes = dict(estimating_mysql.sizes(connection, tables))
+    speed, log = read_rates(connection), estimating_mysql.log(connection, settings.binlog_row_image)
+    made = []
+    for name, planned in found:
+        table = estimates_mysql.table_of(planned.step)
+        size = sizes.get(table, Size()) if table else Size()
+        made.append(((name, planned), estimates_mysql.estimate(planned.step, size, speed, log)))
+    return Known(made, sizes, estimating_mysql.LOG_KEPT, "binary log", estimating_mysql.disk(connection))
+
+
+READERS: Mapping[str, Callable[[Connection, Settings, Steps, Plan], Known]] = {
+    "postgresql": on_postgresql,
+    "mysql": on_mysql,
+    "mariadb": on_mysql,
+}
 
 
 def costs(
@@ -156,13 +201,11 @@ def read_rates(connection: Connection) -> Rates:
     return rates(connection) if schema.installed(connection) is not None else Rates()
 
 
-def free_disk(settings: Settings, host: Sequence[Any]) -> tuple[int | None, str]:
+def local_disk(host: Sequence[Any]) -> tuple[int | None, str]:
     """Bytes free on the server's disk, and who says so.
 
-    SQL has no function for it: it is given, or the server runs on this very machine.
+    SQL has no function for it: it is known where the server runs on this very machine.
     """
-    if settings.free_disk is not None:
-        return settings.free_disk, settings.source("free_disk")
     address, pid, folder = host
     if address in LOOPBACK and folder and Path(folder).is_absolute() and is_here(pid):
         with suppress(OSError):

@@ -96,11 +96,21 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Slowed:
+    """The rate of a backfill was changed: it rests `rest` times as long as it writes, 0 not at all."""
+
+    name: str
+    rest: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
 
     name: str
     reason: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,13 @@ class Unjudged:
     """What piles up on the server cannot be known, or no wait makes it less; batches go on."""
 
     name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAsSet:
+    """Rows are logged as the server is set, and not by less, as was asked for."""
+
     reason: str
 
 
@@ -149,8 +166,10 @@ Event = (
     | Paused
     | Waiting
     | Resumed
+    | Slowed
     | Unwatched
     | Unjudged
+    | LoggedAsSet
     | StepFinished
     | StepStopped
     | StateChanged

@@ -45,8 +45,8 @@ EXIT = {
 class Outcome:
     """A step that was carried out, and what it cost.
 
-    `paused_seconds`: how long it waited for replicas, or until less had piled up; `replicas`, `pressure`: why, or why
-    it is not known whether it had to.
+    `paused_seconds`: how long it waited for replicas, for people, or until less had piled up; `replicas`, `pressure`,
+    `governed`: why, or why it is not known whether it had to.
     """
 
     revision: str
@@ -60,6 +60,7 @@ class Outcome:
     paused_seconds: float = 0.0
     replicas: str = ""
     pressure: str = ""
+    governed: str = ""
 
 
 Guard = Callable[["Connection"], None]
@@ -188,7 +189,7 @@ class Execution:
             raise
         cost = (measured.seconds, measured.held_ms, measured.waited_ms, measured.rows, undoing)
         observer(StepFinished(record.revision, record.phase, record.name, *cost))
-        waits = (measured.paused, measured.replicas, measured.pressure)
+        waits = (measured.paused, measured.replicas, measured.pressure, measured.governed)
         self.outcomes.append(Outcome(record.revision, record.phase, record.name, *cost, *waits))
 
     def catch_up(self, revision: str, doing: str) -> None:

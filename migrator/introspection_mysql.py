@@ -28,6 +28,7 @@ from phases.catalog import (
 )
 from phases.dialects.mysql import volatility_of
 from phases.dialects.mysql_backfill import NUMBERS, base_type
+from phases.dialects.mysql_budget import limit
 from phases.dialects.mysql_statements import literal
 from phases.model import TableName
 from phases.sql import identifier, listed, qualified
@@ -77,11 +78,23 @@ UNION ALL
 SELECT CONCAT('table ', table_schema, '.', table_name), table_name, 'there'
 FROM information_schema.tables WHERE table_schema = DATABASE() AND LEFT(table_name, 10) IN ('_migrator_', '~migrator_')
 """
+ROW_VERSIONS = "SELECT name, total_row_versions FROM information_schema.innodb_tables WHERE total_row_versions > 0"
+"""Versions of rows that tables have. Asks for the privilege PROCESS."""
 MAY_TRIGGER = "SELECT @@log_bin AND NOT @@log_bin_trust_function_creators"
 
 DIFFERENCES = {
-    "mysql": {"expression": "expression", "hidden": "is_visible = 'NO'", "same_table": ""},
-    "mariadb": {"expression": "NULL", "hidden": "ignored = 'YES'", "same_table": "AND t.table_name = c.table_name"},
+    "mysql": {
+        "expression": "expression",
+        "hidden": "is_visible = 'NO'",
+        "same_table": "",
+        "action": "NO ACTION",
+    },
+    "mariadb": {
+        "expression": "NULL",
+        "hidden": "ignored = 'YES'",
+        "same_table": "AND t.table_name = c.table_name",
+        "action": "RESTRICT",
+    },
 }
 KINDS = {"BASE TABLE": "table", "VIEW": "view", "SYSTEM VIEW": "view"}
 ON_UPDATE = re.compile(r"on update current_timestamp(?:\((\d*)\))?", re.I)
@@ -117,6 +130,7 @@ class MySQLReader:
         keys, incoming = self.foreign_keys()
         checks, views, powerless = self.grouped(CHECKS.format(**self.different)), self.rows(VIEWS), self.powerless()
         found: dict[TableName, Table] = {}
+        versions = self.row_versions()
         for name, row in described.items():
             table = TableName(self.schema, name)
             own = tuple(self.column(each, row[4]) for each in columns[name])
@@ -134,9 +148,10 @@ class MySQLReader:
                 rows=int(row[2]),
                 pages=int(row[3]) // 16384,
                 comment=row[5] or None,
-                collation=row[4],
+                collation=row[4] or None,
                 readers=tuple(f"view {view}" for view, text in views if self.named(text, table)),
                 untriggerable=powerless,
+                instant_left=limit(self.server) - versions.get(name, 0) if versions is not None else None,
             )
         relations = {*found, *(TableName(self.schema, i.name) for t in found.values() for i in t.indexes)}
         relations -= {TableName(self.schema, "PRIMARY")}
@@ -243,7 +258,10 @@ class MySQLReader:
             columns, targets = tuple(row[0] for row in rows), tuple(row[3] for row in rows)
             target = TableName(schema, other)
             text = f"FOREIGN KEY ({listed(columns)}) REFERENCES {qualified(target)} ({listed(targets)})"
-            text += f" ON DELETE {on_delete} ON UPDATE {on_update}"
+            actions = {"DELETE": on_delete, "UPDATE": on_update}
+            # Written out, the default would be another one to a table that is altered in place.
+            given = (f" ON {event} {action}" for event, action in actions.items() if action != self.different["action"])
+            text += "".join(given)
             key = Constraint(name, ConstraintKind.FOREIGN, text, columns)
             own[table].append(
                 Constraint(
@@ -276,6 +294,17 @@ class MySQLReader:
             if column.generated is not None:
                 read = tuple(c.name for c in columns if word(c.name).search(column.generated))
                 yield Dependent("generated column", column.name, read)
+
+    def row_versions(self) -> dict[str, int] | None:
+        """How often columns of tables were added or dropped INSTANT; None where there is no limit, or none known."""
+        if self.server.family != "mysql" or self.server.version < (8, 0, 29):
+            return None
+        try:
+            with self.connection.begin_nested():
+                found = {decoded(path): int(count) for path, count in self.rows(ROW_VERSIONS)}
+        except Exception:
+            return None  # the role may not look: what is used up is found by the server
+        return {name: count for (schema, name), count in found.items() if schema == self.schema}
 
     def powerless(self) -> str:
         """Why triggers cannot be created; empty where they can, or where it is not known."""
@@ -313,6 +342,12 @@ def mine(grant: str, schema: str) -> bool:
         return False
     pattern = re.escape(found[1]).replace(r"\\_", "\0").replace("_", ".").replace("\0", "_").replace("%", ".*")
     return re.fullmatch(pattern, schema.upper()) is not None
+
+
+def decoded(path: str) -> tuple[str, str]:
+    """Schema and table of a file, in whose name whatever is no letter of ASCII, digit or _ is a code."""
+    schema, _, table = re.sub(r"@([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), path).partition("/")
+    return schema, table
 
 
 def word(name: str) -> re.Pattern[str]:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run
+from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run, run_each
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
 from migrator.failures import give_up, set_aside, too_long
+from migrator.functions import Functions
+from migrator.governing import Governor
+from migrator.locking import LockPolicy
 from migrator.prepared import refuse_prepared
 from migrator.pressure import Pressure
 from migrator.replication import Watch
-from migrator.settings import mask
+from migrator.setting_values import mask
+from migrator.step_cost import Measured
 from phases.backfill import Pacing
 from phases.effects import (
     Alone,
     Batch,
     Batched,
     Commit,
+    Compute,
     Define,
     Effect,
     Failure,
@@ -51,56 +54,6 @@ ONLINE_ATTEMPTS = 8
 """Tries of DDL that lets writers go on, and that what they do may make fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockPolicy:
-    """How long to try for a lock.
-
-    Args:
-        timeout_ms: how long one try waits, and so the longest that others queue behind it.
-        attempts: tries before giving up.
-        first_wait, longest_wait: seconds between tries; they double, with jitter.
-        give_up_after: seconds in all.
-    """
-
-    timeout_ms: int = 500
-    attempts: int = 30
-    first_wait: float = 0.2
-    longest_wait: float = 10.0
-    give_up_after: float = 300.0
-
-    def wait(self, attempt: int, jitter: Callable[[], float] = random.random) -> float:
-        """Seconds to wait after try number `attempt`, counted from 1."""
-        full = min(self.longest_wait, self.first_wait * 2.0 ** min(attempt - 1, 20))
-        return full * (0.5 + jitter() / 2)
-
-
-@dataclass(slots=True)
-class Measured:
-    """What a step cost."""
-
-    started: float = field(default_factory=time.monotonic)
-    held_ms: float = 0.0
-    waited_ms: float = 0.0
-    rows: int = 0
-    changed: int = 0
-    """Rows changed by this run alone: `rows` counts those of interrupted ones, too."""
-    builds: int = 0
-    paused: float = 0.0
-    replicas: str = ""
-    """Why it was paused for them, or why it is not known whether it should have been."""
-    pressure: str = ""
-    """The same of log and dead rows."""
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def wait(self, replicas: tuple[float, str], pressure: tuple[float, str]) -> None:
-        self.paused += replicas[0] + pressure[0]
-        self.replicas = replicas[1] or self.replicas
-        self.pressure = pressure[1] or self.pressure
-
-
 class Performer:
     """Performs one step after another on a session.
 
@@ -109,10 +62,11 @@ class Performer:
         ledger_hook: called inside every committing transaction, before its commit.
         policy: how long to try for locks.
         pacing: how a backfill spaces its batches.
-        replicas, pressure: what batches wait for.
+        replicas, pressure, governor: what batches wait for.
         observer: told what happens.
         pause: waits; replaced where no time may pass.
         unprepared: names of applications whose sessions never hold prepared statements.
+        functions: calls the functions of the user's that compute rows.
     """
 
     def __init__(
@@ -122,18 +76,22 @@ class Performer:
         pacing: Pacing,
         replicas: Watch,
         pressure: Pressure,
+        governor: Governor,
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
         unprepared: Sequence[str] = (),
+        functions: Functions | None = None,
     ) -> None:
         self.session = session
         self.policy = policy
         self.pacing = pacing
         self.replicas = replicas
         self.pressure = pressure
+        self.governor = governor
         self.observer = observer
         self.pause = pause
         self.unprepared = unprepared
+        self.functions = functions
 
     def perform(self, record: StepRecord, *, records: bool = True) -> Measured:
         """Carry out a step from where its cursor stands.
@@ -156,11 +114,16 @@ class Performer:
                 cursor = store.cursor(connection, record.id)
         measured = Measured()
         steps = perform(record.step, cursor, self.session.server, self.pacing)
+        self.governor.begin()
         try:
             return self._drive(record, steps, measured, records)
         except BaseException:
             self.observer(StepStopped(record.name))
             raise
+        finally:
+            self.governor.end()
+            if self.functions is not None:
+                self.functions.close()
 
     def _drive(self, record: StepRecord, steps: Performance, measured: Measured, records: bool) -> Measured:
         answer: Any = None
@@ -193,16 +156,22 @@ class Performer:
             case Note():
                 return self._note(record, effect)
             case Batch():
-                return self._batch(record, effect, measured)
+                return self._batch(record, effect, measured, records)
+            case Compute():
+                return self._compute(record, effect)
+            case SetAside() if not records:
+                raise StepFailed(f"{record.name}: {effect.failure.message}", next_step="mend the row, and run it again")
             case SetAside():
                 return self._set_aside(record, effect)
             case ListAside():
-                return self._aside(record)
+                return self._aside(record) if records else []
             case Pause():
                 self.observer(Paused(record.name, effect.seconds, effect.reason))
                 return self.pause(effect.seconds)
             case Progress():
                 measured.rows = effect.rows
+                if records:
+                    self.governor.progress(record, effect)
                 return self.observer(StepProgress(record.revision, record.name, effect))
 
     def _commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
@@ -273,12 +242,14 @@ class Performer:
         return list(dict.fromkeys(found))
 
     def _holders(self, lock: Lock) -> list[tuple[Any, ...]]:
-        try:
-            return self.session.query(self.session.family.blockers(lock, self.session.server))
-        except DatabaseError as problem:
-            if isinstance(problem, ConnectionFailed):
+        for question in self.session.family.blockers(lock, self.session.server):
+            try:
+                return self.session.query(question)
+            except ConnectionFailed:
                 raise
-            return []  # the role may not look
+            except DatabaseError:
+                continue  # the role may not look, or the server does not know
+        return []
 
     def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
         """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
@@ -323,21 +294,26 @@ class Performer:
             self.observer(Paused(record.name, self.policy.first_wait, f"lost a deadlock: {lost.message}"))
             self.pause(self.policy.first_wait)
 
-    def _batch(self, record: StepRecord, effect: Batch, measured: Measured) -> Batched:
+    def _batch(self, record: StepRecord, effect: Batch, measured: Measured, records: bool) -> Batched:
         from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
         assert isinstance(record.step, Fill)
-        measured.wait(self.replicas.follow(record.name), self.pressure.follow(record.name, record.step.table))
-        begun = time.monotonic()
+        table, governor = record.step.table, self.governor
+        replicas, pressure = self.replicas.follow(record.name), self.pressure.follow(record.name, table)
+        measured.wait(replicas, pressure, governor.wait(record))
+        begun = written = time.monotonic()
         try:
             with self.session.transaction() as connection:
                 for statement in self.session.family.before_batch(
                     BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms
                 ):
                     run(connection, statement)
-                rows = run(connection, effect.sql)
-                store.save_cursor(connection, record.id, effect.cursor, rows=rows)
+                if effect.claim:
+                    run(connection, effect.claim)
+                rows = run_each(connection, effect.sql, effect.parameters)
+                if records:
+                    store.save_cursor(connection, record.id, effect.cursor, rows=rows)
                 if effect.settles is not None:
                     rows_aside.settle(connection, record.id, effect.settles)
                 if effect.finishes:
@@ -345,15 +321,26 @@ class Performer:
                         connection, record.id, seconds=measured.seconds, lock_held_ms=0.0, lock_waited_ms=0.0
                     )
                     remember(connection, record, measured, rows)
+                written = time.monotonic()
         except (LockTimeout, Deadlocked):
-            return Batched(0, time.monotonic() - begun, blocked=True)
+            spent = time.monotonic() - begun
+            measured.paused += governor.wrote(0, spent, 0.0, blocked=True)
+            return Batched(0, spent, blocked=True)
         except DatabaseError as problem:
             state = problem.facts.get("sqlstate")
             if state is None or not self.session.family.blames_row(state):
                 raise
             return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
         measured.changed += rows
-        return Batched(rows, time.monotonic() - begun)
+        ended = time.monotonic()
+        measured.paused += governor.wrote(rows, ended - begun, ended - written, blocked=False)
+        return Batched(rows, ended - begun, most_rows=governor.control.rows_per_second)
+
+    def _compute(self, record: StepRecord, effect: Compute) -> Any:
+        assert isinstance(record.step, Fill)
+        assert self.functions is not None
+        self.governor.hold(record)  # what is asked of somebody far away is held back, too
+        return self.functions.compute(record.revision, record.step, effect)
 
     def _set_aside(self, record: StepRecord, effect: SetAside) -> int:
         from migrator.ledger import set_aside as rows_aside

@@ -14,7 +14,7 @@ from migrator.own_sql import judged
 from migrator.own_steps import JUDGED, findings
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.errors import Refused
-from phases.model import BuildIndex, Fill, Phase, RemoveIndex, Step, TableName, Transaction
+from phases.model import BuildIndex, Fill, Phase, PhasedSteps, RemoveIndex, Step, TableName, Transaction
 from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
 from phases.reshaping import reshaped, subscribers
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from migrator.ledger.records import RevisionRecord, StepRecord
     from migrator.revisions import Revision, RevisionGraph
     from phases.dialects.base import Dialect
-
-PhasedSteps = tuple[tuple[Phase, Step], ...]
 
 LINTED = 20
 """Pending revisions whose steps are linted: those that come next, so that a long history is planned in no time."""
@@ -170,7 +168,8 @@ def plan_revision(
         refuse_overlap(claimed, busy)
         checks = tuple(prechecks(operations, catalog, dialect))
         steps, after = steps_of(operations, catalog, dialect)
-        known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect))
+        steps, after, spent = dialect.afforded(steps, catalog, after)
+        known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect), *spent)
     except Refused as refusal:
         raise refused(revision, refusal) from None
     if schema is not None and revision.migration:
@@ -250,7 +249,7 @@ def warnings(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     """What operations say for as long as both versions live."""
     current = catalog
     for operation in operations:
-        yield from operation.warnings(current)
+        yield from operation.warnings(current, dialect)
         current = operation.outcome(current, dialect)
 
 
@@ -260,13 +259,17 @@ def exists(touch: Touch, catalog: Catalog) -> bool:
 
 
 def recorded_plan(
-    record: RevisionRecord, steps: Sequence[StepRecord], operations: Sequence[Operation], catalog: Catalog
+    record: RevisionRecord,
+    steps: Sequence[StepRecord],
+    operations: Sequence[Operation],
+    catalog: Catalog,
+    dialect: Dialect,
 ) -> RevisionPlan:
     """The plan of a revision that was started: its steps are those in the ledger."""
     planned = tuple(PlannedStep(s.phase, s.step, s.state, s.seconds) for s in steps)
     described = tuple(operation.describe() for operation in operations)
     both_live = record.state not in ("contracted", "purging", "purged")
-    said = tuple(line for operation in operations for line in operation.warnings(catalog)) if both_live else ()
+    said = tuple(line for operation in operations for line in operation.warnings(catalog, dialect)) if both_live else ()
     return RevisionPlan(record.id, record.message, record.state, record.additive, described, planned, warnings=said)
 
 
@@ -305,7 +308,7 @@ def build_plan(
             steps = recorded.steps[revision.id]
             if not finished(record, steps):
                 operations = operations_of(revision)
-                plans.append(recorded_plan(record, steps, operations, catalog))
+                plans.append(recorded_plan(record, steps, operations, catalog, dialect))
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
             try:
@@ -354,8 +357,8 @@ def check_digest(revision: Revision, record: RevisionRecord) -> None:
         )
 
 
-def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> list[str]:
-    """Statements that run all phases at once, for a database that nobody uses.
+def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> list[str | Fill]:
+    """Statements that run all phases at once, for a database that nobody uses; and backfills of functions.
 
     Raises:
         Refused: by the first operation that cannot be done.
@@ -364,7 +367,7 @@ def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     return [sql for _, step in steps for sql in plain_statements(step)]
 
 
-def plain_statements(step: Step) -> tuple[str, ...]:
+def plain_statements(step: Step) -> tuple[str | Fill, ...]:
     """What a step amounts to inside one ordinary transaction."""
     if step.meanwhile:
         return ()
@@ -376,5 +379,5 @@ def plain_statements(step: Step) -> tuple[str, ...]:
         case RemoveIndex():
             return (step.drop_inside,)
         case Fill():
-            return (step.single_statement,)
+            return (step if step.function else step.single_statement,)
     return ()

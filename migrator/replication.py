@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from migrator.dialects import postgresql
@@ -27,6 +27,8 @@ class Watch:
         observer: told of every wait.
         pause: waits; no transaction is open meanwhile.
         clock: seconds, of any beginning.
+        urls: of replicas that are asked themselves, where the server does not know how far they are; None: none
+            was named, and of those that are connected nothing is known.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class Watch:
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        urls: Sequence[str] | None = None,
     ) -> None:
         self.session = session
         self.limit = limit
+        self.urls = urls
         self.observer = observer
         self.pause = pause
         self.clock = clock
@@ -52,10 +56,12 @@ class Watch:
 
     def read(self) -> Reading:
         """How far every connected replica is."""
-        if not (question := self.session.family.replicas()):
-            return Reading(self.clock())
+        if self.session.family.asks_replicas:
+            from migrator import replicas_mysql
+
+            return replicas_mysql.read(self.session, self.urls, self.clock)
         try:
-            rows = self.session.query(question)
+            rows = self.session.query(self.session.family.replicas())
         except (ConnectionFailed, Cancelled):
             raise
         except DatabaseError as problem:  # a service of its own kind may know replicas, and no positions
@@ -74,7 +80,7 @@ class Watch:
             return 0.0, ""
         verdict = self.look()
         if verdict.unknown and verdict.unknown != self.unknown:
-            self.observer(Unwatched(step, verdict.unknown))
+            self.observer(Unwatched(step, verdict.unknown, self.session.family.reads_replicas))
             self.unknown = verdict.unknown
         if verdict.go:
             return 0.0, verdict.unknown
@@ -101,18 +107,22 @@ class Watch:
         begun, wait = self.clock(), FIRST_WAIT
         if not (reading := self.read()).replicas and not reading.problem:
             return
-        position = self.position() if not reading.problem else 0
+        position = self.position(doing) if not reading.problem else 0
         while reason := missing(reading := self.read(), position):
             if unread(reading) or self.clock() - begun >= give_up_after:
-                raise not_replayed(doing, reading, position, reason)
+                raise not_replayed(doing, reading, position, reason, self.session.family.reads_replicas)
             self.observer(Waiting(revision, reason, self.clock() - begun))
             self.pause(wait)
             wait = min(EVERY, 2 * wait)
         if wait > FIRST_WAIT:
             self.observer(Resumed(revision, self.clock() - begun))
 
-    def position(self) -> int:
-        """Up to where the WAL is written."""
+    def position(self, doing: str) -> int:
+        """Up to where the log is written."""
+        if self.session.family.asks_replicas:
+            from migrator import replicas_mysql
+
+            return replicas_mysql.mark(self.session, doing)
         inserted, page = self.session.query(postgresql.WAL_POSITION)[0]
         return reachable(inserted, page)
 
@@ -126,20 +136,25 @@ def missing(reading: Reading, position: int) -> str:
 
 
 def short(replica: Replica, position: int) -> str:
+    if replica.unreadable:
+        return f"cannot be read: {replica.unreadable}"
     if replica.replayed is None:
         return "has not said yet how far it is"
+    if replica.asked:
+        return f"has replayed nothing of the last {(position - replica.replayed) / 1e6:.1f} s"
     return f"has {position - replica.replayed} bytes of WAL to replay"
 
 
-def not_replayed(doing: str, reading: Reading, position: int, reason: str) -> NotYet:
-    remedy = "GRANT pg_monitor to this role" if unread(reading) else "wait for them, and run the same command again"
-    late = [
-        {"name": replica.name, "bytes": None if replica.replayed is None else position - replica.replayed}
-        for replica in awaited(reading, position)
-    ]
+def not_replayed(doing: str, reading: Reading, position: int, reason: str, reads: str) -> NotYet:
+    remedy = reads if unread(reading) else "wait for them, and run the same command again"
+    late = [{"name": each.name, "bytes": missing_bytes(each, position)} for each in awaited(reading, position)]
     return NotYet(
         f"{doing} has not begun, because replicas would not have what came before it: {reason}",
         next_step=f"{remedy}; or look at no replica: MIGRATOR_REPLICA_LAG=0",
         conditions=["every connected replica has replayed"],
         replicas=late,
     )
+
+
+def missing_bytes(replica: Replica, position: int) -> int | None:
+    return None if replica.replayed is None or replica.asked else position - replica.replayed

@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from migrator.binlog import shorten
 from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
 from migrator.events import Observer
 from migrator.execution import Execution
-from migrator.performance import LockPolicy, Performer
+from migrator.functions import Functions, function_of
+from migrator.governing import Governor
+from migrator.locking import LockPolicy
+from migrator.performance import Performer
 from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for
 from migrator.pressure import Pressure
 from migrator.replication import Watch
@@ -116,6 +120,7 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
     """An execution as the settings say, stamping Alembic's table where a revision may be released."""
     from migrator.drift import Drift
 
+    shorten(session, settings.binlog_row_image, observer)
     policy = LockPolicy(
         timeout_ms=settings.lock_timeout_ms,
         attempts=settings.lock_retries,
@@ -126,10 +131,15 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         patience_seconds=settings.lock_give_up,
         set_aside_limit=settings.set_aside_limit,
     )
-    watch = Watch(session, settings.replica_lag, observer)
+    watch = Watch(session, settings.replica_lag, observer, urls=settings.replicas)
     pressing = Pressure(session, limits(settings), observer)
+    watched = "" if settings.max_latency == 0 else settings.require_url()
+    governor = Governor(session, watched, settings.max_latency, observer)
+    functions = Functions(lambda revision, name: function_of(graph[revision].migration, name))
     unprepared = settings.unprepared_applications
-    performer = Performer(session, policy, pacing, watch, pressing, observer, unprepared=unprepared)
+    performer = Performer(
+        session, policy, pacing, watch, pressing, governor, observer, unprepared=unprepared, functions=functions
+    )
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
         from migrator.release import follow
@@ -149,7 +159,7 @@ def lagging(settings: Settings, session: Session) -> str:
     """Why batches would pause at this moment, or what is not known of that."""
     if not settings.replica_lag or session.facts.in_recovery:
         return ""
-    verdict = Watch(session, settings.replica_lag).look()
+    verdict = Watch(session, settings.replica_lag, urls=settings.replicas).look()
     return verdict.reason or verdict.unknown
 
 

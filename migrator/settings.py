@@ -4,141 +4,28 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from migrator.errors import SettingsError
-
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-DRIVERS = {
-    "postgres": "postgresql+psycopg",
-    "postgresql": "postgresql+psycopg",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mariadb+pymysql",
-}
-MINIMUM_GATE_HOURS = 24.0
-
-
-def mask(text: str) -> str:
-    """Hide passwords of URLs and connection strings, wherever they stand in a text."""
-    # To the last @ of the line: a raw password may hold spaces and @ itself. Rather too much than too little.
-    if "://" in text:
-        text = re.sub(r"(\w[\w+.-]*://[^\s:/]*:)(?!\*\*\*@)(?:(?!\s+\S*://)[^\n])*@", r"\1***@", text)
-    if "=" not in text:
-        return text
-    quoted = r"'(?:[^'\\]|\\.)*'(?=[\s,;)]|$)"
-    return re.sub(rf"(?i)((?:password|passwd|pwd)\s*=\s*)({quoted}|[^\s&]+)", r"\1***", text)
-
-
-def normalise_url(url: str) -> str:
-    """Name the driver we use; `postgresql://` means another one to each version of SQLAlchemy.
-
-    Raises:
-        SettingsError: no URL, or one of an unknown kind. Never shows the password.
-    """
-    scheme, separator, rest = url.partition("://")
-    if not separator or not re.fullmatch(r"[A-Za-z][\w+.-]*", scheme):
-        raise SettingsError("the database URL has no scheme", next_step="postgresql://user:password@host:5432/database")
-    family = scheme.partition("+")[0].lower()
-    if family not in DRIVERS:
-        near = nearest(family, DRIVERS)
-        hint = f'did you mean "{near}://"?' if near else f"known are: {', '.join(sorted(DRIVERS))}"
-        raise SettingsError(f'the database URL has an unknown scheme "{family}"', next_step=hint)
-    normal = f"{DRIVERS[family]}://{rest}"
-    try:
-        from sqlalchemy import make_url
-
-        if "@" in (make_url(normal).host or ""):
-            raise ValueError("an @ that is not percent-encoded makes part of the password the host")
-    except Exception:
-        raise SettingsError(
-            "the database URL cannot be read (special characters in the password must be percent-encoded)",
-            next_step="postgresql://user:password@host:5432/database",
-        ) from None
-    return normal
-
-
-def duration(text: object) -> float:
-    """Read `500ms`, `2s`, `5m`, `24h`, `7d` as seconds.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*", str(text))
-    if not found:
-        raise ValueError(f"{text!r} is not a duration; write for example 500ms, 2s, 5m, 24h or 7d")
-    return float(found[1]) * UNITS[found[2]]
-
-
-def lag(text: object) -> float:
-    """Read a duration, or `0`.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    return 0.0 if str(text).strip() == "0" else duration(text)
-
-
-SIZES = {"": 1, "B": 1, "kB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
-"""Units of sizes, as PostgreSQL counts them."""
-
-
-def size(text: object) -> int:
-    """Read `500MB`, `20GB`, `1.5TB` as bytes.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(text))
-    units = {unit.lower(): factor for unit, factor in SIZES.items()}
-    if not found or found[2].lower() not in units:
-        raise ValueError(f"{text!r} is not a size; write for example 500MB, 20GB or 1.5TB")
-    return int(float(found[1]) * units[found[2].lower()])
-
-
-def share(text: object) -> float:
-    """Read `50%`, or `0`.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    found = re.fullmatch(r"\s*(?:(\d+(?:\.\d+)?)\s*%|0)\s*", str(text))
-    if not found:
-        raise ValueError(f"{text!r} is not a share; write for example 50%, or 0")
-    return float(found[1] or 0) / 100
-
-
-def positive(text: object) -> int:
-    if not re.fullmatch(r"\s*\+?0*[1-9]\d*\s*", str(text)):
-        raise ValueError(f"{text!r} is not a whole number above zero")
-    return int(str(text))
-
-
-def whole(text: object) -> int:
-    if not re.fullmatch(r"\s*\+?\d+\s*", str(text)):
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(str(text))
-
-
-def hours(text: object) -> float:
-    value = float(str(text))
-    if not MINIMUM_GATE_HOURS <= value < float("inf"):  # nan is neither
-        raise ValueError(
-            f"the gate cannot be set below {MINIMUM_GATE_HOURS:g} hours; a single contract can be let through"
-            ' with: migrator apply --phase contract --to REVISION --override --reason "…"'
-        )
-    return value
-
-
-def patterns(value: object) -> tuple[str, ...]:
-    """Read a list of application names, each perhaps with `*`."""
-    if isinstance(value, str):
-        value = value.split(",")
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f'{value!r} is not a list of application names; write for example ["shop", "report-*"]')
-    return tuple(item.strip() for item in value if item.strip())
+from migrator.setting_values import (
+    MINIMUM_GATE_HOURS,
+    duration,
+    hours,
+    lag,
+    latency,
+    nearest,
+    normalise_url,
+    patterns,
+    positive,
+    row_image,
+    share,
+    size,
+    urls,
+    whole,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +40,12 @@ class Settings:
     lock_give_up: float = 300.0
     batch_target: float = 0.1
     replica_lag: float = 10.0
+    replicas: tuple[str, ...] | None = None
+    binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
@@ -214,9 +104,12 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_give_up": duration,
     "batch_target": duration,
     "replica_lag": lag,
+    "replicas": urls,
+    "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,
@@ -224,6 +117,11 @@ READERS: dict[str, Callable[[object], Any]] = {
     "unprepared_applications": patterns,
     "free_disk": size,
 }
+SECRETS = {
+    "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
+    "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+}
+LISTS = (patterns, urls)
 SECTIONS = ("lint",)
 """Tables below ours that have readers of their own."""
 
@@ -298,13 +196,6 @@ def line_of(text: str, key: str) -> int:
     return inside
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of some words that was probably meant; empty for none."""
-    import difflib  # for mistakes only, like the reader of TOML for files that are there
-
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
-
-
 def read_toml(path: Path) -> dict[str, Any]:
     import tomllib
 
@@ -332,16 +223,17 @@ def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
             near = nearest(key, READERS)
             hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(READERS)}"
             raise SettingsError(f'{where}: unknown setting "{key}"', next_step=hint, file=str(path))
-        if isinstance(value, dict | bool) or (isinstance(value, list) and READERS[key] is not patterns):
+        if isinstance(value, dict | bool) or (isinstance(value, list) and READERS[key] not in LISTS):
             raise SettingsError(f"{where}: {key} must be text or a number", file=str(path))
         sources[key] = where
-    url = str(table.get("database_url", ""))
-    if re.search(r"://[^/@\s]*:[^@\s]+@", url) or "password=" in url:
-        raise SettingsError(
-            f"{sources['database_url']}: a password does not belong in a file that is committed",
-            next_step='name a variable instead: database_url_env = "DATABASE_URL"',
-            file=str(path),
-        )
+    for key, remedy in SECRETS.items():
+        given = str(table.get(key, ""))
+        if re.search(r"://[^/@\s]*:[^@\s]+@", given) or "password=" in given:
+            raise SettingsError(
+                f"{sources[key]}: a password does not belong in a file that is committed",
+                next_step=remedy,
+                file=str(path),
+            )
     return dict(table), sources
 
 

@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from phases.catalog import Server
+from phases.computing import batch
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
 from phases.dialects.walks import walk_for
-from phases.effects import Batch, Batched, Commit, Cursor, Pause, Performance, Progress, Query, RowAside
+from phases.effects import Commit, Cursor, Pause, Performance, Progress, Query, RowAside
 from phases.errors import Held, Refused, Unchanged
 from phases.isolation import Start, halved, isolate, retry
 from phases.model import Fill
+from phases.pacing import Servo
 
-GROWTH = 2.0
+SMALLEST_BATCH = 100
 LONGEST_PAUSE = 5.0
 MOST_WALKS = 20
+MOST_DEFERRED = 100
+"""Spans of a walk by key that are left for later at a time: each is in the cursor, which every batch saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,6 @@ class Pacing:
     def pages(self, window: int, stripes: int) -> int:
         """Heap pages of a window that is walked in `stripes` passes."""
         return max(1, window * stripes // self.stripes)
-
-    def resized(self, size: int, slowest: float, smallest: int, largest: int) -> int:
-        """Size of the next window, from the slowest transaction of the last one."""
-        if slowest <= 0:
-            return size
-        factor = min(GROWTH, self.target_seconds / slowest)
-        if 0.8 < factor < 1.2:
-            return size
-        return max(smallest, min(largest, int(size * factor)))
 
 
 def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Pacing) -> Performance:
@@ -132,24 +127,26 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Sta
         state["window"] = pacing.pages(pacing.first_window, walk.stripes)
         state.setdefault("rows", 0)
     state.setdefault("broken", [])
-    smallest = pacing.pages(pacing.smallest_window, walk.stripes)
+    smallest, servo = pacing.pages(pacing.smallest_window, walk.stripes), Servo(pacing.target_seconds)
     yield from isolate(walk, state, start, pacing.set_aside_limit)
     while state["page"] < state["end"]:
-        slowest = yield from walk_window(walk, state, pacing, start)
+        yield from walk_window(walk, state, servo, pacing, start)
         state["page"] = min(state["page"] + state["window"], state["end"])
         state["stripe"] = 0
-        state["window"] = pacing.resized(state["window"], slowest, smallest, pacing.largest_window)
+        state["window"] = servo.size(state["window"], smallest, pacing.largest_window)
     yield from revisit(walk, state, pacing, start)
 
 
-def walk_window(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Generator[Any, Any, float]:
-    """All stripes of one window that are still to do; returns the slowest transaction's seconds."""
+def walk_window(
+    walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start
+) -> Generator[Any, Any, None]:
+    """All stripes of one window that are still to do."""
     first = state["page"]
-    last, slowest = min(first + state["window"], state["end"]), 0.0
+    last = min(first + state["window"], state["end"])
     while state["stripe"] < walk.stripes:
         stripe = state["stripe"]
         span = [first, last, stripe]
-        done: Batched = yield Batch(walk.batch(span), {**state, "stripe": stripe + 1})
+        done = yield from batch(walk, span, {**state, "stripe": stripe + 1})
         if done.blocked:
             state["deferred"] = [*state["deferred"], span]
         state["stripe"] = stripe + 1
@@ -157,49 +154,66 @@ def walk_window(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: St
         if done.failure is not None:
             state["broken"] = yield from halved(walk, span)
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        slowest = max(slowest, done.seconds)
+        if not done.blocked:
+            servo.learn(last - first, done.seconds, done.rows, done.most_rows)
         reached = first + (last - first) * (stripe + 1) // walk.stripes
         yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
-    return slowest
 
 
-def revisit(walk: PageWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
+def revisit(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
     """Come back to what other sessions held, until it is done."""
-    patience = start()
+    patience, stuck = start(), 0
     while state["deferred"]:
         span, *rest = state["deferred"]
         after = {**state, "deferred": rest}
-        done: Batched = yield Batch(walk.batch(span), after)
+        done = yield from batch(walk, span, after)
         if done.blocked:
-            state["deferred"] = [*rest, span]
-            yield patience.pause(len(state["deferred"]))
+            parts = yield from parted(walk, span, len(rest))
+            state["deferred"] = [*rest, *parts]
+            stuck = stuck + 1 if parts == [span] else 0
+            if stuck >= len(state["deferred"]):  # all of them were tried in vain
+                yield patience.pause(len(state["deferred"]))
+                stuck = 0
             continue
         state |= after
         state["rows"] += done.rows
         if done.failure is not None:
-            state["broken"] = yield from halved(walk, span)
+            state["broken"] = (yield from halved(walk, span)) or [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        patience = start()
+        patience, stuck = start(), 0
+
+
+def parted(walk: PageWalk | KeyWalk, span: Any, others: int) -> Generator[Any, Any, list[Any]]:
+    """What is left of a span that another session holds a row of: for a walk by key its halves, while they are few.
+
+    So a row that is held for long keeps no others waiting but those of its last, smallest span.
+    """
+    if isinstance(walk, PageWalk) or others >= MOST_DEFERRED or span[0] == span[1]:
+        return [span]
+    return (yield from halved(walk, span)) or [[span[1], span[1]]]
 
 
 def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
-    """Walk the key in its order, waiting for rows that another session holds."""
+    """Walk the key in its order; what another session holds is left for the end."""
     if "last" not in state:
         found = yield Query(walk.end())
         state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
         state.setdefault("rows", 0)
         state["batches"] = 0
     state.setdefault("broken", [])
+    state.setdefault("deferred", [])
     yield from isolate(walk, state, start, pacing.set_aside_limit)
-    patience = start()
+    patience, servo = start(), Servo(pacing.target_seconds)
     while state["last"] is not None and state["after"] != state["last"]:
         found = yield Query(walk.next(state["after"], state["last"], state["size"]))
         upto = list(found[0]) if found else state["last"]
         span = [state["after"], upto]
-        done = yield from change(walk, span, {**state, "after": upto})
-        if done.blocked:
-            yield patience.pause(1)
+        done = yield from batch(walk, span, {**state, "after": upto})
+        if done.blocked and len(state["deferred"]) >= MOST_DEFERRED:
+            yield patience.pause(len(state["deferred"]))
             continue
+        if done.blocked:
+            state["deferred"] = [*state["deferred"], span]
         patience = start()
         state["after"] = upto
         state["rows"] += done.rows
@@ -207,17 +221,8 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start
             state["broken"] = [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
         state["batches"] += 1
-        state["size"] = pacing.resized(state["size"], done.seconds, 100, pacing.largest_rows)
+        if not done.blocked:
+            servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
+            state["size"] = servo.size(state["size"], SMALLEST_BATCH, pacing.largest_rows)
         yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])
-
-
-def change(walk: KeyWalk, span: list[Any], cursor: Cursor) -> Generator[Any, Any, Batched]:
-    """Change the rows of a span, by the shortcut where there is one."""
-    shortcut = walk.shortcut(span)
-    if shortcut is not None and not (yield Query(shortcut[0])):
-        done: Batched = yield Batch(shortcut[1], cursor)
-        if done.failure is None:
-            return done
-    # A writer may have come between the question and the shortcut: this looks at each row.
-    answer: Batched = yield Batch(walk.batch(span), cursor)
-    return answer
+    yield from revisit(walk, state, pacing, start)

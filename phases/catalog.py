@@ -223,14 +223,16 @@ class Table:
     """Columns that a planned contract will remove: gone for planning, their names not free yet."""
     leaving_constraints: tuple[str, ...] = ()
     """Constraints that a planned contract will drop, likewise."""
+    collation: str | None = None
+    """What its text columns have where they name none; only where a table has one of its own."""
     untriggerable: str = ""
     """Why this session cannot create triggers on it, though it may alter it."""
+    instant_left: int | None = None
+    """How often columns of it may still be added or dropped INSTANT; None where the server counts that for none."""
     written: tuple[str, ...] = ()
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()
     """… and those of them that are dual writes, which fire first."""
-    collation: str = ""
-    """What columns without a collation of their own have, where a table has one."""
 
     def column(self, name: str) -> Column:
         """Find a column.

@@ -87,18 +87,21 @@ class DualWrite:
     def has_identity(self) -> bool:
         return any(has_identity(column) for column in self.olds)
 
-    def new_defaults(self, substitute: Callable[[str, dict[str, str]], str]) -> dict[str, str]:
+    def new_defaults(
+        self, substitute: Callable[[str, dict[str, str]], str], cast: Callable[[str, str], str]
+    ) -> dict[str, str]:
         """Default of each new column: what `up` makes of the defaults of the old ones.
 
         Args:
             substitute: puts expressions in the place of columns.
+            cast: gives an expression a type.
         """
         given = {c.name: default for c in self.olds if (default := shared_default(c)) is not None}
         if not given or self.unshareable:
             return {}
         if self.plain:
             return {new.name: given[old.name] for old, new in zip(self.olds, self.news, strict=True)}
-        values = {c.name: f"({given[c.name]})::{c.type}" if c.name in given else f"NULL::{c.type}" for c in self.olds}
+        values = {c.name: cast(given.get(c.name, "NULL"), c.type) for c in self.olds}
         return {name: substitute(expression, values) for name, expression in self.up}
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 from phases.model import Lock
 
+BY_FUNCTION = "PY000"
+
 Cursor = Mapping[str, Any]
 """Where a step stands, as JSON."""
 
@@ -81,18 +83,37 @@ class Batch:
     """Change some rows and save the cursor in the same transaction.
 
     `settles` is the key of a row set aside that this batch tries again: its
-    record goes with the commit. Answer: `Batched`.
+    record goes with the commit. `claim` is asked first, and locks the rows without
+    waiting for any. `parameters`: what stands in the placeholders (`%s`) of `sql`, for each time it is run; where
+    there are none it is run once, as it is. Answer: `Batched`.
     """
 
     sql: str
     cursor: Cursor
     finishes: bool = False
     settles: Key | None = None
+    claim: str = ""
+    parameters: tuple[tuple[Any, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Let a function of the user's make values of rows, while no transaction is open.
+
+    `names` are those of the columns of each row. Answer: a list with the values of each row, in the order of the
+    step's `writes`, or a `Failure` where the function raises or its answer cannot be used.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What the server said of rows it would not change; `sqlstate` has five characters."""
+    """What the server said of rows it would not change; `sqlstate` has five characters.
+
+    `BY_FUNCTION` stands there where it was a function of the user's that said it.
+    """
 
     sqlstate: str
     message: str
@@ -103,13 +124,15 @@ class Batched:
     """Outcome of a batch.
 
     `blocked`: another session held a row lock. `failure`: the values of some row
-    are to blame. Either way nothing was changed or saved.
+    are to blame. Either way nothing was changed or saved. `most_rows`: what the next one
+    may have, where somebody limits the rate.
     """
 
     rows: int
     seconds: float
     blocked: bool = False
     failure: Failure | None = None
+    most_rows: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +161,9 @@ class RowAside:
     failure: Failure
 
     def __str__(self) -> str:
-        return f"{', '.join(self.key)}: {self.failure.message} (SQLSTATE {self.failure.sqlstate})"
+        said = self.failure.sqlstate
+        by = "by its function" if said == BY_FUNCTION else f"SQLSTATE {said}"
+        return f"{', '.join(self.key)}: {self.failure.message} ({by})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +185,5 @@ class Progress:
     note: str = ""
 
 
-Effect = Query | Commit | Alone | Define | Note | Batch | SetAside | ListAside | Pause | Progress
+Effect = Query | Commit | Alone | Define | Note | Batch | Compute | SetAside | ListAside | Pause | Progress
 Performance = Generator[Effect, Any, None]

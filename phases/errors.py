@@ -74,5 +74,6 @@ class Mismatched(Exception):
         said = fault or "differ"
         self.reason = f'{mismatches} of {compared} rows of "{table}" {said} (for example {"; ".join(sample)})'
         writers = "find out who writes past the triggers (session_replication_role, disabled triggers), "
-        self.remedy = f"{'' if fault else writers}mend the rows, then run the same command again"
+        repair = "" if fault else "; or say which side is right: migrator verify REVISION --repair old"
+        self.remedy = f"{'' if fault else writers}mend the rows, then run the same command again{repair}"
         super().__init__(self.reason)

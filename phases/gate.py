@@ -51,7 +51,8 @@ class Facts:
 
     `now` is the database's clock; `verified`: migrate is over, and found no row that
     differs; `set_aside` rows a backfill could not change; `compared`: there are rows to compare;
-    `sessions`: those of clients that are connected; None where nobody looks at them.
+    `sessions`: those of clients that are connected; None where they cannot be known: `unseen` says why.
+    `ends_session`: what ends one, for people.
     """
 
     now: datetime
@@ -61,6 +62,8 @@ class Facts:
     set_aside: int = 0
     compared: bool = True
     sessions: Sequence[Session] | None = ()
+    unseen: str = ""
+    ends_session: str = "SELECT pg_terminate_backend(pid)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ def no_old_session(facts: Facts) -> Condition:
     """Whether no connected client says that it is of a build that the contract would break."""
     name = "no session of an old build"
     if facts.sessions is None:
-        return Condition(name, True, "not looked at: only PostgreSQL is asked for its sessions", "")
+        return Condition(name, True, f"not observed: {facts.unseen}", "")
     builds: dict[str, dict[str, bool]] = defaultdict(dict)
     for deployment in sorted(facts.deployments, key=lambda d: d.started_at):
         builds[deployment.application][deployment.version] = deployment.clean
@@ -253,7 +256,7 @@ def no_old_session(facts: Facts) -> Condition:
         if found
     ]
     silent = f"; which build {named(seen.silent)} is of, its name does not say" if seen.silent else ""
-    remedies = ["stop those instances, or end a session that was left behind: SELECT pg_terminate_backend(pid)"]
+    remedies = [f"stop those instances, or end a session that was left behind: {facts.ends_session}"]
     remedies += ["record what is live: migrator deploy record --app NAME --version VERSION"] if seen.unrecorded else []
     return Condition(
         name,

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from phases.computing import again, batch
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
-from phases.effects import Batch, Batched, Effect, ListAside, Performance, Query, RowAside, SetAside
+from phases.effects import Effect, ListAside, Performance, Query, RowAside, SetAside
 from phases.errors import Unchanged
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def isolate(walk: PageWalk | KeyWalk, state: dict[str, Any], start: Start, limit
     while state["broken"]:
         span, *rest = state["broken"]
         after = {**state, "broken": rest}
-        done: Batched = yield Batch(walk.batch(span), after)
+        done = yield from batch(walk, span, after)
         if done.blocked:
             state["broken"] = [*rest, span]
             yield patience.pause(len(state["broken"]))
@@ -60,6 +61,8 @@ def halved(walk: PageWalk | KeyWalk, span: Span) -> Generator[Effect, Any, list[
     """Two spans that make up one; none where it is a single row."""
     if isinstance(walk, PageWalk):
         return walk.halves(span)
+    if span[0] == span[1]:
+        return []
     found = yield Query(walk.middle(span))
     if not found:
         return []
@@ -88,7 +91,7 @@ def tried_again(
 ) -> Generator[Effect, Any, bool]:
     """Whether a row is settled: changed, or changed by somebody else, or gone."""
     while True:
-        done: Batched = yield Batch(walk.again(row.key), dict(state), settles=row.key)
+        done = yield from again(walk, row.key, dict(state))
         if not done.blocked:
             break
         yield patience.pause(1)

@@ -130,6 +130,8 @@ IN_TRANSACTION = "rows"
 """In place of a question: the statement changes rows, and commits together with the record that it is done."""
 BY_SCHEMA = "schema"
 """In place of a question: the statement is done once the digest of the schema is another one than before it."""
+OF_SESSION = "session"
+"""In place of a question: the statement sets something of the session, which whoever goes on has to set again."""
 ASKED = "/* what was asked */"
 """In a statement: the place of the number that its question is answered with."""
 REPEATABLE = ""
@@ -143,7 +145,7 @@ class Script(Transaction):
     Whoever runs it again after a crash asks whether the statement that was under way is done.
 
     `done` has, for each statement, a question that is answered with a row once its effect is
-    there, or one of `IN_TRANSACTION`, `BY_SCHEMA`, `REPEATABLE`. `otherwise` has what is run where
+    there, or one of `IN_TRANSACTION`, `BY_SCHEMA`, `OF_SESSION`, `REPEATABLE`. `otherwise` has what is run where
     the server cannot do a statement in place; empty where the step then fails. `digest` asks for
     one text that changes with the schema; needed only for `BY_SCHEMA`. `asks` has, where one is given at all,
     a question for each statement: its answer, a number, is put in the place of `ASKED` when the statement is run.
@@ -194,7 +196,10 @@ class Fill(Step):
     again while it finds rows: needed where no trigger covers rows that move.
     `copy`, where it is given, makes rows of a second table instead: the statement
     in front of the rows to copy, and behind them; on MySQL and MariaDB the statement, the join and the condition
-    that leave out what is copied, what is behind them, and the second table.
+    that leave out what is copied, what is behind them, and the second table where both have the same key.
+    `function`, where it is given, names what computes the rows in the program itself: it is given the key and the
+    columns `reads`, and its answers go to the columns `writes` (both quoted). `types` are those of the key, then
+    those of `writes`.
     """
 
     table: TableName
@@ -206,6 +211,10 @@ class Fill(Step):
     repeat: bool = False
     single_statement: str = ""
     copy: tuple[str, ...] = ()
+    function: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +231,9 @@ class Verify(Step):
     key: tuple[str, ...] = ()
     fault: str = ""
 
+
+PhasedSteps = tuple[tuple[Phase, Step], ...]
+"""Steps in the order they run."""
 
 AnyStep = Transaction | Script | BuildIndex | RemoveIndex | Fill | Verify
 """The kinds of step an executor must know."""

@@ -23,7 +23,9 @@ class Replica:
 
     `hidden`: this role is shown nothing but that it is there. `reported`: it has said how far it is since it
     connected. `replayed`: byte position in the WAL; None for whoever keeps WAL and replays none, such as an archive.
-    `lag`: seconds, as the server has measured them last.
+    `lag`: seconds, as the server has measured them last. `own_lag`: seconds that a replica which was asked itself
+    says it is behind, whatever it has replayed; its positions are microseconds of the source's clock.
+    `unreadable`: why it could not be asked.
     """
 
     name: str
@@ -31,6 +33,9 @@ class Replica:
     reported: bool = True
     replayed: int | None = None
     lag: float | None = None
+    asked: bool = False
+    own_lag: float | None = None
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,16 @@ class Verdict:
 def judge(readings: Sequence[Reading], limit: float, *, paused: bool = False) -> Verdict:
     """Judge the newest of some readings, which are in order of time.
 
-    What cannot be known holds nothing up, but does not count as caught up: the verdict says so.
+    What cannot be known holds nothing up, but does not count as caught up: the verdict says so. A replica
+    that was named to be asked and does not answer holds everything up.
 
     Args:
         limit: seconds a replica may be behind.
         paused: batches are waiting already.
     """
     newest = readings[-1]
+    if silent := [replica for replica in newest.replicas if replica.unreadable]:
+        return Verdict(False, f"how far replica {silent[0].name} is cannot be read: {silent[0].unreadable}")
     late = sorted(((behind(replica, readings), replica.name) for replica in newest.replicas), reverse=True)
     unknown = unread(newest)
     if not late or late[0][0] <= limit * (CAUGHT_UP if paused else 1.0):
@@ -78,11 +86,11 @@ def judge(readings: Sequence[Reading], limit: float, *, paused: bool = False) ->
 def behind(replica: Replica, readings: Sequence[Reading]) -> float:
     """Seconds by which a replica is late at least; 0 where that is not known."""
     newest = readings[-1]
-    position = replica.replayed
+    position, own = replica.replayed, replica.own_lag or 0.0
     if position is None or position >= newest.flushed:
-        return 0.0
+        return own
     missed = next((reading.at for reading in readings if reading.flushed > position), newest.at)
-    return max(replica.lag or 0.0, newest.at - missed)
+    return max(replica.lag or 0.0, own, newest.at - missed)
 
 
 def unread(reading: Reading) -> str:
@@ -104,10 +112,14 @@ def kept(readings: Sequence[Reading], limit: float) -> list[Reading]:
 
 def awaited(reading: Reading, position: int) -> tuple[Replica, ...]:
     """Replicas that are not known to have replayed everything before a position."""
+
+    def short(replica: Replica) -> bool:
+        return replica.replayed is not None and replica.replayed < position
+
     return tuple(
         replica
         for replica in reading.replicas
-        if replica.hidden or not replica.reported or (replica.replayed is not None and replica.replayed < position)
+        if replica.hidden or replica.unreadable or not replica.reported or short(replica)
     )
 
 

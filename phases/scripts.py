@@ -7,7 +7,7 @@ from typing import Any
 
 from phases.effects import Commit, Cursor, Define, Effect, Note, Performance, Query
 from phases.errors import Refused
-from phases.model import ASKED, BY_SCHEMA, IN_TRANSACTION, REPEATABLE, Script
+from phases.model import ASKED, BY_SCHEMA, IN_TRANSACTION, OF_SESSION, REPEATABLE, Script
 
 
 def perform_script(step: Script, cursor: Cursor | None) -> Performance:
@@ -18,12 +18,16 @@ def perform_script(step: Script, cursor: Cursor | None) -> Performance:
     """
     begun = dict(cursor or {})
     first = begun.get("statement", 0)
-    for number in range(first, len(step.statements)):
-        if step.done[number] == IN_TRANSACTION:
-            yield Commit((step.statements[number],), step.locks, unread=step.unread, cursor={"statement": number + 1})
+    for number in range(len(step.statements)):
+        if step.done[number] == OF_SESSION:
+            yield Define(step.statements[number])
+        elif number < first:
             continue
-        before = begun.get("digest") if number == first else None
-        yield from perform_statement(step, number, before)
+        elif step.done[number] == IN_TRANSACTION:
+            yield Commit((step.statements[number],), step.locks, unread=step.unread, cursor={"statement": number + 1})
+        else:
+            before = begun.get("digest") if number == first else None
+            yield from perform_statement(step, number, before)
     yield Commit(finishes=True)
 
 

@@ -21,7 +21,7 @@ Builds = Mapping[str, Mapping[str, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session of a client. Since when, and from which address, is None where the role may not see it."""
+    """A session of a client. Since when, and from which address, is None where the role may not see it, or nobody."""
 
     pid: int
     name: str
@@ -29,6 +29,8 @@ class Session:
     address: str | None = None
 
     def __str__(self) -> str:
+        if self.since is None and self.address is not None:
+            return f'pid {self.pid} "{self.name}" from {self.address or "a socket"}'
         if self.since is None:
             return f'pid {self.pid} "{self.name}" (since when and from where, this role may not see)'
         return f'pid {self.pid} "{self.name}" from {self.address or "a socket"} since {self.since:%Y-%m-%d %H:%M:%S %Z}'

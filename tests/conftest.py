@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.plugins.projects",
     "tests.plugins.poolers",
     "tests.plugins.mysql_servers",
+    "tests.plugins.families",
 ]
 
 

@@ -8,7 +8,8 @@ import importlib
 import click
 
 from migrator.cli.commands import COMMANDS
-from migrator.settings import READERS, SIZES, Settings, setting_names, share, size
+from migrator.setting_values import SIZES, share, size
+from migrator.settings import READERS, Settings, setting_names
 
 from .rule_pages import rules_page
 
@@ -21,9 +22,13 @@ ABOUT = {
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
     "replica_lag": "How far behind a replica may be before batches pause; `0` looks at no replica at all.",
+    "replicas": "URLs of replicas of MySQL and MariaDB that batches wait for; `[]`: none has to be waited for.",
+    "binlog_row_image": "`minimal` where no reader of MySQL's binary log needs whole rows; `server` leaves it as set.",
     "archive_backlog": "How much WAL may wait to be archived before batches pause; `0` does not look.",
     "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",
     "dead_rows": "Dead rows, as a share of the live ones, above which batches wait for a vacuum; `0`: never.",
+    "max_latency": "How long a look at the table may take for others while a backfill runs, before it slows down;"
+    " `auto`: three times as long as before it; `0` does not look.",
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",

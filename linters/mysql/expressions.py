@@ -120,11 +120,20 @@ class MySQLExpressions:
         return self._spliced(expression, lambda name, _: quoted(names[name]) if name in names else None)
 
     def rename_in_constraint(self, definition: str, names: Mapping[str, str]) -> str:
-        """Raise: constraints that are not indexes follow no column on these servers."""
-        raise ValueError("a constraint cannot follow a column here")
+        """Rename the columns of a foreign key.
+
+        Raises:
+            ValueError: it is another constraint, which follows no column on these servers.
+        """
+        found = list(tokens(definition, self.dialect, self.release))
+        if [token.upper for token in found[:2]] != ["FOREIGN", "KEY"]:
+            raise ValueError("a constraint cannot follow a column here")
+        own = separated(Cursor(found[2:]).group())
+        changes = {item[0].start: (item[0].end, quoted(names[c])) for item in own if (c := plain(item[0])) in names}
+        return spliced(definition, changes)
 
     def rename_referenced(self, definition: str, names: Mapping[str, str]) -> str:
-        """Raise: as above."""
+        """Raise: what a foreign key references keeps its name on these servers."""
         raise ValueError("a foreign key cannot follow a column here")
 
     def copy_index(

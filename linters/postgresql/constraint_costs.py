@@ -127,6 +127,8 @@ def drop_constraint(action: actions.DropConstraint, session: Session, cost: Cost
     if found is not None and found.references is not None:
         cost.lock(found.references, AX)
     if found is not None and found.kind in (Kind.UNIQUE, Kind.PRIMARY):
-        for other, constraint in session.referencing(action.table):
-            if set(constraint.referenced_columns or found.columns) == set(found.columns):
+        for other, constraint in session.needing(action.table, found):
+            if action.cascade:
+                cost.lock(other.name, AX)
+            else:
                 cost.error = f"foreign key {constraint.name} of {other.name} needs it"

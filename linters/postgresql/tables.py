@@ -130,7 +130,7 @@ def alter_table(node: Any) -> Iterator[Action]:
     if kind == "OBJECT_TYPE":
         name = relation(node.relation)
         for command in commands:
-            yield AlterComposite(name, constant(command, "subtype"), constant(command, "behavior") == "DROP_CASCADE")
+            yield AlterComposite(name, constant(command, "subtype"), cascades(command))
         return
     if kind == "OBJECT_INDEX":
         for command in commands:
@@ -201,6 +201,10 @@ def add_constraint(table: Name, name: str, command: Any, definition: Any) -> Act
     return AddConstraint(table, made) if made else Opaque("a constraint of an unknown kind")
 
 
+def cascades(command: Any) -> bool:
+    return constant(command, "behavior") == "DROP_CASCADE"
+
+
 def change_default(table: Name, name: str, command: Any, definition: Any) -> Action:
     if not command.HasField("def"):
         return DropDefault(table, name)
@@ -234,7 +238,7 @@ def detach(table: Name, name: str, command: Any, definition: Any) -> Action:
 
 ALTERATIONS: dict[str, Callable[[Name, str, Any, Any], Action]] = {
     "AT_AddColumn": add_column,
-    "AT_DropColumn": lambda t, n, c, d: DropColumn(t, n, constant(c, "behavior") == "DROP_CASCADE"),
+    "AT_DropColumn": lambda t, n, c, d: DropColumn(t, n, cascades(c)),
     "AT_AlterColumnType": change_type,
     "AT_SetNotNull": lambda t, n, c, d: SetNotNull(t, n),
     "AT_DropNotNull": lambda t, n, c, d: DropNotNull(t, n),
@@ -245,7 +249,7 @@ ALTERATIONS: dict[str, Callable[[Name, str, Any, Any], Action]] = {
     "AT_DropExpression": lambda t, n, c, d: SetExpression(t, n, None),
     "AT_AddConstraint": add_constraint,
     "AT_ValidateConstraint": lambda t, n, c, d: ValidateConstraint(t, n),
-    "AT_DropConstraint": lambda t, n, c, d: DropConstraint(t, n, c.missing_ok),
+    "AT_DropConstraint": lambda t, n, c, d: DropConstraint(t, n, c.missing_ok, cascades(c)),
     "AT_AttachPartition": attach,
     "AT_DetachPartition": detach,
     "AT_DetachPartitionFinalize": lambda t, n, c, d: DetachPartition(t, relation(d.partition_cmd.name), finalize=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from migrator.autogenerate import words
 from migrator.autogenerate.rendering import Call, Proposal, call_of
 from migrator.autogenerate.types import constant, ddl_compiler, default_text, type_text
 from phases.operations import (
@@ -19,7 +20,6 @@ from phases.operations import (
     Todo,
 )
 from phases.sql import identifier as quoted
-from phases.sql import literal
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -40,7 +40,7 @@ def added(op: ops.AddColumnOp) -> Proposal:
     if isinstance(default, sa.Computed | sa.Identity):
         kind = "a generated column" if isinstance(default, sa.Computed) else "an identity column"
         return Proposal(
-            Todo(f"add {target}, {kind}, which PostgreSQL can only do by writing the table anew"),
+            Todo(f"add {target}, {kind}, which the server can only do by writing the table anew"),
             "For a small table, in a quiet hour:",
             calls(add_as_sql(op)),
         )
@@ -104,7 +104,7 @@ def altered(op: ops.AlterColumnOp) -> Iterator[Proposal]:
         hint = "If there are rows without a value, or the old version may still write some:"
         yield Proposal(SetNotNull(*where, schema=op.schema), hint, calls(filled))
     if op.modify_comment is not False:
-        yield Proposal(RunSQL(expand=comment(op, op.modify_comment), undo=comment(op, op.existing_comment)))
+        yield other_comment(op)
 
 
 def other_type(op: ops.AlterColumnOp) -> Proposal:
@@ -136,9 +136,20 @@ def other_default(op: ops.AlterColumnOp) -> Proposal:
     return Proposal(SetDefault(*where, text, schema=op.schema))
 
 
-def comment(op: ops.AlterColumnOp, text: str | None) -> str:
-    name = ".".join(quoted(part) for part in (op.schema, op.table_name, op.column_name) if part)
-    return f"COMMENT ON COLUMN {name} IS {'NULL' if text is None else literal(text)}"
+def other_comment(op: ops.AlterColumnOp) -> Proposal:
+    table = ".".join(quoted(part) for part in (op.schema, op.table_name) if part)
+    said = [words.commented(table, op.column_name, str(text) if text else None) for text in comments(op)]
+    if all(said):
+        return Proposal(RunSQL(expand=said[0], undo=said[1]))
+    return Proposal(
+        Todo(f"change the comment of {op.table_name}.{op.column_name}"),
+        "All of the column has to be written for it:",
+        calls(RunSQL(expand=f"ALTER TABLE {table} MODIFY COLUMN {quoted(op.column_name)} …", undo="…")),
+    )
+
+
+def comments(op: ops.AlterColumnOp) -> tuple[object, object]:
+    return op.modify_comment, op.existing_comment
 
 
 def same_type(old: sa.Column[Any], new: sa.Column[Any], impl: Any) -> bool:

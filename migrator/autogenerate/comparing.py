@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from migrator.autogenerate import environment, in_flight, renames
+from migrator.autogenerate import environment, in_flight, renames, words
 from migrator.autogenerate.in_flight import LeftOut
 from migrator.autogenerate.proposals import proposals
 from migrator.autogenerate.renames import Ask, Pairs, Rename, never
 from migrator.autogenerate.rendering import Proposal
-from migrator.errors import NotSupportedHere, NotYet
+from migrator.errors import NotYet
 from migrator.introspection import read_catalog
 from migrator.planning import stamped_revisions
 from migrator.runs import load_graph, looking, remembered
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
-COMPARED = ("postgresql",)
 DIRECT = "migrator_direct"
 """Tells our plugin that Alembic was called by us, not by its user."""
 
@@ -59,11 +58,6 @@ def compare(settings: Settings, wanted: Sequence[str] = (), ask: Ask = never) ->
     graph = load_graph(settings)
     found = environment.options(settings)
     with looking(settings, "check") as session, session.transaction() as connection:
-        if session.server.family not in COMPARED:
-            raise NotSupportedHere(
-                f"models are not compared with {session.server} yet",
-                next_step="write the operations by hand: migrator new",
-            )
         refuse_pending(graph, remembered(connection, graph))
         autogen, differences = differing(connection, found)
         return conclude(autogen, differences, graph, given, ask)
@@ -104,12 +98,14 @@ def conclude(
     connection = autogen.connection
     if connection is None:
         raise AssertionError("Alembic compares without a connection")
-    left_out = in_flight.hide(differences, autogen, graph, connection)
-    found = list(in_flight.flat(differences))
-    pairs = Pairs(autogen, found)
-    taken = renames.chosen(pairs, given, ask)
-    rest, first = renames.carried(found, taken, read_catalog(connection))
-    renamed = [renames.proposal(rename, pairs) for rename in taken]
-    possible = tuple(rename for rename in pairs.possible(taken) if not renames.overlapping(rename, taken))
-    made = proposals(rest, autogen, before=first, renamed=renamed, possible=possible)
-    return Comparison(tuple(made), tuple(left_out), possible)
+    catalog = read_catalog(connection)
+    with words.of(catalog.server):
+        left_out = in_flight.hide(differences, autogen, graph, connection)
+        found = list(in_flight.flat(differences))
+        pairs = Pairs(autogen, found)
+        taken = renames.chosen(pairs, given, ask)
+        rest, first = renames.carried(found, taken, catalog)
+        renamed = [renames.proposal(rename, pairs) for rename in taken]
+        possible = tuple(rename for rename in pairs.possible(taken) if not renames.overlapping(rename, taken))
+        made = proposals(rest, autogen, before=first, renamed=renamed, possible=possible)
+        return Comparison(tuple(made), tuple(left_out), possible)

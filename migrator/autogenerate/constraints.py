@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from migrator.autogenerate import tables
+from migrator.autogenerate import tables, words
 from migrator.autogenerate.rendering import Call, Proposal, call_of
 from migrator.autogenerate.types import compiled
 from phases.operations import (
@@ -90,6 +90,8 @@ def schema_of(op: Any) -> str | None:
 def removal(op: Any) -> Proposal:
     if isinstance(op, ops.DropIndexOp):
         return Proposal(DropIndex(str(op.index_name), schema=op.schema))
+    if op.constraint_type == "unique" and not words.is_postgresql():
+        return Proposal(DropIndex(str(op.constraint_name), schema=op.schema))
     return Proposal(DropConstraint(op.table_name, str(op.constraint_name), schema=op.schema))
 
 
@@ -98,6 +100,8 @@ def creation(op: Any, default: str) -> Proposal:
     match op:
         case ops.CreateIndexOp():
             return new_index(op)
+        case ops.CreateUniqueConstraintOp() if not words.is_postgresql():  # the index is the constraint
+            return Proposal(CreateIndex(table, list(op.columns), name=name, unique=True, schema=schema))
         case ops.CreateUniqueConstraintOp() if not any(op.kw.values()):
             return Proposal(AddUnique(table, list(op.columns), name=name, schema=schema))
         case ops.CreateCheckConstraintOp():
@@ -146,15 +150,12 @@ def as_sql(op: Any) -> Proposal:
 
 def new_index(op: ops.CreateIndexOp) -> Proposal:
     keys = [key_text(expression) for expression in op.columns]
-    odd = sorted(
-        set(op.kw)
-        - KNOWN_OPTIONS
-        - {name for name, value in op.kw.items() if value is None or value is False or value == {}}
-    )
+    given = words.own_options(op.kw)
+    odd = sorted(set(given) - KNOWN_OPTIONS)
     if odd or None in keys:
         return odd_index(op, odd[0] if odd else "an order of its keys")
-    where = op.kw.get("postgresql_where")
-    include = [getattr(column, "name", column) for column in op.kw.get("postgresql_include") or ()]
+    where = given.get("postgresql_where")
+    include = [getattr(column, "name", column) for column in given.get("postgresql_include") or ()]
     return Proposal(
         CreateIndex(
             op.table_name,
@@ -162,7 +163,7 @@ def new_index(op: ops.CreateIndexOp) -> Proposal:
             name=name_of(op),
             unique=bool(op.unique),
             where=compiled(where) if where is not None and not isinstance(where, str) else where,
-            using=op.kw.get("postgresql_using") or "btree",
+            using=given.get("postgresql_using") or "btree",
             include=include,
             schema=op.schema,
         )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from linters.expressions import PostgresExpressions
-from migrator.autogenerate import tables
+from migrator.alembic_support import LEDGER_TABLES
+from migrator.autogenerate import tables, words
 from migrator.autogenerate.constraints import name_of, schema_of, table_of, without_order
 from migrator.autogenerate.types import compiled
 from migrator.claims import in_flight_claims
@@ -101,7 +101,12 @@ def overlapping(mine: Sequence[Touch], theirs: Sequence[Touch]) -> bool:
 def is_ours(op: Any) -> bool:
     """Whether it is about the ledger, or about a helper or something put aside."""
     names = [getattr(op, name, None) for name in ("table_name", "column_name", "index_name", "constraint_name")]
-    return getattr(op, "schema", None) in IGNORED_SCHEMAS or any(str(name or "").startswith(PREFIX) for name in names)
+    return getattr(op, "schema", None) in IGNORED_SCHEMAS or any(hidden(str(name or "")) for name in names)
+
+
+def hidden(name: str) -> bool:
+    """Whether a name is that of a helper of ours, or of a table of the ledger where that has no schema of its own."""
+    return name.startswith(PREFIX) or (not words.is_postgresql() and name in LEDGER_TABLES)
 
 
 def touched(op: Any, catalog: Catalog) -> list[Touch]:
@@ -134,14 +139,14 @@ def columns_of(op: Any) -> list[str]:
     if isinstance(op, ops.CreateForeignKeyOp):
         return list(op.local_cols)
     if isinstance(op, ops.CreateCheckConstraintOp):
-        return sorted(PostgresExpressions().columns(compiled(op.to_constraint().sqltext)))
+        return sorted(words.expressions().columns(compiled(op.to_constraint().sqltext)))
     if isinstance(op, ops.CreateUniqueConstraintOp):
         return [str(column) for column in op.columns]
     found: list[str] = []
     for key in getattr(op, "columns", ()):
         plain = key if isinstance(key, str) else getattr(key, "name", None)
         found += (
-            [plain] if isinstance(plain, str) else sorted(PostgresExpressions().columns(without_order(compiled(key))))
+            [plain] if isinstance(plain, str) else sorted(words.expressions().columns(without_order(compiled(key))))
         )
     return found
 
@@ -157,5 +162,5 @@ def is_unnamed_check(op: Any, autogen: AutogenContext, catalog: Catalog) -> bool
         return False
     here = set(touched(op, catalog)) - {Touch(catalog.name(op.table_name, op.schema), part_names(op)[0])}
     checks = [c for c in table.constraints if isinstance(c, sa.CheckConstraint) and tables.final_name(c) is None]
-    read = PostgresExpressions().columns
+    read = words.expressions().columns
     return any({touch.part for touch in here} == read(compiled(check.sqltext)) for check in checks)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from migrator.autogenerate import columns, constraints, tables
+from migrator.autogenerate import columns, constraints, tables, words
 from migrator.autogenerate.renames import Rename
 from migrator.autogenerate.rendering import Call, Proposal, call_of
 from migrator.autogenerate.types import creation, exists, named_types, type_name
 from phases.operations import CreateTable, RenameColumn, RunSQL, Todo
-from phases.sql import identifier, literal
+from phases.sql import identifier
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -163,7 +163,7 @@ def dropped_table(op: ops.DropTableOp) -> Proposal:
 def table_comment(op: Any) -> Proposal:
     def sql(text: str | None) -> str:
         name = ".".join(identifier(part) for part in (op.schema, op.table_name) if part)
-        return f"COMMENT ON TABLE {name} IS {'NULL' if text is None else literal(text)}"
+        return words.commented(name, "", text)
 
     text = op.comment if isinstance(op, ops.CreateTableCommentOp) else None
     return Proposal(RunSQL(expand=sql(text), undo=sql(op.existing_comment)))

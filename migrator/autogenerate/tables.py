@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from migrator.autogenerate import words
 from migrator.autogenerate.rendering import Call, Proposal
 from migrator.autogenerate.types import compiled, ddl_compiler, default_text, type_text
 from phases import names
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 SERIAL = {"integer": "serial", "bigint": "bigserial", "smallint": "smallserial"}
+GIVEN = (("mysql_engine", "innodb"), ("mariadb_engine", "innodb"))
+"""Options of a table that it has anyway."""
 IDENTITY_OPTIONS = ("start", "increment", "minvalue", "maxvalue", "cycle", "cache")
 
 
@@ -62,6 +65,8 @@ def place(key: sa.ForeignKeyConstraint, created: Sequence[sa.Table]) -> str:
     if beyond_add_foreign_key(key) or (target in created and not is_primary_key(key)):
         return "table"
     near = target.schema == table.schema and len(key.elements) == 1
+    if not words.is_postgresql() and (key.ondelete or key.onupdate or final_name(key) or not near):
+        return "table"  # of a table that is used already, a key cannot be added without a lock
     return "operation" if key.ondelete or key.onupdate or final_name(key) or not near else "column"
 
 
@@ -83,7 +88,8 @@ def column_of(column: sa.Column[Any], references: tuple[str, str] | None, unique
 
     type_, default = type_text(column.type), column.server_default
     identity = default if isinstance(default, sa.Identity) else None
-    if default is None and column.table._autoincrement_column is column:
+    numbered = default is None and column.table._autoincrement_column is column
+    if numbered and words.is_postgresql():
         type_ = SERIAL.get(type_, type_)
     key = column.primary_key and final_name(column.table.primary_key) is None
     return Column(
@@ -93,18 +99,26 @@ def column_of(column: sa.Column[Any], references: tuple[str, str] | None, unique
         default=default_text(default),
         primary_key=key,
         unique=unique,
-        identity=None if identity is None else "ALWAYS" if identity.always else "BY DEFAULT",
+        identity=identity_of(identity, numbered),
         references=references,
         comment=column.comment,
     )
 
 
+def identity_of(identity: sa.Identity | None, numbered: bool) -> str | None:
+    if identity is None:
+        return "BY DEFAULT" if numbered and not words.is_postgresql() else None
+    return "ALWAYS" if identity.always else "BY DEFAULT"
+
+
 def final_name(constraint: Any) -> str | None:
     """The name of a constraint or index after naming conventions; None leaves it to the server."""
     from alembic.util import sqla_compat
-    from sqlalchemy.dialects import postgresql
+    from sqlalchemy import PrimaryKeyConstraint
 
-    return sqla_compat._get_constraint_final_name(constraint, postgresql.dialect())  # type: ignore[no-untyped-call]
+    if not words.is_postgresql() and isinstance(constraint, PrimaryKeyConstraint):
+        return None  # it is PRIMARY, whatever name it is given
+    return sqla_compat._get_constraint_final_name(constraint, words.dialect())
 
 
 def keys_of(table: sa.Table) -> list[sa.ForeignKeyConstraint]:
@@ -194,7 +208,8 @@ def beyond_create_table(table: sa.Table) -> str:
             return f"the generated column {column.name}"
         if isinstance(default, sa.Identity) and any(getattr(default, name) is not None for name in IDENTITY_OPTIONS):
             return f"an identity with options ({column.name})"
-    options = sorted(name for name, value in table.dialect_kwargs.items() if value is not None)
+    given = sorted(words.own_options(table.dialect_kwargs).items())
+    options = [name for name, value in given if (name, str(value).lower()) not in GIVEN]
     return f"the option {options[0]}" if options else ""
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from phases.sql import identifier, literal
+from migrator.autogenerate import words
+from migrator.errors import UsageError
+from phases.sql import identifier
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -26,26 +28,42 @@ SPELLED = {
 
 def compiled(element: Any) -> str:
     """An SQL expression of the models as text, with its values in it."""
-    from sqlalchemy.dialects import postgresql
-
-    # Another style of parameters would double every % of the text.
-    dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
-    return str(element.compile(dialect=dialect, compile_kwargs={"literal_binds": True, "include_table": False}))
+    options = {"literal_binds": True, "include_table": False}
+    return str(element.compile(dialect=words.dialect(), compile_kwargs=options))
 
 
 def ddl_compiler() -> Any:
     """What writes columns and constraints as they stand inside CREATE TABLE."""
-    from sqlalchemy.dialects import postgresql
-
-    dialect: Any = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    dialect = words.dialect()
     return dialect.ddl_compiler(dialect, None)
 
 
 def type_text(type_: TypeEngine[Any]) -> str:
-    """A type as `format_type` would write it."""
-    from sqlalchemy.dialects import postgresql
+    """A type as the server would write it.
 
-    return spelled(str(type_.compile(dialect=postgresql.dialect())))  # type: ignore[no-untyped-call]
+    Raises:
+        UsageError: it has no such type.
+    """
+    from sqlalchemy.exc import CompileError
+
+    try:
+        text = str(type_.compile(dialect=words.dialect()))
+    except CompileError as problem:
+        raise UsageError(
+            f"{type_!r} of the models is no type of {words.server()}: {problem}",
+            next_step="give it a length: sa.String(255)",
+        ) from None
+    return spelled(text) if words.is_postgresql() else lowered(text)
+
+
+def lowered(text: str) -> str:
+    """Words in lower case, without blanks inside brackets; texts in quotes as they are.
+
+    >>> lowered("NUMERIC(10, 2)"), lowered("ENUM('Sad','glad')")
+    ('numeric(10,2)', "enum('Sad','glad')")
+    """
+    parts = re.split(r"('(?:[^'\\]|''|\\.)*')", text)
+    return "".join(p if p.startswith("'") else re.sub(r",\s+", ",", p.lower()) for p in parts)
 
 
 def spelled(text: str) -> str:
@@ -73,7 +91,7 @@ def default_text(default: Any) -> str | None:
     argument = getattr(default, "arg", None)
     if argument is None:
         return None
-    return literal(argument) if isinstance(argument, str) else compiled(argument)
+    return words.literal(argument) if isinstance(argument, str) else compiled(argument)
 
 
 def constant(column: Any) -> str | None:
@@ -83,13 +101,15 @@ def constant(column: Any) -> str | None:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
-    return literal(value) if isinstance(value, str) else None
+    return words.literal(value) if isinstance(value, str) else None
 
 
 def named_types(type_: TypeEngine[Any]) -> Iterator[NamedType]:
     """Types with a name of their own (enumerations, domains) inside a type."""
     from sqlalchemy.dialects import postgresql
 
+    if not words.is_postgresql():
+        return
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     made = type_.dialect_impl(dialect)
     inner = getattr(made, "item_type", None)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from phases.estimates import Estimate
 
 
-def print_cost(cost: Estimate | None) -> None:
-    """The line of one step; none for a step that is done."""
+def print_cost(cost: Estimate | None, log: str = "WAL") -> None:
+    """The line of one step; none for a step that is done. `log` is what the server's log is called."""
     from migrator.estimating import size_text, time_text
 
     if cost is None:
@@ -22,7 +22,7 @@ def print_cost(cost: Estimate | None) -> None:
         return
     rows = f"{cost.rows} rows" if cost.analysed else f"rows unknown, run ANALYZE (about {cost.rows} by its size)"
     parts = [rows, f"{size_text(cost.bytes)} read", f"about {time_text(cost.seconds)} ({cost.source})"]
-    parts += [f"{size_text(cost.wal)} WAL"] if cost.wal else []
+    parts += [f"{size_text(cost.wal)} {log}"] if cost.wal else []
     bloat = f" (bloat: {size_text(cost.bloat)})" if cost.bloat else ""
     parts += [f"{size_text(cost.disk)} more disk{bloat}"] if cost.disk else []
     parts += [f"{size_text(cost.temporary)} for a while"] if cost.temporary else []
@@ -34,8 +34,8 @@ def print_total(cost: PlanEstimate) -> None:
 
     total = cost.total
     say(
-        f"In all: about {time_text(total.seconds)}, {size_text(total.wal)} WAL, {size_text(total.disk)} more disk;"
-        f" {size_text(total.needed)} have to be free",
+        f"In all: about {time_text(total.seconds)}, {size_text(total.wal)} {cost.log},"
+        f" {size_text(total.disk)} more disk; {size_text(total.needed)} have to be free",
         bold=True,
     )
     free = f"{size_text(cost.free)} ({cost.free_source})" if cost.free is not None else cost.free_source

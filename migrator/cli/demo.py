@@ -19,17 +19,19 @@ EXAMPLES = example("""
 migrator demo                          a rename, from the first plan to the purge
 migrator demo --format json            what was measured, as one document
 migrator demo --rows 20000             a smaller table
+migrator demo --database mariadb       on a MariaDB of this machine
 """)
 
 
 @click.command("demo", help=COMMANDS["demo"], epilog=EXAMPLES)
+@click.option("--database", type=click.Choice(["postgresql", "mariadb"]), default="postgresql", help="Kind of server.")
 @click.option("--rows", type=click.IntRange(100, 10_000_000), default=200_000, show_default=True, help="Of the table.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
-def command(rows: int, form: str) -> None:
+def command(database: str, rows: int, form: str) -> None:
     from migrator.demo import story
 
     tell, show_gate = silence() if form == "json" else narration()
-    report = story.run(rows, tell, show_gate, observer_for(form))
+    report = story.run(database, rows, tell, show_gate, observer_for(form))
     if form == "json":
         print_json(report_data(report))
     else:

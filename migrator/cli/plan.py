@@ -140,7 +140,7 @@ def print_tree(plan: Plan, cost: PlanEstimate | None = None) -> None:
             for number, step in enumerate(steps, 1):
                 print_step(number, step)
                 if cost is not None:
-                    print_cost(cost.steps.get((item.revision, phase, step.step.name)))
+                    print_cost(cost.steps.get((item.revision, phase, step.step.name)), cost.log)
         say()
     if cost is not None:
         print_total(cost)

@@ -59,10 +59,15 @@ class Lines:
             case events.Resumed():
                 self.waits = ""
                 note(f"  going on after {event.seconds:.0f} s")
+            case events.Slowed():
+                said = f"rests {event.rest:g} x as long as it writes: {event.reason}" if event.rest else "at full speed"
+                note(f"  {said}", fg="yellow")
             case events.Unwatched():
-                note(f"  batches do not wait for replicas: {event.reason}; GRANT pg_monitor", fg="yellow")
+                note(f"  batches do not wait for replicas: {event.reason}; {event.remedy}", fg="yellow")
             case events.Unjudged():
                 note(f"  batches go on: {event.reason}", fg="yellow")
+            case events.LoggedAsSet():
+                note(f"  rows are logged as the server is set: {event.reason}", fg="yellow")
             case events.StepFinished():
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged(state="aborting" | "restoring"):

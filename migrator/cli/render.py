@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from migrator.errors import MigratorError
-from migrator.settings import mask
+from migrator.setting_values import mask
 
 SCHEMA_VERSION = 1
 
@@ -34,9 +34,10 @@ def plain(value: Any) -> Any:
     return mask(str(value)) if isinstance(value, str | Path) else value
 
 
-def print_json(data: Mapping[str, Any]) -> None:
-    """Print one JSON object; every one says which form it has."""
-    click.echo(json.dumps({"schema_version": SCHEMA_VERSION, **plain(data)}, indent=2, ensure_ascii=False))
+def print_json(data: Mapping[str, Any], *, compact: bool = False) -> None:
+    """Print one JSON object, `compact` on one line; every one says which form it has."""
+    whole = {"schema_version": SCHEMA_VERSION, **plain(data)}
+    click.echo(json.dumps(whole, indent=None if compact else 2, ensure_ascii=False))
 
 
 def say(text: str = "", **style: Any) -> None:

@@ -14,20 +14,23 @@ from migrator.cli.render import print_json, say
 EXAMPLES = example("""
 migrator verify             every revision between migrate and contract
 migrator verify 4f2a9c      one of them; exit 1 when rows differ
+migrator verify 4f2a9c --repair old   write the new side of rows that differ anew, from the old one
 """)
 
 
 @click.command("verify", help=COMMANDS["verify"], epilog=EXAMPLES)
 @click.argument("revision", required=False)
+@click.option("--repair", "side", type=click.Choice(["old", "new"]), help="The side that is right where rows differ.")
 @with_database
-def command(revision: str | None, database_url: str | None, config: Path | None, form: str) -> None:
+def command(revision: str | None, side: str | None, database_url: str | None, config: Path | None, form: str) -> None:
     from migrator import api
 
-    found = api.verify(settings_from(database_url, config), revision, observer=observer_for(form))
+    found = api.verify(settings_from(database_url, config), revision, side=side, observer=observer_for(form))
     if form == "json":
         print_json({"verified": found, "differences": 0})
         return
     for item in found:
-        say(f"{item.revision}: {item.rows} rows compared, 0 differ")
+        mended = f"{item.repaired} rows repaired, " if side else ""
+        say(f"{item.revision}: {mended}{item.rows} rows compared, 0 differ")
     if not found:
         say("No revision is between migrate and contract.")

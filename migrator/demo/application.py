@@ -13,10 +13,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
+from migrator.demo.clients import Client, connected
 
 CONNECTIONS = 4
 THINKING_SECONDS = 0.008
@@ -37,7 +38,7 @@ class Visitor(threading.Thread):
     """One connection that reads everything and writes names to rows of its own.
 
     Args:
-        url: for psycopg.
+        url: of the database, as SQLAlchemy takes it.
         version: of the application; part of what it writes.
         column: by which this version knows the name.
         rows: rows that were there at the beginning.
@@ -55,17 +56,17 @@ class Visitor(threading.Thread):
         self.count = 0
 
     def run(self) -> None:
-        actions: list[Callable[[psycopg.Connection], None]] = [self.read, self.read, self.read, self.search]
+        actions: list[Callable[[Client], None]] = [self.read, self.read, self.read, self.search]
         actions += [self.update, self.update, self.visit, self.insert, self.insert, self.upsert, self.delete]
-        with psycopg.connect(self.url, autocommit=True, application_name=f"shop {self.version}") as connection:
+        with closing(connected(self.url, f"shop {self.version}")) as client:
             self.ready.set()
             while not self.stopping.is_set():
                 action = self.random.choice(actions)
                 begun = time.perf_counter()
                 try:
-                    action(connection)
-                except psycopg.Error as problem:
-                    self.tally.errors.append(f"{action.__name__}: {str(problem).splitlines()[0]}")
+                    action(client)
+                except client.problem as problem:
+                    self.tally.errors.append(f"{action.__name__}: {first_line(problem)}")
                 self.tally.waits_ms.append((time.perf_counter() - begun) * 1000)
                 self.stopping.wait(THINKING_SECONDS)
 
@@ -79,50 +80,53 @@ class Visitor(threading.Thread):
         self.count += 1
         return f"{self.version} {self.share}.{self.count}"
 
-    def ask(self, connection: psycopg.Connection, sql: str, *values: object) -> list[Any]:
-        return connection.execute(sql.replace("NAME", self.column).encode(), values).fetchall()
+    def ask(self, client: Client, sql: str, *values: object) -> list[Any]:
+        return client.ask(sql.replace("NAME", self.column), values)
 
-    def do(self, connection: psycopg.Connection, sql: str, *values: object) -> None:
-        connection.execute(sql.replace("NAME", self.column).encode(), values)
+    def do(self, client: Client, sql: str, *values: object) -> None:
+        client.do(sql.replace("NAME", self.column), values)
 
-    def read(self, connection: psycopg.Connection) -> None:
-        self.ask(connection, "SELECT id, NAME, email, visits FROM users WHERE id = %s", self.any_row())
+    def read(self, client: Client) -> None:
+        self.ask(client, "SELECT id, NAME, email, visits FROM users WHERE id = %s", self.any_row())
 
-    def search(self, connection: psycopg.Connection) -> None:
-        self.ask(connection, "SELECT id, email FROM users WHERE NAME = %s", f"User {self.any_row()}")
+    def search(self, client: Client) -> None:
+        self.ask(client, "SELECT id, email FROM users WHERE NAME = %s", f"User {self.any_row()}")
 
-    def update(self, connection: psycopg.Connection) -> None:
+    def update(self, client: Client) -> None:
         row, name = self.own_row(), self.next_name()
-        self.do(connection, "UPDATE users SET NAME = %s WHERE id = %s", name, row)
+        self.do(client, "UPDATE users SET NAME = %s WHERE id = %s", name, row)
         self.tally.written[row] = name
 
-    def visit(self, connection: psycopg.Connection) -> None:
-        self.do(connection, "UPDATE users SET visits = visits + 1 WHERE id = %s", self.any_row())
+    def visit(self, client: Client) -> None:
+        self.do(client, "UPDATE users SET visits = visits + 1 WHERE id = %s", self.any_row())
         self.tally.visits += 1
 
-    def insert(self, connection: psycopg.Connection) -> None:
+    def insert(self, client: Client) -> None:
         name = self.next_name()
         email = f"{name.replace(' ', '-')}-{time.time_ns()}@example.org"
-        sql = "INSERT INTO users (NAME, email) VALUES (%s, %s) RETURNING id"
-        row = self.ask(connection, sql, name, email)[0][0]
+        sql = f"INSERT INTO users ({self.column}, email) VALUES (%s, %s)"
+        row = client.insert(sql, (name, email))
         self.tally.written[row] = name
         self.inserted.append((row, email))
 
-    def upsert(self, connection: psycopg.Connection) -> None:
+    def upsert(self, client: Client) -> None:
         if not self.inserted:
             return
         row, email = self.random.choice(self.inserted)
         name = self.next_name()
-        sql = "INSERT INTO users (NAME, email) VALUES (%s, %s) ON CONFLICT (email) DO UPDATE SET NAME = EXCLUDED.NAME"
-        self.do(connection, sql, name, email)
+        self.do(client, f"INSERT INTO users (NAME, email) VALUES (%s, %s) {client.upsert}", name, email)
         self.tally.written[row] = name
 
-    def delete(self, connection: psycopg.Connection) -> None:
+    def delete(self, client: Client) -> None:
         if len(self.inserted) < 5:
             return
         row, _ = self.inserted.pop(self.random.randrange(len(self.inserted)))
-        self.do(connection, "DELETE FROM users WHERE id = %s", row)
+        self.do(client, "DELETE FROM users WHERE id = %s", row)
         self.tally.written[row] = None
+
+
+def first_line(problem: Exception) -> str:
+    return (str(problem).splitlines() or [type(problem).__name__])[0]
 
 
 def summary(tallies: list[Tally]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Application:
     """One version, live from `start` to `stop`.
 
     Args:
-        url: of the database, for psycopg.
+        url: of the database, as SQLAlchemy takes it.
         column: by which this version knows the name.
         rows: rows that are in the table at the beginning.
         slot: 0 or 1; versions that live at the same time have rows of their own.

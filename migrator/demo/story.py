@@ -13,7 +13,7 @@ from typing import Any
 from migrator import api, projects
 from migrator.database import connect
 from migrator.demo.process import Application, Journal, Load
-from migrator.embedded import EmbeddedServer, newest_binaries
+from migrator.demo.servers import STARTS, Stage
 from migrator.errors import MigratorError, NotYet
 from migrator.events import Observer
 from migrator.execution import Outcome
@@ -36,8 +36,8 @@ migration = Migration(
     CreateTable(
         "users",
         Column("id", "bigint", primary_key=True, identity="BY DEFAULT"),
-        Column("full_name", "text", nullable=False),
-        Column("email", "text", unique=True),
+        Column("full_name", "varchar(80)", nullable=False),
+        Column("email", "varchar(80)", unique=True),
         Column("visits", "integer", nullable=False, default="0"),
     ),
 )
@@ -56,10 +56,6 @@ migration = Migration(
 upgrade, downgrade = migration.upgrade, migration.downgrade
 '''
 
-FILL = (
-    "INSERT INTO users (full_name, email) SELECT 'User ' || i, 'user' || i || '@example.org'"
-    " FROM generate_series(1, {rows}) AS i"
-)
 INDEX = "CREATE INDEX users_full_name_idx ON users (full_name)"
 
 
@@ -89,7 +85,7 @@ class Story:
 
     Args:
         folder: for the project; on a temporary disk.
-        server: running.
+        stage: a server that is running.
         rows: of the table at the beginning.
         tell: told each scene.
         show_gate: told the verdict of the gate.
@@ -99,25 +95,24 @@ class Story:
     def __init__(
         self,
         folder: Path,
-        server: EmbeddedServer,
+        stage: Stage,
         rows: int,
         tell: Tell,
         show_gate: Callable[[str, Verdict], None],
         observer: Observer,
     ) -> None:
-        self.folder, self.server, self.rows = folder, server, rows
+        self.folder, self.stage, self.rows = folder, stage, rows
         self.tell, self.show_gate, self.observer = tell, show_gate, observer
         self.steps: list[Outcome] = []
         self.journal = Journal()
         self.loads = Load(OLD), Load(NEW)
-        self.url = server.url().replace("+psycopg", "")
 
     @property
     def settings(self) -> Settings:
-        return load({"database_url": self.server.url()}, environ={}, directory=self.folder)
+        return load({"database_url": self.stage.url}, environ={}, directory=self.folder)
 
     def application(self, slot: int, column: str) -> Application:
-        return Application(self.url, column, self.rows, slot, self.loads[slot], self.journal)
+        return Application(self.stage.url, column, self.rows, slot, self.loads[slot], self.journal)
 
     def apply(self, phase: Phase | None = None, reason: str | None = None) -> None:
         override = api.Override(reason) if reason else None
@@ -141,12 +136,12 @@ class Story:
             new.stop()
         rows, differences = self.compare()
         return Report(
-            server=f"PostgreSQL {self.server.binaries.major}",
+            server=self.stage.server,
             seconds=time.monotonic() - begun,
             statements=sum(item.statements for item in self.loads),
             failed_statements=sum(item.failed for item in self.loads),
             max_wait_ms=max(item.max_wait_ms for item in self.loads),
-            lock_timeout_ms=self.settings.lock_timeout_ms,
+            lock_timeout_ms=max(self.settings.lock_timeout_ms, self.stage.wait_ms),
             versions=self.loads,
             rows=max(rows, compared),
             differences=differences,
@@ -160,8 +155,8 @@ class Story:
         versions = self.folder / "migrations" / "versions"
         (versions / f"{FIRST}.py").write_text(CREATE)
         api.apply(self.settings)
-        with connect(self.server.url(), "demo") as session:
-            for statement in (FILL.format(rows=self.rows), INDEX, "VACUUM ANALYZE users"):
+        with connect(self.stage.url, "demo") as session:
+            for statement in (self.stage.fill.format(rows=self.rows), INDEX, self.stage.analyse):
                 session.alone(statement)
         self.tell("", f"table users has {self.rows} rows; shop {OLD} reads and writes users.full_name")
         api.deploy_record(self.settings, self.build(OLD, FIRST))
@@ -238,7 +233,7 @@ class Story:
 
     def compare(self) -> tuple[int, int]:
         """Every row that is left against what the applications wrote."""
-        with connect(self.server.url(), "demo") as session:
+        with connect(self.stage.url, "demo") as session:
             found = dict(row for row in session.query("SELECT id, name FROM users"))
             visits = session.query("SELECT sum(visits) FROM users")[0][0]
             changed = {row for row, name in found.items() if name != f"User {row}"}
@@ -247,14 +242,19 @@ class Story:
 
 
 def run(
+    database: str,
     rows: int,
     tell: Tell,
     show_gate: Callable[[str, Verdict], None],
     observer: Observer,
 ) -> Report:
-    """Start a server, play the story, and throw everything away."""
-    with (
-        tempfile.TemporaryDirectory(prefix="migrator-demo-") as folder,
-        EmbeddedServer(newest_binaries(), {"fsync": "on"}) as server,
-    ):
-        return Story(Path(folder), server, rows, tell, show_gate, observer).play()
+    """Start a server, play the story, and throw everything away.
+
+    Args:
+        database: `postgresql` or `mariadb`.
+
+    Raises:
+        ConnectionFailed: there is no such server on this machine.
+    """
+    with tempfile.TemporaryDirectory(prefix="migrator-demo-") as folder, STARTS[database]() as stage:
+        return Story(Path(folder), stage, rows, tell, show_gate, observer).play()

@@ -96,8 +96,11 @@ class Family(Protocol):
     def owner(self) -> str:
         """Question for the session that holds the runner lock: number, name, role, since when."""
 
-    def blockers(self, lock: Lock, server: Server) -> str:
-        """Question for sessions that hold a lock: number, name, role, state, seconds, statement, mode."""
+    def blockers(self, lock: Lock, server: Server) -> tuple[str, ...]:
+        """Questions for sessions that hold a lock: number, name, role, state, seconds, statement, mode.
+
+        The next one is for servers that do not know the one before.
+        """
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         """Whether a mode that is held keeps a lock from being granted."""
@@ -116,12 +119,38 @@ class Family(Protocol):
     def size(self, table: TableName) -> str:
         """Question for the bytes of a table's rows."""
 
+    def look(self, table: TableName) -> str:
+        """Question for a row of a table, any, which is answered at once."""
+
     @property
     def piles_up(self) -> bool:
         """Whether it says what piles up while a backfill runs: log for the archive and for slots, dead rows."""
 
-    def clients(self) -> str:
-        """Question for sessions of others: number, application name, since when, from where; empty: not asked."""
+    def logs_less(self) -> str:
+        """Statement after which changes of rows are logged by key and what has changed; empty: there is none."""
+
+    @property
+    def may_log_less(self) -> str:
+        """What lets a role do that, for people."""
+
+    @property
+    def ends_session(self) -> str:
+        """What ends a session, for people."""
+
+    def clients(self) -> tuple[str, str]:
+        """Sessions of others in this database: two questions.
+
+        The first is answered with why they cannot be known, or with no row; the other with number, application
+        name, since when, and from where.
+        """
+
+    @property
+    def asks_replicas(self) -> bool:
+        """Whether replicas are asked themselves how far they are, because the server does not know."""
+
+    @property
+    def reads_replicas(self) -> str:
+        """What has to be done so that it is known how far replicas are, for people."""
 
     def replicas(self) -> str:
-        """Question for connected replicas; empty where it is not asked."""
+        """Question for connected replicas, where the server knows how far they are."""

@@ -17,6 +17,7 @@ from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.mysql_statements import SQL_MODE, literal
 from phases.model import Lock, TableName
+from phases.sql import qualified
 
 OLDEST = {"mysql": (8, 0, 16), "mariadb": (10, 6, 0)}
 """MySQL 8.0.16 is the first that heeds CHECK, which the ledger's history rests on."""
@@ -70,13 +71,39 @@ WHERE m.object_type = 'TABLE' AND m.object_schema = {schema} AND m.object_name =
   AND m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID()
 """
 
+HOLDERS_PLUGIN = """
+SELECT DISTINCT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user, LOWER(p.command),
+       COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), p.time, 0), COALESCE(p.info, ''), m.lock_mode
+FROM information_schema.metadata_lock_info m JOIN information_schema.processlist p ON p.id = m.thread_id
+LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = p.id
+WHERE m.lock_type = 'Table metadata lock' AND m.table_schema = {schema} AND m.table_name = {name}
+  AND p.id <> CONNECTION_ID()
+"""
+"""Of MariaDB, where its plugin METADATA_LOCK_INFO is installed."""
+
 HOLDERS_MARIADB = """
 SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user, LOWER(p.command),
        TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), COALESCE(p.info, ''), 'TRANSACTION'
 FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
 WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
 """
-"""Without the plugin METADATA_LOCK_INFO, which few have: every open transaction may hold the lock."""
+"""Without that plugin: every open transaction may hold the lock."""
+
+UNSEEN = """
+SELECT 'performance_schema is off, so the server keeps no names of programs' WHERE NOT @@global.performance_schema
+UNION ALL
+SELECT 'this role sees no sessions but its own: GRANT PROCESS ON *.* TO …' WHERE NOT EXISTS
+  (SELECT 1 FROM information_schema.user_privileges WHERE privilege_type = 'PROCESS')
+"""
+CLIENTS = """
+SELECT p.id, COALESCE(a.attr_value, ''), NULL, SUBSTRING_INDEX(p.host, ':', 1)
+FROM information_schema.processlist p LEFT JOIN performance_schema.session_connect_attrs a
+  ON a.processlist_id = p.id AND a.attr_name = 'program_name'
+WHERE p.id <> CONNECTION_ID() AND p.command NOT LIKE 'Binlog Dump%' AND p.command NOT IN ('Daemon', 'Slave_SQL')
+  AND p.user NOT IN ('event_scheduler', 'system user') AND COALESCE(p.db, DATABASE()) = DATABASE()
+  AND COALESCE(a.attr_value, '') NOT LIKE 'migrator %' ORDER BY p.id
+"""
+"""Sessions of others that are in this database, or in none. Since when they are there the server does not keep."""
 
 
 def seconds(milliseconds: int) -> int:
@@ -92,6 +119,10 @@ class MySQLFamily:
     packages: str = "mysql"
     commits_ddl: bool = True
     piles_up: bool = False
+    asks_replicas: bool = True
+    reads_replicas: str = 'name them: replicas = ["mysql://…"]; or say that none has to be waited for: replicas = []'
+    may_log_less: str = "GRANT SESSION_VARIABLES_ADMIN ON *.* TO … (MySQL) or GRANT BINLOG ADMIN ON *.* TO … (MariaDB)"
+    ends_session: str = "KILL number"
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": "SELECT CONNECTION_ID()",
@@ -126,6 +157,7 @@ class MySQLFamily:
 
     def session_statements(self, server: Server) -> tuple[str, ...]:
         return (
+            *self.answered(),
             "SET SESSION group_concat_max_len = 67108864",
             # A connection of ours that waits for a replica or a gate is idle, not forgotten.
             "SET SESSION wait_timeout = 604800",
@@ -169,9 +201,10 @@ class MySQLFamily:
     def owner(self) -> str:
         return OWNER
 
-    def blockers(self, lock: Lock, server: Server) -> str:
-        held = HOLDERS_MYSQL if server.family == "mysql" else HOLDERS_MARIADB
-        return held.format(schema=literal(lock.table.schema), name=literal(lock.table.name))
+    def blockers(self, lock: Lock, server: Server) -> tuple[str, ...]:
+        questions = (HOLDERS_MYSQL,) if server.family == "mysql" else (HOLDERS_PLUGIN, HOLDERS_MARIADB)
+        where = {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
+        return tuple(question.format(**where) for question in questions)
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         return True
@@ -193,8 +226,14 @@ class MySQLFamily:
             f" WHERE table_schema = {literal(table.schema)} AND table_name = {literal(table.name)}"
         )
 
-    def clients(self) -> str:
-        return ""
+    def look(self, table: TableName) -> str:
+        return f"SELECT 1 FROM {qualified(table)} LIMIT 1"
+
+    def logs_less(self) -> str:
+        return "SET SESSION binlog_row_image = 'MINIMAL'"
+
+    def clients(self) -> tuple[str, str]:
+        return UNSEEN, CLIENTS
 
     def replicas(self) -> str:
         return ""

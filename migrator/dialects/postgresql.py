@@ -138,6 +138,13 @@ FROM pg_catalog.pg_stat_all_tables s JOIN pg_catalog.pg_class c ON c.oid = s.rel
 WHERE s.relid = pg_catalog.to_regclass({table})
 """
 
+LOOK = """
+SELECT count(*) FROM ONLY {table} WHERE ctid = (
+  SELECT ('(' || floor(random() * pg_catalog.pg_relation_size({name}) / current_setting('block_size')::float8)::bigint
+    || ',1)')::tid)
+"""
+"""A row of any page: the first row of all may lie behind many dead ones."""
+
 STATISTICS_SCHEMA = """
 SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'

@@ -32,6 +32,10 @@ class PostgreSQLFamily:
     packages: str = "postgres"
     commits_ddl: bool = False
     piles_up: bool = True
+    asks_replicas: bool = False
+    reads_replicas: str = "GRANT pg_monitor to this role"
+    may_log_less: str = ""
+    ends_session: str = "SELECT pg_terminate_backend(pid)"
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": postgresql.BACKEND_PID,
@@ -83,8 +87,8 @@ class PostgreSQLFamily:
     def owner(self) -> str:
         return postgresql.RUNNER_OWNER
 
-    def blockers(self, lock: Lock, server: Server) -> str:
-        return postgresql.blockers_query(lock)
+    def blockers(self, lock: Lock, server: Server) -> tuple[str, ...]:
+        return (postgresql.blockers_query(lock),)
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         return postgresql.conflicts(lock.mode, held)
@@ -97,8 +101,11 @@ class PostgreSQLFamily:
         # Batch and cursor share the transaction: a crash of the server loses both or none.
         return postgresql.lock_timeout(patience), postgresql.COMMIT_LATER
 
-    def clients(self) -> str:
-        return postgresql.CLIENTS
+    def logs_less(self) -> str:
+        return ""
+
+    def clients(self) -> tuple[str, str]:
+        return "", postgresql.CLIENTS
 
     def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
         return ()
@@ -106,6 +113,9 @@ class PostgreSQLFamily:
     def size(self, table: TableName) -> str:
         name = literal(qualified(table))
         return f"SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass({name})), 0)"
+
+    def look(self, table: TableName) -> str:
+        return postgresql.LOOK.format(table=qualified(table), name=literal(qualified(table)))
 
     def replicas(self) -> str:
         return postgresql.REPLICAS

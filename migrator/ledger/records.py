@@ -61,6 +61,28 @@ class AsideRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgressRecord:
+    """How far a long step is, as its runner said last.
+
+    `seconds_left`: until its end, most likely, and at least and at most in eight cases of ten; None: not known yet.
+    `limits`: what it keeps to. `reason`: why it is slower than it could be, or waits.
+    """
+
+    revision: str
+    step: str
+    done: int
+    total: int
+    unit: str
+    rows_per_second: float
+    seconds_left: float | None
+    seconds_left_least: float | None
+    seconds_left_most: float | None
+    limits: str
+    reason: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentRecord:
     """`uses`: newest revision whose new shape the build uses. `survives`: newest whose contract it survives."""
 

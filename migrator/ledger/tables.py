@@ -22,7 +22,7 @@ from sqlalchemy import (
 from migrator.ledger.types import NOW, Moment
 
 SCHEMA = "migrator"
-VERSION = 3
+VERSION = 4
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -117,6 +117,33 @@ backfills = Table(
     Column("updated_at", Moment(), nullable=False, server_default=NOW),
 )
 
+progress = Table(
+    "progress",
+    metadata,
+    Column("step_id", ForeignKey(steps.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("unit", String(20), nullable=False),
+    Column("rows_per_second", Float, nullable=False),
+    Column("seconds_left", Float),
+    Column("seconds_left_least", Float),
+    Column("seconds_left_most", Float),
+    Column("limits", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("updated_at", Moment(), nullable=False, server_default=NOW),
+)
+
+controls = Table(
+    "controls",
+    metadata,
+    Column("scope", String(255), primary_key=True),
+    Column("paused", Boolean, nullable=False),
+    Column("rows_per_second", Float),
+    Column("max_latency", Float),
+    Column("said", Text, nullable=False),
+    Column("updated_at", Moment(), nullable=False, server_default=NOW),
+)
+
 set_aside = Table(
     "set_aside",
     metadata,
@@ -186,5 +213,5 @@ def legal() -> list[dict[str, str]]:
     return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
 
 
-ADDED = {2: (set_aside,), 3: (parts,)}
+ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls)}
 """Tables that a version of the ledger has and the one before had not."""

@@ -21,7 +21,7 @@ from migrator.errors import MigratorError, UsageError
 from migrator.linting import dumps, files
 from migrator.linting.options import Options
 from migrator.linting.servers import USUAL, chosen_dialect, dotted, release
-from migrator.settings import mask
+from migrator.setting_values import mask
 
 if TYPE_CHECKING:
     from migrator.linting.changes import Changes

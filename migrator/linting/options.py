@@ -13,6 +13,7 @@ from linters.engine import Choice
 from linters.findings import Category, Severity
 from migrator import settings
 from migrator.errors import SettingsError, UsageError
+from migrator.setting_values import nearest
 
 SECTION = "tool.migrator.lint"
 DIALECTS = ("postgresql", "mysql", "mariadb")
@@ -84,7 +85,7 @@ def expanded(names: Iterable[str]) -> list[str]:
 
 
 def near_rule(name: str) -> str:
-    near = settings.nearest(name, all_rules())
+    near = nearest(name, all_rules())
     return f'did you mean "{near}"?' if near else "migrator lint --list-rules"
 
 
@@ -188,7 +189,7 @@ def from_file(path: Path) -> Options:
     for key, value in table.items() if isinstance(table, dict) else [("lint", table)]:
         where = f"{path}:{line_of(lines, key)}"
         if key not in READERS:
-            near = settings.nearest(key, READERS)
+            near = nearest(key, READERS)
             hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(READERS)}"
             raise SettingsError(f'{where}: unknown setting "{key}" of [{SECTION}]', next_step=hint, file=str(path))
         option, read = READERS[key]

@@ -16,7 +16,7 @@ from linters.source import Piece, Source
 from migrator.errors import DatabaseError, UsageError
 from migrator.linting.options import Options
 from migrator.linting.servers import chosen_dialect, release
-from migrator.settings import mask
+from migrator.setting_values import mask
 from migrator.shadow import Difference, Observation, Scratch, compare
 from migrator.shadow.comparing import CONFIRMED, MISMATCH, OBSERVED_ONLY, REFUSALS, in_words
 

@@ -21,7 +21,7 @@ from migrator.errors import DatabaseError, UsageError
 from migrator.linting.options import Options
 from migrator.linting.servers import chosen_dialect, dotted, release
 from migrator.linting.shadowing import EMBEDDED, difference_finding
-from migrator.settings import mask
+from migrator.setting_values import mask
 from migrator.shadow.comparing import CONFIRMED, REFUSALS, Difference, compare_ways, way_in_words
 from migrator.shadow.confining import BODIES, made, outside
 from migrator.shadow.mysql import MySQLScratch, Seen

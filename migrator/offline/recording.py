@@ -15,6 +15,8 @@ from linters.collected import Item
 from migrator.places import place_in
 
 MOST_STATEMENTS = 20_000
+MOST_REPEATED = 200
+"""Times that one statement may come from one line: it is a loop that waits for an answer."""
 MOST_FAILURES = 3
 """Failures of one line after which the revision is left: it is a loop that waits for an answer."""
 SHOWN_ROWS = "what follows depends on rows that only the database has; it is judged for one made-up row"
@@ -43,6 +45,8 @@ class Recorder:
     at: tuple[int, int] | None = None
     failures: Counter[int] = field(default_factory=Counter)
     made_up: Counter[tuple[int, str]] = field(default_factory=Counter)
+    repeated: Counter[tuple[int, str]] = field(default_factory=Counter)
+    supposing: bool = False
 
     def place(self) -> tuple[int, int]:
         """Line and column of the call in the revision that led here."""
@@ -62,7 +66,11 @@ class Recorder:
     def sent(self, sql: str) -> None:
         if len(self.items) >= MOST_STATEMENTS:
             raise Endless(f"it sends more than {MOST_STATEMENTS} statements")
-        self.items.append(Item(sql.strip(), *self.place()))
+        line, column = self.place()
+        self.repeated[line, sql] += 1
+        if self.repeated[line, sql] > MOST_REPEATED:
+            raise Endless("it goes on and on")
+        self.items.append(Item(sql.strip(), line, column, supposed=self.supposing))
 
     def problem(self, reason: str, place: tuple[int, int] | None = None) -> None:
         """Put down that something is not known; once for each line and reason."""
@@ -89,6 +97,7 @@ class Recorder:
             raise Endless("it goes on and on")
 
     def reads_rows(self) -> None:
+        self.supposing = True
         self.problem(SHOWN_ROWS)
 
     def has_more(self, sql: str) -> bool:
@@ -99,7 +108,7 @@ class Recorder:
 
     def exists(self) -> bool:
         """The answer where nobody knows."""
-        self.asked = True
+        self.asked = self.supposing = True
         self.problem(SHOWN_SCHEMA)
         return self.present
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from linters.mysql.tokens import Statement
 from linters.mysql.ways import Algorithm
 from migrator.errors import ConnectionFailed, DatabaseError, UsageError
-from migrator.settings import mask, normalise_url
+from migrator.setting_values import mask, normalise_url
 from migrator.shadow.asking import Accepted, alteration, ask, failed, tables_of, text_of, version_of
 from migrator.shadow.confining import reason_against
 

@@ -12,27 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from phases.catalog import Catalog, Column, Constraint, Definition, Index, Server, Table, Volatility
-from phases.dual_write import DualWrite, NullFill, SplitWrite, TableCopy, ValueMap
-from phases.model import Fill, Lock, Loss, Step, TableName
-from phases.rebuilding import Rebuilding
+from phases.dialects.base_tables import TableDialect
+from phases.dialects.changes import Change as Change
+from phases.dialects.changes import Changes as Changes
+from phases.dual_write import DualWrite, NullFill, ValueMap
+from phases.model import Fill, Loss, PhasedSteps, Step, TableName
 from phases.sql import Expressions
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One statement and the table locks it takes.
-
-    `done`, `otherwise` and `asks` are of statements that commit by themselves, as in `phases.model.Script`.
-    """
-
-    sql: str
-    locks: tuple[Lock, ...] = ()
-    done: str = ""
-    otherwise: str = ""
-    asks: str = ""
-
-
-Changes = tuple[Change, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +41,7 @@ class TypeChange:
     limited: bool
 
 
-class Dialect(Protocol):
+class Dialect(TableDialect, Protocol):
     """Builds changes and steps for one server."""
 
     @property
@@ -69,11 +54,33 @@ class Dialect(Protocol):
     def requires_late(self) -> bool:
         """Whether a column that triggers fill becomes NOT NULL in the contract, and not before."""
 
+    @property
+    def narrows(self) -> bool:
+        """Whether a type that was widened by one ALTER can be given back while the column keeps its name."""
+
+    @property
+    def attaches_unique(self) -> bool:
+        """Whether a unique index becomes a constraint by a statement of its own; else it is one."""
+
+    @property
+    def refers_early(self) -> bool:
+        """Whether a second table that columns move to has its foreign key from the beginning, not from the contract."""
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Refuse an operation that there is not for this server, or not on such a table.
 
         Raises:
             Refused: with its name, and what to do instead.
+        """
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        """Steps in ways of which the server has some left, the catalog they leave, and what should be known.
+
+        Args:
+            before: the catalog before the first step.
+            after: as the operations leave it.
         """
 
     def as_text(self, expression: str) -> str:
@@ -97,6 +104,9 @@ class Dialect(Protocol):
 
     def type_change(self, old: str, new: str) -> TypeChange:
         """What a change of type costs and may lose."""
+
+    def cast(self, expression: str, type_: str) -> str:
+        """The value that a column of a type has once an expression is stored in it."""
 
     def volatility(self, expression: str) -> Volatility:
         """How often the value of an expression without columns may change."""
@@ -193,6 +203,16 @@ class Dialect(Protocol):
     def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
         """Drop a view of a table and give the table its name, at once."""
 
+    def swap_back(self, view: TableName, table: Table) -> Changes:
+        """Give a table its former name again, and the name of the view that it has to a view of it.
+
+        Args:
+            table: as it was under its former name.
+        """
+
+    def granted_apart(self, table: TableName, other: TableName) -> str:
+        """Question for whoever may use a table, and not another name of it."""
+
     def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
         """Drop a constraint of a table that nobody uses, naming no other table."""
 
@@ -209,12 +229,14 @@ class Dialect(Protocol):
     def published(self, table: TableName) -> str:
         """Question for whoever is sent the changes of a table under its name."""
 
-    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
-        """Drop a column, and the indexes over it, as far as they are there."""
+    def drop_column(
+        self, table: TableName, column: str, indexes: Sequence[str] = (), keys: Sequence[Constraint] = ()
+    ) -> Changes:
+        """Drop a column, and the foreign keys and indexes over it, as far as they are there."""
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes: ...
-    def alter_type(self, table: TableName, column: str, type_: str) -> Changes: ...
+    def alter_type(self, table: TableName, column: Column, type_: str) -> Changes: ...
     def drop_default(self, table: TableName, column: Column) -> Changes: ...
     def stand_in(self, column: Column) -> str | None:
         """A default for a required column while a trigger gives its value, where statements could not leave it out."""
@@ -248,10 +270,18 @@ class Dialect(Protocol):
         """Question for columns whose type an index of that method cannot have as it is."""
 
     def validate_constraint(self, table: TableName, name: str) -> Changes: ...
+    def prove(self, table: Table, constraint: Constraint, name: str) -> Step:
+        """Look at the rows that were there when a constraint was declared under a name."""
+
+    def support(self, table: Table, constraint: Constraint) -> Sequence[Step]:
+        """What a foreign key needs in its own table before it can be declared."""
+
     def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes: ...
     def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes: ...
     def drop_constraint(self, table: TableName, constraint: Constraint) -> Changes: ...
-    def rename_constraint(self, table: TableName, old: str, new: str) -> Changes: ...
+    def rename_constraint(self, table: TableName, old: str, new: str, constraint: Constraint | None = None) -> Changes:
+        """Give a constraint another name. `constraint`: what it is, but for its name; None where it is NOT NULL."""
+
     def drop_index_inside(self, table: TableName, index: Index) -> Changes: ...
     def rename_index(self, table: TableName, old: str, new: str) -> Changes: ...
     def check_unchanged(self, parts: Sequence[Definition], *, in_place: bool) -> Changes:
@@ -279,99 +309,3 @@ class Dialect(Protocol):
     def drop_dual_write(self, link: DualWrite) -> Changes: ...
     def null_fill(self, link: NullFill) -> Changes: ...
     def drop_null_fill(self, link: NullFill) -> Changes: ...
-    def split_differs(self, link: SplitWrite) -> str:
-        """Condition under which a row of the first table and its row of the second do not say the same."""
-
-    def without_parent(self, link: SplitWrite) -> str:
-        """Condition under which a row of the second table has none in the first."""
-
-    def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
-        """Backfill: give the rows of the first table that have values, and no row in the second, one."""
-
-    def feed_second(self, link: SplitWrite) -> Changes:
-        """Carry what is written to the first table to the second."""
-
-    def drop_feed_second(self, link: SplitWrite) -> Changes: ...
-    def feed_first(self, link: SplitWrite) -> Changes:
-        """Carry what is written to the second table to the first."""
-
-    def drop_feed_first(self, link: SplitWrite) -> Changes: ...
-    def fetch_second(self, link: SplitWrite) -> Changes:
-        """Fetch what the second table has for rows of the first whose columns are set."""
-
-    def drop_fetch_second(self, link: SplitWrite) -> Changes: ...
-    def unpartitionable(self, table: TableName) -> str:
-        """Question for what a table has, and no partitioned table can take over."""
-
-    def create_partitioned(
-        self,
-        made: TableName,
-        table: Table,
-        key: str,
-        constraints: Sequence[tuple[str, Constraint]],
-        partitions: Sequence[tuple[TableName, str]],
-    ) -> Changes:
-        """Create a partitioned table with the columns of another, and its partitions.
-
-        Args:
-            key: `RANGE (columns)`, `LIST (column)` or `HASH (columns)`.
-            constraints: keys, each with the name it gets.
-            partitions: each with its bound.
-        """
-
-    def missing_from(self, rows: TableName, other: TableName, copy: TableCopy) -> str:
-        """Condition under which a row of `rows` is not in `other`, or not the same there."""
-
-    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
-        """Backfill: copy the rows that are not in the second table."""
-
-    def follow(self, copy: TableCopy) -> Changes:
-        """Carry what is written to the first table to the second."""
-
-    def unfollow(self, copy: TableCopy) -> Changes: ...
-    def switch(self, name: str, changes: Sequence[Change], order: Sequence[TableName], undo: Sequence[Step]) -> Step:
-        """Changes that become visible at once, behind locks on views, then on tables in this order."""
-
-    def rebuild(
-        self, table: Table, draft: TableName, made: TableName, wanted: Rebuilding
-    ) -> tuple[Table, Changes, Sequence[Index]]:
-        """What a table is once it is written again, and how a second, empty one is made that is like that.
-
-        Args:
-            draft: name of the second table until it is complete, and `made` its name then.
-
-        Returns:
-            The table as it will be, under its own name; the changes; and indexes that are built once there are rows.
-
-        Raises:
-            Refused: the table cannot be copied, or not like that.
-        """
-
-    def exchange(self, table: TableName, aside: TableName, made: TableName) -> Changes:
-        """Give a table the name `aside`, and `made` its name, at once."""
-
-    def level_numbers(self, table: TableName, made: TableName) -> Changes:
-        """Let the numbers that a second table gives to its rows go on where those of the first are."""
-
-    def hand_over_sequence(self, giver: TableName, taker: TableName, column: Column) -> Changes:
-        """Give the sequence or identity of a column to the same column of another table."""
-
-    def adopt_foreign_key(self, table: TableName, key: Constraint) -> Changes:
-        """Add a foreign key to a partitioned table whose partitions all have it, validated."""
-
-    def analyze(self, table: TableName) -> Changes: ...
-    def check_alone(self, gone: TableName, came: TableName) -> Changes:
-        """Fail where something hangs on table `gone`, or where it has other columns than `came`."""
-
-    def draw_second(self, link: SplitWrite) -> Changes:
-        """Let whoever writes to a row of the first table whose columns are empty fill it from the second."""
-
-    def drop_draw_second(self, link: SplitWrite) -> Changes: ...
-    def push_second(self, link: SplitWrite) -> Changes:
-        """Bring a row of the second table in line when columns of the first are set; beside `feed_second`."""
-
-    def drop_push_second(self, link: SplitWrite) -> Changes: ...
-    def prune_second(self, link: SplitWrite) -> Changes:
-        """Delete a row of the second table that has none in the first, when its key is set."""
-
-    def drop_prune_second(self, link: SplitWrite) -> Changes: ...

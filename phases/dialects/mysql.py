@@ -13,20 +13,24 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from phases import names
-from phases.catalog import Catalog, Column, Index, Server, Table, Volatility
-from phases.dialects import mysql_backfill, mysql_limits
+from phases.catalog import Catalog, Column, Constraint, Index, Server, Table, Volatility
+from phases.dialects import mysql_backfill, mysql_budget, mysql_columns, mysql_limits, mysql_types
 from phases.dialects import mysql_statements as statements
-from phases.dialects.base import Change, Changes
+from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.mysql_constraints import MySQLConstraints
 from phases.dialects.mysql_copies import MySQLCopies
 from phases.dialects.mysql_rebuilds import MySQLRebuilds
+from phases.dialects.mysql_splits import MySQLSplits
 from phases.dialects.mysql_statements import literal
 from phases.dialects.mysql_triggers import MySQLTriggers
+from phases.dialects.mysql_views import MySQLViews
 from phases.errors import Refused
 from phases.model import (
     BY_SCHEMA,
     IN_TRANSACTION,
     Fill,
     Loss,
+    PhasedSteps,
     Script,
     Step,
     TableName,
@@ -43,7 +47,7 @@ UNSURE = ("CALL", "LOAD", "LOCK", "UNLOCK", "HANDLER", "XA", "USE", "PREPARE", "
 
 
 @dataclass(frozen=True, slots=True)
-class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
+class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebuilds, MySQLViews):
     """The dialect of one server of either family.
 
     Args:
@@ -57,6 +61,9 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
     render_type: Callable[[object], str]
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = True
+    attaches_unique: bool = False
+    narrows: bool = False
+    refers_early: bool = True
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -72,13 +79,25 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
         return self.server.family
 
     def admit(self, operation: object, catalog: Catalog) -> None:
+        mysql_columns.admit(operation, catalog, self)
         mysql_limits.admit(operation, catalog, self)
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        return mysql_budget.afforded(steps, before, after)
 
     def type_text(self, type_: object) -> str:
         return type_ if isinstance(type_, str) else self.render_type(type_)
 
     def type_name(self, type_: str) -> str:
         return mysql_limits.type_name(type_, self.server)
+
+    def type_change(self, old: str, new: str) -> TypeChange:
+        return mysql_types.change(old, new)
+
+    def cast(self, expression: str, type_: str) -> str:
+        return mysql_types.cast(expression, type_)
 
     def volatility(self, expression: str) -> Volatility:
         return volatility_of(expression)
@@ -124,7 +143,7 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
             loses=loses,
             done=tuple(own_kind(change.sql) if unread else change.done for change in changes),
             otherwise=tuple(change.otherwise for change in changes),
-            digest=statements.SCHEMA_DIGEST if unread else "",
+            digest=statements.SCHEMA_DIGEST if unread or BY_SCHEMA in [change.done for change in changes] else "",
             asks=tuple(change.asks for change in changes) if any(change.asks for change in changes) else (),
         )
 
@@ -152,7 +171,7 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""
         parts = [f"{identifier(column.name)} {column.type}"]
-        if column.collation:
+        if column.collation and mysql_backfill.base_type(column.type) in mysql_limits.TEXTS:
             parts.append(f"COLLATE {column.collation}")
         parts.append("NOT NULL" if column.not_null else "NULL")
         if column.default is not None:
@@ -173,9 +192,16 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
     def move_sequence(self, table: TableName, source: Column, target: Column) -> Changes:
         return ()
 
-    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
-        # An index over several columns would stay, over the others.
-        return (*(statements.drop_index(table, name) for name in indexes), statements.drop_column(table, column))
+    def drop_column(
+        self, table: TableName, column: str, indexes: Sequence[str] = (), keys: Sequence[Constraint] = ()
+    ) -> Changes:
+        # An index over several columns would stay, over the others; one that a foreign key needs cannot go.
+        dropped = [statements.drop_foreign_key(table, key.name, key.references) for key in keys]
+        dropped += [statements.drop_index(table, name) for name in indexes]
+        return (*dropped, statements.drop_column(table, column))
+
+    def alter_type(self, table: TableName, column: Column, type_: str) -> Changes:
+        return (statements.retype(table, column.name, self.column_definition(replace(column, type=type_)), type_),)
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (statements.rename_column(table, old, new),)
@@ -225,6 +251,9 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
     def drop_table(self, table: TableName) -> Changes:
         return (statements.drop_table(table),)
 
+    def share_table(self, made: TableName, table: Table) -> Changes:
+        return ()  # privileges on a single table are few, and whoever changes schemas need not be able to give them
+
     def rename_table(self, table: TableName, new: str) -> Changes:
         return (statements.rename_table(table, new),)
 
@@ -261,7 +290,7 @@ class MySQL(MySQLTriggers, MySQLCopies, MySQLRebuilds):
         return ()  # it comes with its definition
 
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
-        return routines_naming(table, (table.name,), known)
+        return routines_naming(table, (table.name,), known, triggers=True)
 
     def functions_naming_columns(self, table: TableName, columns: Sequence[str], known: Sequence[str]) -> str:
         return routines_naming(table, columns, known)
@@ -301,8 +330,12 @@ def default_text(expression: str) -> str:
     return f"({expression})"
 
 
-def routines_naming(table: TableName, words: Sequence[str], known: Sequence[str]) -> str:
-    """Question for procedures, functions and events whose text has the table and one of these words."""
+def routines_naming(table: TableName, words: Sequence[str], known: Sequence[str], *, triggers: bool = False) -> str:
+    """Question for procedures, functions and events whose text has the table and one of these words.
+
+    Args:
+        triggers: those of other tables, too.
+    """
 
     def has(name: str) -> str:
         escaped = re.sub(r"([^\w])", r"[\1]", name)
@@ -310,10 +343,15 @@ def routines_naming(table: TableName, words: Sequence[str], known: Sequence[str]
 
     wanted = f"{has(table.name)} AND ({' OR '.join(map(has, words))})"
     listed = ", ".join(literal(name) for name in ("", *known))
+    of_triggers = (
+        " UNION ALL SELECT CONCAT(trigger_schema, '.', trigger_name), action_statement FROM information_schema.triggers"
+        f" WHERE trigger_schema = {literal(table.schema)} AND event_object_table <> {literal(table.name)}"
+    )
+    of_triggers = of_triggers if triggers else ""
     return (
         "SELECT name_ FROM (SELECT CONCAT(routine_schema, '.', routine_name) AS name_, routine_definition AS text_"
         f" FROM information_schema.routines WHERE routine_schema = {literal(table.schema)}"
         " UNION ALL SELECT CONCAT(event_schema, '.', event_name), event_definition"
-        f" FROM information_schema.events WHERE event_schema = {literal(table.schema)}) AS routines"
+        f" FROM information_schema.events WHERE event_schema = {literal(table.schema)}{of_triggers}) AS routines"
         f" WHERE {wanted} AND name_ NOT IN ({listed}) ORDER BY name_ LIMIT 5"
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from phases.catalog import Column, Server, Table
 from phases.dialects.mysql_statements import literal
@@ -131,7 +133,14 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class MySQLKeyWalk(KeyWalk):
-    """Ranges of the key in its order."""
+    """Ranges of the key in its order.
+
+    Args:
+        claims: lock the rows of a batch first, all or none, without waiting. MariaDB can be told not to wait for
+            rows, MySQL only for a second, with the rows before them locked.
+    """
+
+    claims: bool = False
 
     @property
     def _keys(self) -> Keys:
@@ -143,6 +152,8 @@ class MySQLKeyWalk(KeyWalk):
         return f"{qualified(self.step.table)}{' AS here' if self.step.copy else ''}"
 
     def _inside(self, after: Sequence[str], upto: Sequence[str], *, equal: bool) -> str:
+        if after == upto:  # a range looks at the row behind its end, too, which another session may hold
+            return self._keys.equal(upto)
         end = self._keys.beyond(upto, "<", equal=equal)
         return f"{self._keys.beyond(after, '>')} AND {end}" if after else end
 
@@ -152,6 +163,18 @@ class MySQLKeyWalk(KeyWalk):
             return f"{head} {join} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
         return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
+
+    def _claim(self, where: str) -> str:
+        if not self.claims or self.step.copy:  # rows that are copied are read without waiting
+            return ""
+        rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
+        return f"SELECT COUNT(*) {rows} FOR UPDATE NOWAIT"
+
+    def claim(self, span: KeySpan) -> str:
+        return self._claim(self._inside(*span, equal=True))
+
+    def claim_again(self, key: Sequence[str]) -> str:
+        return self._claim(self._keys.equal(key))
 
     def left(self) -> str:
         return f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {self.step.pending})"
@@ -174,11 +197,48 @@ class MySQLKeyWalk(KeyWalk):
         after, upto = span
         return self._update(self._inside(after, upto, equal=True))
 
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        return self._keys.names
+
+    @property
+    def _digest(self) -> str:
+        # JSON keeps NULL apart from a text, and one column from the next.
+        return f"SHA2(JSON_ARRAY({', '.join(self.step.reads)}), 256)"
+
+    def _given(self, where: str) -> str:
+        columns = ", ".join((*self._keys.names, *self.step.reads))
+        rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
+        return f"SELECT {self._keys.texts()}, {self._digest}, {columns} {rows}"
+
+    def given(self, span: KeySpan) -> str:
+        return self._given(self._inside(*span, equal=True))
+
+    def given_again(self, key: Sequence[str]) -> str:
+        return self._given(self._keys.equal(key))
+
+    def written(self, rows: Sequence[Sequence[Any]]) -> tuple[str, tuple[tuple[Any, ...], ...]]:
+        """A statement for each row: what a list of rows is compared with would have a collation of its own."""
+        marks = [column[0] for column in self.step.key]
+        same = " AND ".join(
+            f"{name} = {'UNHEX(%s)' if mark == HEX else '%s'}"
+            for name, mark in zip(self._keys.names, marks, strict=True)
+        )
+        sets = ", ".join(f"{column} = %s" for column in self.step.writes)
+        pending, digest = (text.replace("%", "%%") for text in (self.step.pending, self._digest))
+        sql = f"UPDATE {self._table} SET {sets} WHERE {same} AND {digest} = %s AND ({pending})"
+        keys = len(self.step.key)
+
+        def key(row: Sequence[Any]) -> list[Any]:
+            return [Decimal(value) if mark == NUMBER else value for mark, value in zip(marks, row, strict=False)]
+
+        return sql, tuple((*row[keys + 1 :], *key(row), row[keys]) for row in rows)
+
     def shortcut(self, span: KeySpan) -> tuple[str, str] | None:
-        if not self.step.copy:
+        head, _, _, locking, other = self.step.copy or ("",) * 5
+        if not other:
             return None
         inside = self._inside(*span, equal=True)
-        head, _, _, locking, other = self.step.copy
         return f"SELECT 1 FROM {other} AS here WHERE {inside} LIMIT 1", f"{head} WHERE {inside} {locking}"
 
     def row(self, span: KeySpan) -> str:
@@ -194,8 +254,8 @@ class MySQLKeyWalk(KeyWalk):
 
 def walk_for(step: Fill, server: Server, stripes: int) -> MySQLKeyWalk:
     """The walk of a backfill: there is but one on these servers."""
-    del server, stripes
-    return MySQLKeyWalk(step)
+    del stripes
+    return MySQLKeyWalk(step, claims=server.family == "mysql")
 
 
 def perform_verify(step: Verify, server: Server) -> Performance:

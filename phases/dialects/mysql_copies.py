@@ -112,14 +112,14 @@ class MySQLCopies:
         for before, after in zip(copy.olds, copy.news, strict=True):
             here, there = f"{old}{identifier(before.name)}", f"{new}{identifier(after.name)}"
             if before.name not in up:
-                parts.append(self._same(before, after, here, there))
+                parts.append(self._same_value(before, after, here, there))
                 continue
             made = cast(self._expressions.qualify(up[before.name], old[:-1]), after.type)
             given = cast(self._expressions.qualify(down[before.name], new[:-1]), before.type)
             parts.append(f"(NOT {self.differs(after, there, made)} OR NOT {self.differs(before, here, given)})")
         return " AND ".join(parts)
 
-    def _same(self, before: Column, after: Column, here: str, there: str) -> str:
+    def _same_value(self, before: Column, after: Column, here: str, there: str) -> str:
         if charset(before) is None or charset(before) != charset(after):
             return f"NOT {self.differs(after, there, here)}"
         return f"CAST({there} AS BINARY) <=> CAST({here} AS BINARY)"
@@ -174,7 +174,7 @@ class MySQLCopies:
             not_taken=f"{KEY_TAKEN}, {NOT_TAKEN}",
             not_held=NOT_TAKEN,
         )
-        return statements.create_trigger(copy.table, trigger_name(copy, event), event, body, "AFTER")
+        return statements.create_trigger(copy.table, trigger_name(copy, event), event, body, timing="AFTER")
 
     def unfollow(self, copy: TableCopy) -> Changes:
         return tuple(statements.drop_trigger(copy.table, trigger_name(copy, event)) for event in reversed(BODIES))

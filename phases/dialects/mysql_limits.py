@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from phases.catalog import Catalog, Column, ConstraintKind, Server, Table
+from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Server, Table
 from phases.dialects.mysql_backfill import NUMBERS, base_type, key_of
+from phases.dialects.mysql_types import LABELLED, labels
 from phases.errors import Refused, nearest
 
 if TYPE_CHECKING:
     from phases.dialects.mysql import MySQL
 
-COLLATED = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
+TEXTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"})
+"""Types that can have a collation."""
+COLLATED = TEXTS | {"json"}
 """Types whose `=` asks a collation, or looks at what is meant."""
 UNINDEXABLE = frozenset({"tinytext", "text", "mediumtext", "longtext", "tinyblob", "blob", "mediumblob", "longblob"})
 WITHOUT_CONSTANT = UNINDEXABLE | {"json", "geometry"}
@@ -41,22 +45,19 @@ SPELLINGS = {
 
 SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
-    " DropNotNull DropTable RunSQL Backfill RebuildTable".split()
+    " DropNotNull DropTable RunSQL Backfill Adopted"
+    " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint SplitTable"
+    " RebuildTable RenameTable".split()
 )
 INSTEAD: Mapping[str, str] = {
-    "RenameTable": "create a view of the table under the other name with RunSQL, and rename it in a maintenance window",
-    "ChangeType": 'RebuildTable(…, types={"<column>": "<type>"}), with up= and down= where the values change',
     "ChangePrimaryKeyType": 'RebuildTable(…, types={"<column>": "bigint"})',
     "PartitionTable": 'RebuildTable(…, partition_by="RANGE COLUMNS (…) (PARTITION …)")',
-    "TransformColumns": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop"
-    " the others (DropColumn)",
-    "AddUnique": "a unique index is the constraint: CreateIndex(…, unique=True)",
-    "AddForeignKey": "check the rows first, then in a maintenance window: RunSQL with ALTER TABLE … ADD FOREIGN KEY",
-    "AddCheck": 'the server copies the table for it: RebuildTable(…, checks={"<name>": "<condition>"})',
+    "AddCheck": "the server copies the table for it, and so does RebuildTable, online:"
+    ' checks={"<name>": "<condition>"}',
     "AddPrimaryKey": "RebuildTable(…, primary_key=[…])",
-    "DropConstraint": "DropIndex for a unique one; ALTER TABLE … DROP FOREIGN KEY …, ALGORITHM=INPLACE in RunSQL",
-    "RenameConstraint": "RenameIndex for a unique one; others cannot be renamed",
-    "AddEnumValue": "ALTER TABLE … MODIFY COLUMN … with the value at the end, ALGORITHM=INSTANT, in RunSQL",
+    "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
+    " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
+    " tables and read the other (1442)",
 }
 OTHERWISE = "do it with RunSQL, phase by phase, or in a maintenance window"
 
@@ -147,7 +148,7 @@ def admit_rename_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
     if table is None or not table.has_column(operation.old):
         return
     refuse_alike(table, operation.new)
-    refuse_attached(table, operation.old, "RenameColumn")
+    refuse_attached(table, operation.old, "RenameColumn", follows=quiet)
     column = table.column(operation.old)
     if column.sequence is not None or column.options:
         what = "AUTO_INCREMENT" if column.sequence else column.options[0]
@@ -165,21 +166,37 @@ def admit_drop_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
     table = found(operation, catalog)
     if table is None or not table.has_column(operation.column):
         return
-    refuse_attached(table, operation.column, "DropColumn")
+    refuse_attached(table, operation.column, "DropColumn", follows=is_key)
     if operation.fill is not None:
         key_of(table)
         if table.column(operation.column).not_null:
             refuse_rebuild(table)
 
 
-def refuse_attached(table: Table, column: str, what: str) -> None:
-    """Refuse a column that a foreign key or a CHECK is about: the server lets neither follow another column."""
+WRITES_ROWS = re.compile(r"ON DELETE SET|ON UPDATE (?:SET|CASCADE)", re.I)
+
+
+def is_key(constraint: Constraint) -> bool:
+    return constraint.kind is ConstraintKind.FOREIGN
+
+
+def quiet(constraint: Constraint) -> bool:
+    """Whether it is a foreign key that changes no column of its own table."""
+    return is_key(constraint) and not WRITES_ROWS.search(constraint.definition)
+
+
+def refuse_attached(
+    table: Table, column: str, what: str, follows: Callable[[Constraint], bool] = lambda _: False
+) -> None:
+    """Refuse a column that a foreign key or a CHECK is about, but for those that can follow."""
     for constraint in table.constraints:
-        if column in constraint.columns and constraint.kind in (ConstraintKind.FOREIGN, ConstraintKind.CHECK):
-            drop = "DROP FOREIGN KEY" if constraint.kind is ConstraintKind.FOREIGN else "DROP CONSTRAINT"
+        if column not in constraint.columns or follows(constraint):
+            continue
+        if constraint.kind in (ConstraintKind.FOREIGN, ConstraintKind.CHECK):
+            drop = "DROP FOREIGN KEY" if is_key(constraint) else "DROP CONSTRAINT"
+            reason = "cascades of foreign keys fire no triggers" if is_key(constraint) else "a CHECK copies the table"
             raise Refused(
-                f'{what}: {constraint.kind} "{constraint.name}" of "{table.name}" is about "{column}"'
-                " (cascades of foreign keys fire no triggers, and a CHECK copies the table)",
+                f'{what}: {constraint.kind} "{constraint.name}" of "{table.name}" is about "{column}" ({reason})',
                 remedy=f"drop it in an earlier revision: RunSQL with ALTER TABLE … {drop} {constraint.name}",
             )
 
@@ -211,7 +228,7 @@ def refuse_rebuild(table: Table) -> None:
         )
 
 
-def admit_create_index(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
+def admit_create_index(operation: Any, catalog: Catalog, _: MySQL) -> None:
     given = {
         "where": operation.where is not None,
         "include": bool(operation.include),
@@ -221,15 +238,20 @@ def admit_create_index(operation: Any, catalog: Catalog, dialect: MySQL) -> None
     for what, there in given.items():
         if there:
             raise Refused(
-                f"CreateIndex with {what} is not there for {catalog.server}",
-                remedy="an index over a generated column can serve: AddColumn is not enough, write it in RunSQL"
+                f"CreateIndex with {what} is not there for {catalog.server}"
+                + (", which has none or blocks writes while it builds one" if what.startswith("an") else ""),
+                remedy="index a column of that value instead: RunSQL with ALTER TABLE … ADD COLUMN … AS (…) VIRTUAL,"
+                " ALGORITHM=INSTANT, and CreateIndex over it in the next revision"
                 if what.startswith("an")
                 else f"leave {what}= out",
             )
     table = found(operation, catalog)
     for name in operation.columns if table else ():
-        if table is not None and table.has_column(name):
-            check_column(name, table.column(name).type, True, dialect)
+        if table is not None and table.has_column(name) and base_type(table.column(name).type) in UNINDEXABLE:
+            raise Refused(
+                f'"{name}" is of type {table.column(name).type}, of which an index has only the beginning',
+                remedy=f"say how much of it: RunSQL with CREATE INDEX … ({name}(20)) ALGORITHM=INPLACE LOCK=NONE",
+            )
 
 
 def admit_backfill(operation: Any, catalog: Catalog, _: MySQL) -> None:
@@ -247,12 +269,34 @@ def admit_backfill(operation: Any, catalog: Catalog, _: MySQL) -> None:
 
 def admit_drop_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
     table = found(operation, catalog)
-    keys = [c.name for c in table.constraints if c.kind is ConstraintKind.FOREIGN] if table else []
-    if table is not None and keys:
+    if table is not None and any(map(is_key, table.constraints)):
+        key_of(table)  # a restore compares its rows with the tables they reference
+
+
+def admit_split_table(operation: Any, catalog: Catalog, _: MySQL) -> None:
+    table = found(operation, catalog)
+    if table is None or not table.primary_key():
+        return
+    key_of(table)
+    if not any(index.name == "PRIMARY" and index.plain_key for index in table.indexes):
         raise Refused(
-            f'DropTable: foreign key "{keys[0]}" of "{table.name}" would go on judging rows of another table',
-            remedy=f"drop it in an earlier revision: RunSQL with ALTER TABLE … DROP FOREIGN KEY {keys[0]}",
+            f'the primary key of "{table.name}" is of the beginnings of columns: nothing can reference it',
+            remedy='a key of integers can be split by, or of text with a length: "varchar(190)"',
         )
+    named = [name.casefold() for name in (*(operation.key or ()), *operation.columns)]
+    if doubled := [name for number, name in enumerate(named) if name in named[:number]]:
+        raise Refused(f'"{operation.to}" would have two columns "{doubled[0]}": case is no difference to the server')
+    for column in table.columns:
+        if column.name not in operation.columns:
+            continue
+        refuse_attached(table, column.name, "SplitTable")
+        if column.options:
+            raise Refused(
+                f'"{column.name}" of "{table.name}" is {column.options[0]}, which two columns cannot be at once',
+                remedy="leave it where it is",
+            )
+        if column.not_null:
+            refuse_rebuild(table)
 
 
 CHECKS: Mapping[str, Any] = {
@@ -264,6 +308,7 @@ CHECKS: Mapping[str, Any] = {
     "DropNotNull": admit_not_null,
     "CreateIndex": admit_create_index,
     "Backfill": admit_backfill,
+    "SplitTable": admit_split_table,
     "DropTable": admit_drop_table,
 }
 
@@ -302,6 +347,8 @@ def type_name(type_: str, server: Server) -> str:
             remedy=f"{spelled}an SQLAlchemy type (sa.DateTime) means the same on every server"
             + (f"; {hint}" if (hint := nearest(kind, known)) and not spelled else ""),
         )
+    if kind in LABELLED:
+        return f"{kind}({','.join(labels(type_))})"
     return {
         "integer": "int",
         "numeric": "decimal",

@@ -6,6 +6,8 @@ behind a lock. Names and texts are written as in standard SQL, under `SQL_MODE`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from phases.dialects.base import Change
 from phases.model import Lock, LockMode, TableName
 from phases.sql import identifier, qualified
@@ -114,6 +116,13 @@ def modify(table: TableName, name: str, definition: str, *, not_null: bool) -> C
     return alter(table, f"MODIFY COLUMN {definition}", done, instant=False)
 
 
+def retype(table: TableName, name: str, definition: str, type_: str) -> Change:
+    """Give a column a type that needs no row to be written again."""
+    return alter(
+        table, f"MODIFY COLUMN {definition}", there("columns", **of(table), column_name=name, column_type=type_)
+    )
+
+
 def create_index(table: TableName, name: str, statement: str) -> Change:
     done = there("statistics", **of(table), index_name=name)
     return Change(f"{statement} {ONLINE.replace(',', '')}", lock(table), done)
@@ -129,7 +138,7 @@ def rename_index(table: TableName, old: str, new: str) -> Change:
     return alter(table, f"RENAME INDEX {identifier(old)} TO {identifier(new)}", done, instant=False)
 
 
-def create_trigger(table: TableName, name: str, event: str, body: str, timing: str = "BEFORE") -> Change:
+def create_trigger(table: TableName, name: str, event: str, body: str, *, timing: str = "BEFORE") -> Change:
     full = qualified(TableName(table.schema, name))
     done = there("triggers", trigger_schema=table.schema, trigger_name=name)
     text = f"CREATE TRIGGER {full} {timing} {event} ON {qualified(table)} FOR EACH ROW {body}"
@@ -140,6 +149,29 @@ def drop_trigger(table: TableName, name: str) -> Change:
     full = qualified(TableName(table.schema, name))
     done = gone("triggers", trigger_schema=table.schema, trigger_name=name)
     return Change(f"DROP TRIGGER IF EXISTS {full}", lock(table), done)
+
+
+def foreign_key(table: TableName, name: str) -> dict[str, str]:
+    return {**of(table), "constraint_name": name, "constraint_type": "FOREIGN KEY"}
+
+
+def both(table: TableName, other: TableName | None) -> tuple[Lock, ...]:
+    return (*lock(table), *(lock(other) if other is not None and other != table else ()))
+
+
+def add_foreign_key(table: TableName, name: str, definition: str, other: TableName | None) -> Change:
+    text = f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {identifier(name)} {definition}, {ONLINE}"
+    return Change(text, both(table, other), there("table_constraints", **foreign_key(table, name)))
+
+
+def drop_foreign_key(table: TableName, name: str, other: TableName | None) -> Change:
+    done = gone("table_constraints", **foreign_key(table, name))
+    return replace(alter(table, f"DROP FOREIGN KEY {identifier(name)}", done), locks=both(table, other))
+
+
+def drop_check(table: TableName, name: str) -> Change:
+    done = gone("table_constraints", **of(table), constraint_name=name, constraint_type="CHECK")
+    return alter(table, f"DROP CONSTRAINT {identifier(name)}", done)
 
 
 def create_table(table: TableName, parts: str, comment: str | None) -> Change:
@@ -155,3 +187,20 @@ def rename_table(table: TableName, new: str) -> Change:
     done = renamed("tables", "table_name", table.name, new, table_schema=table.schema)
     target = qualified(TableName(table.schema, new))
     return Change(f"RENAME TABLE {qualified(table)} TO {target}", lock(table), done)
+
+
+def create_view(view: TableName, table: TableName, columns: str) -> Change:
+    """A view that takes no other privileges than the table does."""
+    text = f"CREATE SQL SECURITY INVOKER VIEW {qualified(view)} AS SELECT {columns} FROM {qualified(table)}"
+    return Change(text, (), there("tables", **of(view)))
+
+
+def drop_view(view: TableName) -> Change:
+    return Change(f"DROP VIEW {qualified(view)}", lock(view), gone("tables", **of(view)))
+
+
+def exchange(*pairs: tuple[TableName, TableName], table: TableName) -> Change:
+    """Rename tables and views at once; it is done when `table` is a table."""
+    text = ", ".join(f"{qualified(old)} TO {qualified(new)}" for old, new in pairs)
+    locks = tuple(each for old, _ in pairs for each in lock(old))
+    return Change(f"RENAME TABLE {text}", locks, there("tables", **of(table), table_type="BASE TABLE"))

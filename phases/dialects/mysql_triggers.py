@@ -9,16 +9,15 @@ been written. A column that is to be filled by a trigger is therefore nullable f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from phases import names
 from phases.catalog import Column
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Changes
-from phases.dual_write import DualWrite, NullFill, has_identity, shared_default
+from phases.dialects.sides import Sides, none_of
+from phases.dual_write import DualWrite, NullFill, Pairs, has_identity, shared_default
 from phases.errors import Refused
 from phases.model import TableName
-from phases.sql import Expressions, identifier
+from phases.sql import identifier
 
 SIGNAL = "@migrator_writes"
 
@@ -32,6 +31,31 @@ DUAL_WRITE_BODY = """BEGIN
   END IF;
 END"""
 
+MAPPED_BODY = """BEGIN
+  DECLARE settled boolean DEFAULT FALSE;
+  {untouched}
+  IF NOT settled THEN
+    BEGIN
+      DECLARE EXIT HANDLER FOR SQLEXCEPTION SET settled = FALSE;
+      SET settled = NOT ({disagree});
+    END;
+  END IF;
+  IF NOT settled THEN
+    IF {new_wins} AND NOT (({old_written}) AND COALESCE({signal}, '') = 'old') THEN
+      {to_old}
+    ELSE
+      {to_new}
+    END IF;
+  END IF;
+END"""
+
+# A value that one side cannot hold must not fail the statement that writes the other. In the strict mode that a
+# trigger keeps from its creation, a text that is no number is an error, too.
+FALLIBLE = """BEGIN
+        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {give_up};
+        {assign}
+      END;"""
+
 NULL_FILL_BODY = """BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION SET NEW.{column} = NULL;
   IF NEW.{column} IS NULL THEN
@@ -42,32 +66,10 @@ END"""
 EVENTS = {"INSERT": "i", "UPDATE": "u"}
 
 
-class MySQLTriggers:
+class MySQLTriggers(Sides):
     """The trigger half of the dialect."""
 
     __slots__ = ()
-
-    @property
-    def _expressions(self) -> Expressions:
-        raise TypeError("the dialect has the reader of expressions")
-
-    def differs(self, column: Column, left: str, right: str) -> str:
-        raise TypeError("the dialect says when two values differ")
-
-    def disagree(self, link: DualWrite, row: str = "") -> str:
-        """Condition under which the two sides of a row do not say the same."""
-        if not link.exact or not link.plain:
-            raise Refused(
-                "two columns that are made of each other by expressions are kept in step on PostgreSQL alone",
-                remedy="write both columns in the application, and fill the rows with Backfill",
-            )
-        pairs = zip(link.olds, link.news, strict=True)
-        return " OR ".join(
-            self.differs(new, row + identifier(new.name), row + identifier(old.name)) for old, new in pairs
-        )
-
-    def _changed(self, columns: Sequence[Column]) -> str:
-        return " OR ".join(self.differs(c, f"NEW.{identifier(c.name)}", f"OLD.{identifier(c.name)}") for c in columns)
 
     def dual_write(self, link: DualWrite) -> Changes:
         return tuple(
@@ -93,21 +95,35 @@ class MySQLTriggers:
             # A trigger does not see which columns a statement names: who writes NULL to a row that is not
             # filled yet can say so.
             new = f"{new} OR (NOT ({old}) AND COALESCE({SIGNAL}, '') = 'new')"
-        pairs = [(identifier(o.name), identifier(n.name)) for o, n in zip(link.olds, link.news, strict=True)]
-        return DUAL_WRITE_BODY.format(
+        template = MAPPED_BODY if link.fallible else DUAL_WRITE_BODY
+        return template.format(
+            untouched=self._untouched(link) if event == "UPDATE" and not link.fills_old else "",
             disagree=self.disagree(link, "NEW."),
             new_wins=f"({new} OR NOT ({old}))" if link.fills_old else f"({new})",
             old_written=old,
             signal=SIGNAL,
-            to_old=" ".join(f"SET NEW.{o} = NEW.{n};" for o, n in pairs),
-            to_new=" ".join(f"SET NEW.{n} = NEW.{o};" for o, n in pairs),
+            to_old=self._assign(link, link.down),
+            to_new=self._assign(link, link.up),
         )
+
+    def _untouched(self, link: DualWrite) -> str:
+        """Leave alone what was not written, unless it is not filled yet."""
+        filled = f"NOT ({none_of(link.news, 'NEW.')}) OR {none_of(link.olds, 'NEW.')}"
+        return f"SET settled = NOT ({self._changed([*link.olds, *link.news])}) AND ({filled});"
+
+    def _assign(self, link: DualWrite, pairs: Pairs) -> str:
+        values = self._mapped(pairs, "NEW.")
+        assign = " ".join(f"SET NEW.{identifier(name)} = {value};" for name, value in values.items())
+        if not link.fallible:
+            return assign
+        give_up = ", ".join(f"NEW.{identifier(name)} = NULL" for name in values)
+        return FALLIBLE.format(assign=assign, give_up=give_up)
 
     def _given(self, link: DualWrite) -> tuple[str, str]:
         """Which sides an INSERT wrote: those that are not what their defaults give."""
         if link.fills_old and any(map(has_identity, link.olds)):
             raise Refused("a column with AUTO_INCREMENT cannot be written twice", remedy="keep its name")
-        defaults = link.new_defaults(self._expressions.substitute)
+        defaults = link.new_defaults(self._expressions.substitute, self.cast)
         new = " OR ".join(self._written(column, defaults.get(column.name)) for column in link.news)
         if link.unshareable:
             return "TRUE", new

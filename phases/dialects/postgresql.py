@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Index, Server, Volatility
+from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
 from phases.dialects.postgresql_copies import PostgreSQLCopies
@@ -22,7 +22,7 @@ from phases.dialects.postgresql_rows import PostgreSQLRows
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
-from phases.model import BuildIndex, Lock, LockMode, Loss, RemoveIndex, Step, TableName, Transaction
+from phases.model import BuildIndex, Lock, LockMode, Loss, PhasedSteps, RemoveIndex, Step, TableName, Transaction
 from phases.sql import Expressions, identifier, listed, literal, qualified
 
 
@@ -70,9 +70,17 @@ class PostgreSQL(
     volatility_of: Callable[[str], Volatility]
     max_name_bytes: int = names.MAX_BYTES
     requires_late: bool = False
+    attaches_unique: bool = True
+    narrows: bool = True
+    refers_early: bool = False
 
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Every operation can be done; what it needs it looks at itself."""
+
+    def afforded(
+        self, steps: PhasedSteps, before: Catalog, after: Catalog
+    ) -> tuple[PhasedSteps, Catalog, Sequence[str]]:
+        return steps, after, ()
 
     @property
     def _server(self) -> Server:
@@ -100,6 +108,9 @@ class PostgreSQL(
             equality_is_identity=types.equality_is_identity(new),
             limited=new not in ("text", "character varying"),
         )
+
+    def cast(self, expression: str, type_: str) -> str:
+        return f"({expression})::{type_}"
 
     def volatility(self, expression: str) -> Volatility:
         return self.volatility_of(expression)
@@ -229,7 +240,9 @@ class PostgreSQL(
     def add_column(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ADD COLUMN {self.column_definition(column)}"),)
 
-    def drop_column(self, table: TableName, column: str, indexes: Sequence[str] = ()) -> Changes:
+    def drop_column(
+        self, table: TableName, column: str, indexes: Sequence[str] = (), keys: Sequence[Constraint] = ()
+    ) -> Changes:
         return (alter(table, f"DROP COLUMN {identifier(column)}"),)
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
@@ -238,8 +251,8 @@ class PostgreSQL(
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column.name)} SET DEFAULT {expression}"),)
 
-    def alter_type(self, table: TableName, column: str, type_: str) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column)} TYPE {type_}"),)
+    def alter_type(self, table: TableName, column: Column, type_: str) -> Changes:
+        return (alter(table, f"ALTER COLUMN {identifier(column.name)} TYPE {type_}"),)
 
     def drop_default(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column.name)} DROP DEFAULT"),)
@@ -349,6 +362,13 @@ class PostgreSQL(
     def validate_constraint(self, table: TableName, name: str) -> Changes:
         return self._validate(table, name)
 
+    def prove(self, table: Table, constraint: Constraint, name: str) -> Step:
+        validated = self.validate_constraint(table.name, name)
+        return self.together(f"validate {constraint.kind} {name}", validated, scans=True)
+
+    def support(self, table: Table, constraint: Constraint) -> Sequence[Step]:
+        return ()
+
     def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes:
         kind = "PRIMARY KEY" if constraint.kind is ConstraintKind.PRIMARY else "UNIQUE"
         action = f"ADD CONSTRAINT {identifier(name)} {kind} USING INDEX {identifier(index)}"
@@ -373,5 +393,5 @@ class PostgreSQL(
         sql = f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint.name)}"
         return (Change(sql, tuple(locks)),)
 
-    def rename_constraint(self, table: TableName, old: str, new: str) -> Changes:
+    def rename_constraint(self, table: TableName, old: str, new: str, constraint: Constraint | None = None) -> Changes:
         return (alter(table, f"RENAME CONSTRAINT {identifier(old)} TO {identifier(new)}"),)

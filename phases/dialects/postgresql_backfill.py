@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from phases.catalog import Server
 from phases.model import Fill
@@ -24,7 +25,7 @@ LINES_END = 2049
 PageSpan = Sequence[int]
 """First page, page behind the last, stripe; for part of one page also first line, line behind the last."""
 KeySpan = Sequence[Sequence[str]]
-"""The key before the first row (empty: none), and the key of the last."""
+"""The key before the first row (empty: none), and the key of the last; twice the same: that row alone."""
 
 ROW_FAULTS = ("21", "22", "23", "44", "P0")
 """Classes of SQLSTATE that blame the values of a row: a subquery of more than one row, data exceptions,
@@ -43,6 +44,52 @@ class Walk:
     """What every walk can be asked about single rows and about the end."""
 
     step: Fill
+
+    def claim(self, span: Any) -> str:
+        """Question that locks the rows of a batch without waiting for any; empty where the batch does not wait."""
+        return ""
+
+    def claim_again(self, key: Sequence[str]) -> str:
+        """The same of one row."""
+        return ""
+
+    def shortcut(self, span: Any) -> tuple[str, str] | None:
+        """A question, and what does the same as `batch` with less where it has no answer; None: there is none."""
+        return None
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The columns of the key, quoted."""
+        return self.step.key
+
+    def _given(self, where: str) -> str:
+        """Question for rows a function is to compute: key as text, digest of what is read, key and what is read."""
+        columns = ", ".join((*self.step.key, *self.step.reads))
+        digest = f"md5(ROW({', '.join(self.step.reads)})::text)"
+        table = qualified(self.step.table)
+        return f"SELECT {self._texts()}, {digest}, {columns} FROM ONLY {table} WHERE {where} AND ({self.step.pending})"
+
+    def given(self, span: Any) -> str:
+        """The same, of the rows of a span."""
+        raise TypeError("rows are computed along the key")
+
+    def given_again(self, key: Sequence[str]) -> str:
+        return self._given(self._bound(key, "="))
+
+    def written(self, rows: Sequence[Sequence[Any]]) -> tuple[str, tuple[tuple[Any, ...], ...]]:
+        """One statement for all rows: each its key as text, the digest of what was read, and its values."""
+        step = self.step
+        keys, values = step.types[: len(step.key)], step.types[len(step.key) :]
+        row = ", ".join((*(f"%s::{kind}" for kind in keys), "%s", *(f"%s::{kind}" for kind in values)))
+        names = [f"migrator_{number}" for number in range(len(step.types) + 1)]
+        sets = ", ".join(f"{column} = given.{names[len(keys) + 1 + i]}" for i, column in enumerate(step.writes))
+        same = " AND ".join(f"{column} = given.{name}" for column, name in zip(step.key, names, strict=False))
+        digest = f"md5(ROW({', '.join(step.reads)})::text) = given.{names[len(keys)]}"
+        fixed = (f"UPDATE ONLY {qualified(step.table)} SET {sets} FROM (VALUES ", same, digest, step.pending)
+        head, same, digest, pending = (text.replace("%", "%%") for text in fixed)
+        each = ", ".join([f"({row})"] * len(rows))
+        sql = f"{head}{each}) AS given ({', '.join(names)}) WHERE {same} AND {digest} AND ({pending})"
+        return sql, (tuple(value for given in rows for value in given),)
 
     def left(self) -> str:
         """Question whether rows are still to do."""
@@ -165,11 +212,15 @@ class KeyWalk(Walk):
     def batch(self, span: KeySpan) -> str:
         """Update the rows behind a key up to and with another."""
         after, upto = span
+        if after == upto:
+            return self.again(upto)
         return self._update(f"{self._after(after)} AND {self._bound(upto, '<=')}")
 
-    def shortcut(self, span: KeySpan) -> tuple[str, str] | None:
-        """A question, and what does the same as `batch` with less where it has no answer; None: there is none."""
-        return None
+    def given(self, span: KeySpan) -> str:
+        after, upto = span
+        if after == upto:
+            return self.given_again(upto)
+        return self._given(f"{self._after(after)} AND {self._bound(upto, '<=')}")
 
     def row(self, span: KeySpan) -> str:
         """Question for the key of the last row of a span: the only one, where it cannot be halved."""
@@ -188,6 +239,8 @@ class KeyWalk(Walk):
 
 def walk_for(step: Fill, server: Server, stripes: int) -> PageWalk | KeyWalk:
     """The best walk a server can do: page ranges, else the key, else listed row addresses."""
+    if step.function:
+        return KeyWalk(step)
     if server.version >= TID_RANGE_SINCE:
         # Rows that are only copied stay where they are.
         return PageWalk(step, 1 if step.copy else stripes, ranges=True)

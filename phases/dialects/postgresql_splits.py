@@ -21,7 +21,7 @@ the row runs before a DELETE locks it: there the order cannot be had.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from phases import names
 from phases.catalog import Table
@@ -179,6 +179,18 @@ class PostgreSQLSplits:
     def drop_feed_first(self, link: SplitWrite) -> Changes:
         triggers = (dropped(link.other, trigger_name(link, part)) for part in SECOND_TRIGGERS)
         return (*unlocking(link), *triggers, drop_function(link, "new"))
+
+    def deadlocks(self, first: TableName, second: TableName, holding: Sequence[str]) -> tuple[str, ...]:
+        triggers = f"any UPDATE of it (BEFORE trigger {', '.join(holding)}), " if holding else ""
+        return (
+            f'until the contract these can deadlock with a transaction that writes the same row of "{first}": DELETE'
+            f' and TRUNCATE of "{second}", UPDATE of its key, {triggers}SELECT … FOR UPDATE of it before writing to'
+            f' either, and TRUNCATE of "{first}"; lock the row of "{first}" first, or try again after 40P01',
+        )
+
+    def fetched(self, link: SplitWrite) -> Mapping[str, str]:
+        # What is set matters not: the trigger fetches what the second table has when the row is locked.
+        return {column.name: identifier(column.name) for column in link.columns}
 
     def fetch_second(self, link: SplitWrite) -> Changes:
         # Whoever does not name the columns has nothing to fetch.

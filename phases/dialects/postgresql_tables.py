@@ -136,6 +136,12 @@ class PostgreSQLTables:
         changes = (*self.drop_view(view), *self.rename_table(table, view.name))
         return Transaction(name=name, statements=tuple(change.sql for change in changes), locks=locks)
 
+    def swap_back(self, view: TableName, table: Table) -> Changes:
+        return *self.rename_table(view, table.name.name), *self.create_view(view, table)
+
+    def granted_apart(self, table: TableName, other: TableName) -> str:
+        return "SELECT 1 WHERE false"  # a view is given the privileges of the table
+
     def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
         lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
         return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", (lock,)),)

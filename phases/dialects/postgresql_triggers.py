@@ -7,14 +7,15 @@ pays for one comparison and no function call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from phases import names
 from phases.catalog import Column
 from phases.dialects.base import Change, Changes
+from phases.dialects.sides import Sides, none_of
 from phases.dual_write import DualWrite, NullFill, Pairs, shared_default
 from phases.model import Lock, LockMode, TableName
-from phases.sql import Expressions, identifier, literal, qualified
+from phases.sql import identifier, literal, qualified
 
 DUAL_WRITE_BODY = """
 DECLARE
@@ -67,47 +68,10 @@ UNLIMITED = ("text", "character varying")
 ORDER = {"sync": "1", "fill": "2"}
 
 
-class PostgreSQLTriggers:
+class PostgreSQLTriggers(Sides):
     """The trigger half of the PostgreSQL dialect."""
 
     __slots__ = ()
-
-    @property
-    def _expressions(self) -> Expressions:
-        raise TypeError("the dialect has the reader of expressions")
-
-    def differs(self, column: Column, left: str, right: str) -> str:
-        raise TypeError("the dialect says when two values differ")
-
-    def disagree(self, link: DualWrite, row: str = "") -> str:
-        """Condition under which the two sides of a row do not say the same."""
-        up, down = self._mapped(link.up, row), self._mapped(link.down, row)
-        new_is_up = self._same(link.news, up, row)
-        if link.exact:
-            return self._distinct(link.news, up, row)
-        if link.fills_old:
-            branches = f"WHEN {self._same(link.olds, down, row)} THEN false WHEN {none_of(link.olds, row)} THEN true"
-            return f"CASE {branches} ELSE NOT ({new_is_up}) END"
-        branches = f"WHEN {new_is_up} THEN false WHEN {none_of(link.news, row)} THEN true"
-        if link.fallible and not row:
-            # What the old side cannot hold is NULL there; a trigger tries again, whoever reads rows accepts it.
-            branches += f" WHEN {none_of(link.olds, row)} THEN false"
-        return f"CASE {branches} ELSE NOT ({self._same(link.olds, down, row)}) END"
-
-    def _mapped(self, pairs: Pairs, row: str) -> dict[str, str]:
-        qualifier = row.rstrip(".")
-        return {name: self._expressions.qualify(text, qualifier) if row else text for name, text in pairs}
-
-    def _same(self, columns: Sequence[Column], values: Mapping[str, str], row: str) -> str:
-        return " AND ".join(
-            f"NOT ({self.differs(column, row + identifier(column.name), values[column.name])})" for column in columns
-        )
-
-    def _distinct(self, columns: Sequence[Column], values: Mapping[str, str], row: str) -> str:
-        return " OR ".join(self.differs(c, row + identifier(c.name), values[c.name]) for c in columns)
-
-    def _changed(self, columns: Sequence[Column]) -> str:
-        return self._distinct(columns, {c.name: f"OLD.{identifier(c.name)}" for c in columns}, "NEW.")
 
     def dual_write(self, link: DualWrite) -> Changes:
         function, (nulls, main) = self._names(link.table, "sync", link.name)
@@ -196,7 +160,7 @@ class PostgreSQLTriggers:
         if link.fills_old and link.has_identity:
             # While a contract is restored the identity still feeds the new column.
             return none_of(link.olds, "NEW.", negated=True), none_of(link.olds, "NEW.")
-        defaults = link.new_defaults(self._expressions.substitute)
+        defaults = link.new_defaults(self._expressions.substitute, self.cast)
         new = " OR ".join(self._written(column, defaults.get(column.name)) for column in link.news)
         if link.unshareable:
             return "true", new
@@ -221,10 +185,3 @@ class PostgreSQLTriggers:
             return assign
         give_up = "\n      ".join(f"NEW.{identifier(name)} := NULL;" for name in values)
         return FALLIBLE.format(assign=assign, give_up=give_up)
-
-
-def none_of(columns: Sequence[Column], row: str, *, negated: bool = False) -> str:
-    """Condition: none of the columns has a value (or, negated, one has)."""
-    if negated:
-        return " OR ".join(f"{row}{identifier(column.name)} IS NOT NULL" for column in columns)
-    return " AND ".join(f"{row}{identifier(column.name)} IS NULL" for column in columns)

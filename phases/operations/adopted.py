@@ -28,6 +28,7 @@ class Statement:
         undo: SQL that takes it back; empty where it leaves with something else, or stays.
         undo_locks: what that SQL locks.
         index: name of an index built concurrently, outside any transaction.
+        done, otherwise: of a statement that commits by itself, as in `phases.model.Script`.
     """
 
     sql: str
@@ -42,6 +43,8 @@ class Statement:
     undo: str = ""
     undo_locks: tuple[Lock, ...] = ()
     index: str = ""
+    done: str = ""
+    otherwise: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Adopted(Operation):
         first = self.statements[0]
         if first.index and first.table is not None:
             return (dialect.build_index(first.table, first.index, first.sql),)
-        changes = [Change(statement.sql, statement.locks) for statement in self.statements]
+        changes = [Change(s.sql, s.locks, s.done, s.otherwise) for s in self.statements]
         backwards = [Change(s.undo, s.undo_locks) for s in reversed(self.statements) if s.undo or s.undo_locks]
         undo = with_statements(f"take back: {self.describe()}", backwards, dialect)
         return (dialect.together(self.describe(), changes, undo=undo, loses=self._loss()),)

@@ -86,7 +86,7 @@ class Operation:
         """Questions about the data to ask before the first step."""
         return ()
 
-    def warnings(self, catalog: Catalog) -> tuple[str, ...]:
+    def warnings(self, catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
         """What is not refused, and should be known for as long as both versions live; one line each."""
         return ()
 

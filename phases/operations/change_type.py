@@ -101,10 +101,10 @@ class ChangeType(Operation):
         check_not_written(table, (self.column,), "ChangeType names")
         if self.to is not None:
             check_new_column(table, self.to, dialect)
-        if column.type == self._type(dialect) and self.to is None:
+        if column.type == self._type(dialect) and self.to is None and dialect.narrows:
             raise Refused(f'"{self.column}" of "{table.name}" is of type {column.type} already')
         self._dependents(catalog, dialect, table).validate("changing the type")
-        if self._in_one_go(table, dialect):
+        if self.in_one_go(table, dialect):
             return
         if self.column in table.primary_key():
             raise Refused(
@@ -123,12 +123,12 @@ class ChangeType(Operation):
         if self.up is None and not change.keeps_values:
             raise Refused(
                 f'a value of "{self.column}" ({old}) may not be one of {new}, and nothing says what becomes of it',
-                remedy=f'add up="<expression over {self.column}>", for example up="{self.column}::{new}"',
+                remedy=f'add up="<expression over {self.column}>", for example up="{dialect.cast(self.column, new)}"',
             )
         if self.down is None and not change.reversible:
             raise Refused(
                 f"a value of {new} may not be one of {old}, and nothing says what the old version reads then",
-                remedy=f'add down="<expression over {name}>", for example down="{name}::{old}"',
+                remedy=f'add down="<expression over {name}>", for example down="{dialect.cast(name, old)}"',
             )
         for what, text, column in (("up", self.up, self.column), ("down", self.down, name)):
             if text is not None:
@@ -141,7 +141,7 @@ class ChangeType(Operation):
     def _change(self, table: Table, dialect: Dialect) -> TypeChange:
         return dialect.type_change(table.column(self.column).type, self._type(dialect))
 
-    def _in_one_go(self, table: Table, dialect: Dialect) -> bool:
+    def in_one_go(self, table: Table, dialect: Dialect) -> bool:
         """Whether one ALTER does it: what is computed from the column is checked or built again otherwise."""
         checked = (ConstraintKind.CHECK, ConstraintKind.FOREIGN, ConstraintKind.EXCLUSION)
         judged = any(self.column in c.columns and c.kind in checked for c in table.constraints)
@@ -179,8 +179,8 @@ class ChangeType(Operation):
             table,
             self.column,
             shadow,
-            f"({up})::{change.cast}",
-            f"({down})::{back.cast}",
+            dialect.cast(up, change.cast),
+            dialect.cast(down, back.cast),
             exact=exact,
             fallible=not exact and not (total and not change.limited and not back.limited),
             keeps_name=self.to is None,
@@ -188,7 +188,7 @@ class ChangeType(Operation):
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
-        if self._in_one_go(table, dialect):
+        if self.in_one_go(table, dialect):
             return ()
         remedy = "give them the other name after migrate"
         named = column_mentions(table.name, (self.column,), self.functions, dialect, remedy)
@@ -201,12 +201,14 @@ class ChangeType(Operation):
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        if not self._in_one_go(table, dialect):
+        if not self.in_one_go(table, dialect):
             return self._replacement(catalog, dialect).expand()
         following = self._dependents(catalog, dialect, table)
-        altered = dialect.alter_type(table.name, self.column, self._type(dialect))
+        altered = dialect.alter_type(table.name, table.column(self.column), self._type(dialect))
         change = (*following.away(), *altered, *following.again(self.column))
         name = f"change type of {self.table}.{self.column} to {self._type(dialect)}"
+        if not dialect.narrows:
+            return (replace(dialect.together(name, change), stays=True),)
         return (
             dialect.together(
                 name, change, undo=self._narrow(catalog, dialect), reprepares=True, recreates=following.names
@@ -223,23 +225,23 @@ class ChangeType(Operation):
         return without_undo((*exact.expand(), *exact.migrate(), *exact.contract(), *exact.purge()))
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        if self._in_one_go(catalog.table(self.table, self.schema), dialect):
+        if self.in_one_go(catalog.table(self.table, self.schema), dialect):
             return ()
         return self._replacement(catalog, dialect).migrate()
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        if self._in_one_go(catalog.table(self.table, self.schema), dialect):
+        if self.in_one_go(catalog.table(self.table, self.schema), dialect):
             return ()
         return self._replacement(catalog, dialect).contract()
 
     def purge(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        if self._in_one_go(catalog.table(self.table, self.schema), dialect):
+        if self.in_one_go(catalog.table(self.table, self.schema), dialect):
             return ()
         return self._replacement(catalog, dialect).purge()
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
-        if not self._in_one_go(table, dialect):
+        if not self.in_one_go(table, dialect):
             return self._replacement(catalog, dialect).outcome()
         columns = tuple(replace(c, type=self._type(dialect)) if c.name == self.column else c for c in table.columns)
         return catalog.with_table(replace(table, columns=columns))

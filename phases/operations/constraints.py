@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Catalog, Constraint, ConstraintKind, Table
+from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused, nearest
 from phases.model import Step, TableName
@@ -42,16 +42,36 @@ def check_free(table: Table, name: str, dialect: Dialect, *, in_contract: bool =
         raise Refused(f'"{table.name}" already has a constraint "{name}"', remedy="give it another name=")
 
 
-def find_constraint(table: Table, name: str) -> Constraint:
+def constraints_of(table: Table, dialect: Dialect) -> tuple[Constraint, ...]:
+    """The constraints of a table, unique indexes among them where these are constraints."""
+    if dialect.attaches_unique:
+        return table.constraints
+    found = (index for index in table.indexes if index.unique and index.constraint is None)
+    uniques = (
+        Constraint(i.name, ConstraintKind.UNIQUE, f"UNIQUE ({listed(i.columns)})", i.columns, index=i.name)
+        for i in found
+    )
+    return (*table.constraints, *uniques)
+
+
+def index_of(table: Table, constraint: Constraint) -> Index | None:
+    """The index that serves a constraint of its own table."""
+    own = constraint.kind in (ConstraintKind.UNIQUE, ConstraintKind.PRIMARY)
+    served = (i for i in table.indexes if i.constraint == constraint.name or (own and i.name == constraint.index))
+    return next(served, None)
+
+
+def find_constraint(table: Table, name: str, dialect: Dialect) -> Constraint:
     """Find a constraint of a table by its exact name.
 
     Raises:
         Refused: no such constraint; the message names the nearest one.
     """
-    for constraint in table.constraints:
+    known = constraints_of(table, dialect)
+    for constraint in known:
         if constraint.name == name:
             return constraint
-    hint = nearest(name, [constraint.name for constraint in table.constraints])
+    hint = nearest(name, [constraint.name for constraint in known])
     raise Refused(f'"{table.name}" has no constraint "{name}"', remedy=hint)
 
 
@@ -61,10 +81,9 @@ def declared(dialect: Dialect, table: Table, constraint: Constraint) -> tuple[St
         f"drop {constraint.kind} {constraint.name}", dialect.drop_constraint(table.name, constraint)
     )
     added = dialect.add_constraint(table.name, constraint, constraint.name, constraint.definition)
-    validated = dialect.validate_constraint(table.name, constraint.name)
     return (
         dialect.together(f"declare {constraint.kind} {constraint.name}", added, undo=(drop,)),
-        dialect.together(f"validate {constraint.kind} {constraint.name}", validated, scans=True),
+        dialect.prove(table, constraint, constraint.name),
     )
 
 
@@ -217,7 +236,14 @@ class AddForeignKey(Operation):
         text += f" ON DELETE {self.on_delete.upper()}" if self.on_delete else ""
         text += f" ON UPDATE {self.on_update.upper()}" if self.on_update else ""
         name = self.name or names.composed(self.table, *self.columns, "fkey")
-        return Constraint(name, ConstraintKind.FOREIGN, text, tuple(self.columns), references=other)
+        return Constraint(
+            name,
+            ConstraintKind.FOREIGN,
+            text,
+            tuple(self.columns),
+            references=other,
+            referenced_columns=tuple(self.to_columns),
+        )
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table, other = catalog.table(self.table, self.schema), self._other(catalog)
@@ -225,11 +251,11 @@ class AddForeignKey(Operation):
             f"other.{identifier(b)} = mine.{identifier(a)}" for a, b in zip(self.columns, self.to_columns, strict=False)
         )
         given = " AND ".join(f"mine.{identifier(column)} IS NOT NULL" for column in self.columns)
-        values = " || ', ' || ".join(f"mine.{identifier(column)}::text" for column in self.columns)
+        values = " || ', ' || ".join(dialect.as_text(f"mine.{identifier(column)}") for column in self.columns)
         sql = (
             f"SELECT {row_key_text(table, dialect, 'mine.')} || ' references ' || {values}"
             f" FROM {qualified(table.name)} AS mine WHERE {given}"
-            f" AND NOT EXISTS (SELECT FROM {qualified(other.name)} AS other WHERE {pairs}) LIMIT 5"
+            f" AND NOT EXISTS (SELECT 1 FROM {qualified(other.name)} AS other WHERE {pairs}) LIMIT 5"
         )
         problem = f'rows of "{table.name}" reference rows that "{other.name}" does not have'
         needed = self.touches(catalog, dialect)
@@ -237,7 +263,8 @@ class AddForeignKey(Operation):
         return (Precheck(sql, problem, "mend them first", needed, backstop="the validation in migrate"),)
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        return declared(dialect, catalog.table(self.table, self.schema), self._constraint(catalog))[:1]
+        table, constraint = catalog.table(self.table, self.schema), self._constraint(catalog)
+        return (*dialect.support(table, constraint), *declared(dialect, table, constraint)[:1])
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         return declared(dialect, catalog.table(self.table, self.schema), self._constraint(catalog))[1:]
@@ -268,13 +295,13 @@ class DropConstraint(Operation):
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.table(self.table, self.schema)
-        constraint = find_constraint(table, self.name)
+        constraint = find_constraint(table, self.name, dialect)
         covered = (Touch(table.name, column) for column in constraint.columns)
         return Touch(table.name, f"constraint {self.name}"), *covered
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
-        constraint = find_constraint(table, self.name)
+        constraint = find_constraint(table, self.name, dialect)
         check_ordinary(table, "DropConstraint")
         if constraint.kind is ConstraintKind.PRIMARY:
             raise Refused(f'"{self.name}" is a {constraint.kind} constraint, which cannot be brought back online')
@@ -293,35 +320,37 @@ class DropConstraint(Operation):
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
-        excludes = find_constraint(table, self.name).kind is ConstraintKind.EXCLUSION
+        excludes = find_constraint(table, self.name, dialect).kind is ConstraintKind.EXCLUSION
         return (few_rows(table, self._for_good(table)),) if excludes else ()
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        constraint = find_constraint(table, self.name)
+        constraint = find_constraint(table, self.name, dialect)
         dropped = dialect.drop_constraint(table.name, constraint)
         undo = self._back(table, constraint, dialect)
         return (dialect.together(f"drop {constraint.kind} {self.name}", dropped, undo=undo),)
 
     def _back(self, table: Table, constraint: Constraint, dialect: Dialect) -> Steps:
         if constraint.kind is ConstraintKind.UNIQUE:
-            index = next(i for i in table.indexes if i.constraint == constraint.name)
+            index = index_of(table, constraint)
+            assert index is not None
+            built = dialect.build_index(table.name, self.name, index.definition, undo=False)
+            if not dialect.attaches_unique:
+                return (built,)
             attach = dialect.attach_index(table.name, constraint, self.name, self.name)
-            return (
-                dialect.build_index(table.name, self.name, index.definition, undo=False),
-                dialect.together(f"attach unique constraint {self.name}", attach),
-            )
+            return built, dialect.together(f"attach unique constraint {self.name}", attach)
         if constraint.kind is ConstraintKind.EXCLUSION:
             return (exclude(dialect, table.name, constraint, undo=False),)
+        needed = dialect.support(table, constraint) if constraint.kind is ConstraintKind.FOREIGN else ()
         steps = declared(dialect, table, constraint)
-        return steps if constraint.validated else steps[:1]
+        return *needed, *(steps if constraint.validated else steps[:1])
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
-        constraint = find_constraint(table, self.name)
-        kept = tuple(c for c in table.constraints if c is not constraint)
-        indexes = tuple(i for i in table.indexes if i.constraint != constraint.name)
+        constraint = find_constraint(table, self.name, dialect)
+        kept, served = tuple(c for c in table.constraints if c is not constraint), index_of(table, constraint)
+        indexes = tuple(i for i in table.indexes if i is not served)
         leaving = (*table.leaving_constraints, constraint.name)
         smaller = catalog.with_table(replace(table, constraints=kept, indexes=indexes, leaving_constraints=leaving))
-        gone = {TableName(i.schema, i.name) for i in table.indexes if i.constraint == constraint.name}
+        gone = {TableName(served.schema, served.name)} if served is not None else set()
         return replace(smaller, leaving=smaller.leaving | gone)

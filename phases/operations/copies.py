@@ -126,7 +126,7 @@ class ColumnCopy:
                 steps.append(self._build_key(constraint))
             elif constraint.kind in CHECKED and (keys or constraint.kind is not ConstraintKind.FOREIGN):
                 name = self._built(constraint.name, relation=False)
-                steps += self._add_checked(constraint, name, self._definition(constraint))
+                steps += self._add_checked(self._double(constraint), name)
         return tuple(steps)
 
     def _build_index(self, index: Index, name: str) -> list[Step]:
@@ -157,14 +157,23 @@ class ColumnCopy:
         copied = self.dialect.expressions.copy_index(definition, name=name, names=renamed, concurrently=False)
         return self.dialect.build_index(self.table.name, name, copied, undo=False)
 
-    def _add_checked(self, constraint: Constraint, name: str, definition: str) -> list[Step]:
-        dialect, table = self.dialect, self.table.name
-        added = dialect.add_constraint(table, constraint, name, definition)
+    def _add_checked(self, constraint: Constraint, name: str) -> list[Step]:
+        dialect, table = self.dialect, self.table
+        added = dialect.add_constraint(table.name, constraint, name, constraint.definition)
         steps = [dialect.together(f"declare {constraint.kind} {name}", added)]
         if constraint.validated:
-            validated = dialect.validate_constraint(table, name)
-            steps.append(dialect.together(f"validate {constraint.kind} {name}", validated, scans=True))
+            steps.append(dialect.prove(table, constraint, name))
         return steps
+
+    def _double(self, constraint: Constraint) -> Constraint:
+        """A constraint over the other column, under the name it still has to be given."""
+        columns = tuple(self.new if column == self.old else column for column in constraint.columns)
+        return replace(constraint, columns=columns, definition=self._definition(constraint))
+
+    def doubled_keys(self) -> tuple[Constraint, ...]:
+        """The foreign keys that `build` makes, by the names they have while both columns are there."""
+        keys = (c for c in self._constraints() if c.kind is ConstraintKind.FOREIGN)
+        return tuple(replace(self._double(c), name=self._built(c.name, relation=False)) for c in keys)
 
     def release_keys(self) -> tuple[Step, ...]:
         """First steps of the contract: drop the old column's foreign keys.
@@ -183,13 +192,13 @@ class ColumnCopy:
 
     def _bring_back_key(self, constraint: Constraint) -> tuple[Step, ...]:
         dialect, table = self.dialect, self.table.name
-        steps = self._add_checked(constraint, constraint.name, constraint.definition)
+        steps = [*dialect.support(self.table, constraint), *self._add_checked(constraint, constraint.name)]
         built, final = (
             self._built(constraint.name, relation=False),
             self._final(constraint.name, relation=False),
         )
         if built != final:
-            back = dialect.rename_constraint(table, final, built)
+            back = dialect.rename_constraint(table, final, built, self._double(constraint))
             steps.insert(0, dialect.together(f"rename foreign key {final} back", back))
         return tuple(steps)
 
@@ -200,7 +209,9 @@ class ColumnCopy:
         relation = constraint.kind in ATTACHED
         built = self._built(constraint.name, relation=relation)
         final = self._final(constraint.name, relation=relation)
-        return self.dialect.rename_constraint(self.table.name, built, final) if built != final else ()
+        if built == final:
+            return ()
+        return self.dialect.rename_constraint(self.table.name, built, final, self._double(constraint))
 
     def switch(self) -> Changes:
         """Drop what the quarantined column must not enforce; hand over names that stay.
@@ -242,7 +253,7 @@ class ColumnCopy:
             built = self._built(constraint.name, relation=relation)
             final = self._final(constraint.name, relation=relation)
             if built != final:
-                changes += dialect.rename_constraint(table, final, built)
+                changes += dialect.rename_constraint(table, final, built, self._double(constraint))
         for index in self._indexes():
             built, final = self._built(index.name, relation=True), self._final(index.name, relation=True)
             if built != final:
@@ -264,7 +275,7 @@ class ColumnCopy:
             if constraint.kind in ATTACHED:
                 steps += self._build_unique(constraint, constraint.name, {})
             elif constraint.kind is ConstraintKind.CHECK:
-                steps += self._add_checked(constraint, constraint.name, constraint.definition)
+                steps += self._add_checked(constraint, constraint.name)
         return tuple(steps)
 
     def doubles(self) -> tuple[str, ...]:

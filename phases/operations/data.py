@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-from phases.catalog import Catalog
+from phases.catalog import Catalog, Table
 from phases.dialects.base import Change, Dialect
 from phases.errors import Refused
 from phases.model import Fill, Phase, Step
-from phases.operations.base import Operation, Steps, Touch, check_ordinary, reads
+from phases.operations.base import Operation, Steps, Touch, check_ordinary, one_or_many, reads
+from phases.sql import identifier
 
 
 @dataclass(frozen=True)
@@ -19,45 +21,116 @@ class Backfill(Operation):
     No trigger covers what writers do meanwhile, so the walk is repeated until no
     row matches `where`.
 
+    What SQL cannot express (encryption, somebody else's service) a function computes: it is given a list of
+    rows, each a dict of the key and of `reads`, and returns a list with the value of each row, or a dict of
+    `writes`. It may be `async`. It is called while no transaction is open, and its answers are written where the
+    row is still what it was given. A row that it raises for is found by halving, and set aside.
+
     Args:
         table: exact name of the table.
         set: column to SQL expression over the row's columns.
         where: condition of the rows still to do; must be false for a row once done.
+        function: in place of `set`: a function of the revision file or of a module, or its name, `"module:name"`.
+        reads: exact names of the columns that it is given, besides the key.
+        writes: exact names of the columns that it computes.
         schema: schema of the table; the connection's default where not given.
     """
 
     table: str
-    set: Mapping[str, str] = field(hash=False)
-    where: str
+    set: Mapping[str, str] = field(default_factory=dict, hash=False)
+    where: str = ""
     schema: str | None = None
+    function: Callable[..., Any] | str | None = None
+    reads: Sequence[str] = ()
+    writes: Sequence[str] = ()
+    call: ClassVar[Callable[..., Any] | None] = None
+
+    def __post_init__(self) -> None:
+        # Kept beside the fields: a step and a digest can have its name only.
+        object.__setattr__(self, "call", self.function if callable(self.function) else None)
+        object.__setattr__(self, "function", name_of(self.function))
+        object.__setattr__(self, "reads", one_or_many(self.reads))
+        object.__setattr__(self, "writes", one_or_many(self.writes))
+
+    @property
+    def _written(self) -> tuple[str, ...]:
+        return tuple(self.writes) if self.function else tuple(self.set)
 
     def describe(self) -> str:
-        return f"backfill {self.table} ({', '.join(self.set)})"
+        return f"backfill {self.table} ({', '.join(self._written)})"
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
         read = [touch for text in (*self.set.values(), self.where) for touch in reads(table, text, dialect)]
-        return *(Touch(table, column) for column in self.set), *read
+        return *(Touch(table, column) for column in self._written), *read, *(Touch(table, c) for c in self.reads)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
         check_ordinary(table, "Backfill")
-        if not self.set:
+        if self.function is not None:
+            self._validate_function(table)
+        elif not self.set:
             raise Refused("set= names no column", remedy='set={"column": "<expression>"}')
-        for column, expression in self.set.items():
+        if not self.where.strip():
+            raise Refused("where= does not say which rows are still to do", remedy='where="column IS NULL"')
+        for column in self._written:
             if table.column(column).generated is not None:
                 raise Refused(f'"{column}" of "{table.name}" is a generated column')
+        for column, expression in self.set.items():
             dialect_check(expression, dialect, f"set[{column!r}]")
         dialect_check(self.where, dialect, "where")
 
+    def _validate_function(self, table: Table) -> None:
+        if self.set:
+            raise Refused(
+                "Backfill has set= and function=", remedy="one of them computes the rows: leave the other out"
+            )
+        if not self.writes:
+            raise Refused("function= says not which columns it computes", remedy='add writes=["column"]')
+        if "<" in str(self.function) or "." in str(self.function).rpartition(":")[2]:
+            raise Refused(
+                f"function= is {self.function}, which the next run could not find by its name",
+                remedy="write it as a function of the revision file, or of a module",
+            )
+        key = table.row_key()
+        if not key:
+            raise Refused(
+                f'"{table.name}" has no key by which the answers of a function could find their rows',
+                remedy="give it a primary key, or a unique index over NOT NULL columns, in an earlier revision",
+            )
+        if changed := sorted({*key} & {*self.writes}):
+            raise Refused(f'function= computes "{changed[0]}", by which the rows of "{table.name}" are found')
+        for column in self.reads:
+            table.column(column)
+
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        target = f"{self.table} ({', '.join(self.set)})"
-        step = dialect.fill(table, self.set, f"({self.where})", target=target)
-        return (repeated(step),)
+        target = f"{self.table} ({', '.join(self._written)})"
+        if self.function is None:
+            return (repeated(dialect.fill(table, self.set, f"({self.where})", target=target)),)
+        step = dialect.fill(table, {c: identifier(c) for c in self.writes}, f"({self.where})", target=target)
+        computed = replace(
+            step,
+            repeat=True,
+            function=str(self.function),
+            reads=tuple(identifier(column) for column in self.reads if column not in table.row_key()),
+            writes=tuple(identifier(column) for column in self.writes),
+            types=tuple(table.column(column).type for column in (*table.row_key(), *self.writes)),
+            single_statement=f"-- {self.function} computes {', '.join(self.writes)} of {self.table} where {self.where}",
+        )
+        return (computed,)
 
     def inverse(self) -> tuple[Operation, ...]:
         return ()
+
+
+def name_of(function: Callable[..., Any] | str | None) -> str | None:
+    """A function by the name that a later run finds it by; those of a revision file have no module."""
+    if function is None or isinstance(function, str):
+        return function
+    name = getattr(function, "__qualname__", repr(function))
+    inside = {"revision", "down_revision"} <= getattr(function, "__globals__", {}).keys()
+    return name if inside else f"{function.__module__}:{name}"
 
 
 def repeated(step: Step) -> Step:

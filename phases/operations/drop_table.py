@@ -113,7 +113,8 @@ class DropTable(Operation):
         steps: list[Step] = []
         for key in self._refusing(table):
             back = declared(dialect, table, key)
-            undo = tuple(replace(step, undo=()) for step in (back if key.validated else back[:1]))
+            steps_back = (*dialect.support(table, key), *(back if key.validated else back[:1]))
+            undo = tuple(replace(step, undo=()) for step in steps_back)
             steps.append(
                 dialect.together(f"drop foreign key {key.name}", dialect.drop_constraint(table.name, key), undo=undo)
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Index, Table
@@ -91,14 +91,18 @@ class Leaving:
     def _declared(self, constraint: Constraint) -> list[Step]:
         dialect, table, name = self.dialect, self.table.name, constraint.name
         added = dialect.add_constraint(table, constraint, name, constraint.definition)
-        steps = [dialect.together(f"declare {constraint.kind} {name}", added)]
+        needed = dialect.support(self.table, constraint) if constraint.kind is ConstraintKind.FOREIGN else ()
+        steps = [*needed, dialect.together(f"declare {constraint.kind} {name}", added)]
         if constraint.validated:
-            validated = dialect.validate_constraint(table, name)
-            steps.append(dialect.together(f"validate {constraint.kind} {name}", validated, scans=True))
+            steps.append(dialect.prove(self.table, constraint, name))
         return steps
 
     def put_aside(self) -> Changes:
         """Rename the columns away, and drop what would refuse rows that are written without them."""
+        return *self.make_optional(), *self.rename_away()
+
+    def make_optional(self) -> Changes:
+        """Drop what would refuse rows that are written without the columns."""
         dialect, name = self.dialect, self.table.name
         changes: list[Change] = []
         for constraint in self._judging():
@@ -107,9 +111,11 @@ class Leaving:
             changes += dialect.drop_index_inside(name, index)
         for column in self._required():
             changes += dialect.drop_not_null(name, column)
-        for going in self.columns:
-            changes += dialect.rename_column(name, going, self._named(going))
         return tuple(changes)
+
+    def rename_away(self) -> Changes:
+        renamed = (self.dialect.rename_column(self.table.name, c, self._named(c)) for c in self.columns)
+        return tuple(change for changes in renamed for change in changes)
 
     def bring_back(self) -> Changes:
         """Name the columns again; what judges them follows once they are filled."""
@@ -133,7 +139,7 @@ class Leaving:
             else:
                 steps += self._declared(constraint)
         for column in self._required():
-            steps += dialect.require_values(table, column)
+            steps += dialect.require_values(table, replace(column, default=dialect.stand_in(column)))
         return tuple(steps)
 
     def purge(self) -> Steps:

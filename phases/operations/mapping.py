@@ -45,7 +45,7 @@ def lossy_pairs(table: Table, link: DualWrite, dialect: Dialect) -> Precheck:
     values = {column.name: f"({up[column.name]})" for column in link.news}
     back = {name: dialect.expressions.substitute(text, values) for name, text in link.down}
     differ = " OR ".join(dialect.differs(c, identifier(c.name), back[c.name]) for c in link.olds)
-    shown = ", ".join([*(f"{column}::text" for column in quoted(link.olds)), *(f"({t})::text" for t in back.values())])
+    shown = ", ".join(dialect.as_text(text) for text in (*quoted(link.olds), *(f"({t})" for t in back.values())))
     sql = (
         f"SELECT {row_key_text(table, dialect)}, {shown}"
         f" FROM (SELECT * FROM {qualified(table.name)} LIMIT {SAMPLE_ROWS}) AS sample WHERE {differ} LIMIT 5"
@@ -59,7 +59,7 @@ def lossy_pairs(table: Table, link: DualWrite, dialect: Dialect) -> Precheck:
 
 def null_is_given(link: DualWrite, dialect: Dialect) -> Precheck:
     """Ask whether NULL on one side is NULL on the other: a row nobody filled could not be told otherwise."""
-    gone = {column.name: f"NULL::{column.type}" for column in (*link.olds, *link.news)}
+    gone = {column.name: dialect.cast("NULL", column.type) for column in (*link.olds, *link.news)}
     asked = []
     for what, pairs, columns in (("up", link.up, link.olds), ("down", link.down, link.news)):
         if not link.nullable:

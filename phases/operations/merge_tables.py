@@ -25,7 +25,7 @@ from phases.operations.base import (
 from phases.operations.constraints import declared
 from phases.operations.drop_table import DropTable
 from phases.operations.leaving import fills_itself
-from phases.operations.one_to_one import check_key, check_moving, check_rights, deadlocks, reference
+from phases.operations.one_to_one import check_key, check_moving, check_rights, reference
 from phases.sql import identifier
 
 
@@ -91,12 +91,12 @@ class MergeTables(Operation):
         key = catalog.tables[name].primary_key() if name in catalog.tables else ()
         return (Touch(catalog.name(self.other, self.schema)), *(Touch(name, column) for column in key))
 
-    def warnings(self, catalog: Catalog) -> tuple[str, ...]:
+    def warnings(self, catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
         second = catalog.name(self.other, self.schema)
         found = catalog.tables[second].triggers if second in catalog.tables else ()
         theirs = [t for t in found if t.before_row and not t.name.startswith((PREFIX, TRIGGER_PREFIX))]
         holding = [t.name for t in theirs if " UPDATE" in t.definition.partition(" ON ")[0]]
-        return (deadlocks(catalog.name(self.table, self.schema), second, holding),)
+        return dialect.deadlocks(catalog.name(self.table, self.schema), second, holding)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table, other = self._tables(catalog)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from phases.catalog import Constraint, ConstraintKind, Table
 from phases.errors import Refused
-from phases.model import TableName
 
 
 def reference(table: Table, other: Table, key: Sequence[str]) -> Constraint | None:
@@ -99,17 +98,3 @@ def check_moving(other: Table, name: str) -> None:
             f"{where} is of a domain with constraints ({column.type}), which may refuse a row without a value",
             remedy="move the constraints of the domain to CHECK constraints of the table first",
         )
-
-
-def deadlocks(first: TableName, second: TableName, holding: Sequence[str] = ()) -> str:
-    """Which statements lock the row of the second table before that of the first, as a warning.
-
-    Args:
-        holding: BEFORE triggers of the second table, which hold its row before ours do.
-    """
-    triggers = f"any UPDATE of it (BEFORE trigger {', '.join(holding)}), " if holding else ""
-    return (
-        f'until the contract these can deadlock with a transaction that writes the same row of "{first}": DELETE and'
-        f' TRUNCATE of "{second}", UPDATE of its key, {triggers}SELECT … FOR UPDATE of it before writing to either,'
-        f' and TRUNCATE of "{first}"; lock the row of "{first}" first, or try again after 40P01'
-    )

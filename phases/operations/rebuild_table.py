@@ -144,7 +144,7 @@ class RebuildTable(Operation):
                 )
         self._rebuilt(catalog, dialect)
 
-    def warnings(self, catalog: Catalog) -> tuple[str, ...]:
+    def warnings(self, catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
         table = catalog.tables.get(catalog.name(self.table, self.schema))
         if table is None or table.rows <= 0:
             return ()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases.catalog import Catalog, Server, Table
-from phases.dialects.base import Changes, Dialect
+from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import TableName
 from phases.operations.base import (
@@ -108,7 +108,16 @@ class RenameTable(Operation):
             f'"{table}" is published, and subscribers know it by its name',
             "take it out of the publication first, or rename it here and there in a maintenance window",
         )
-        return published, mentions(table, self.functions, dialect, "give them the new name before the contract")
+        granted = Precheck(
+            dialect.granted_apart(table, self._names(catalog)[1]),
+            f'some may use "{table}", and not "{self.new}"',
+            "grant the same on the whole database, or rename the table in a maintenance window",
+        )
+        return (
+            published,
+            granted,
+            mentions(table, self.functions, dialect, "give them the new name before the contract"),
+        )
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.old, self.schema)
@@ -120,7 +129,7 @@ class RenameTable(Operation):
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.old, self.schema)
         _, new = self._names(catalog)
-        back: Changes = (*dialect.rename_table(new, self.old), *dialect.create_view(new, table))
+        back = dialect.swap_back(new, table)
         undo = dialect.together(f"rename table {self.new} to {self.old}, create view {self.new}", back)
         swap = dialect.swap_view(f"drop view {self.new}, rename table {self.old} to {self.new}", new, table.name)
         return (replace(swap, undo=(undo,)),)

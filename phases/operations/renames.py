@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from phases.catalog import Catalog, Constraint, Index, Table
+from phases.catalog import Catalog, Index, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused
 from phases.model import TableName
@@ -17,7 +17,7 @@ from phases.operations.base import (
     check_not_written,
     check_ordinary,
 )
-from phases.operations.constraints import check_free, find_constraint
+from phases.operations.constraints import check_free, constraints_of, find_constraint, index_of
 from phases.operations.indexes import find_index
 
 
@@ -104,7 +104,7 @@ class RenameConstraint(Operation):
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.table(self.table, self.schema)
-        covered = [c.columns for c in table.constraints if c.name == self.old]
+        covered = [c.columns for c in constraints_of(table, dialect) if c.name == self.old]
         names = (f"{kind} {name}" for kind in ("constraint", "index") for name in (self.old, self.new))
         return tuple(
             Touch(table.name, part) for part in (*names, *(column for columns in covered for column in columns))
@@ -112,35 +112,33 @@ class RenameConstraint(Operation):
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
-        constraint = find_constraint(table, self.old)
+        constraint = find_constraint(table, self.old, dialect)
         check_ordinary(table, "RenameConstraint")
         check_free(table, self.new, dialect, in_contract=True)
         check_not_written(table, constraint.columns, f'"{self.old}" covers')
         full = TableName(table.name.schema, self.new)
-        if self._index(table, constraint) is not None and full not in catalog.leaving:
+        if index_of(table, constraint) is not None and full not in catalog.leaving:
             check_index_free(catalog, self.new, table.name.schema)
 
-    @staticmethod
-    def _index(table: Table, constraint: Constraint) -> Index | None:
-        return next((index for index in table.indexes if index.constraint == constraint.name), None)
-
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        table = catalog.table(self.table, self.schema).name
-        back = dialect.rename_constraint(table, self.new, self.old)
+        table = catalog.table(self.table, self.schema)
+        constraint = find_constraint(table, self.old, dialect)
+        back = dialect.rename_constraint(table.name, self.new, self.old, constraint)
         undo = dialect.together(f"rename constraint {self.table}.{self.new} to {self.old}", back)
-        changes = dialect.rename_constraint(table, self.old, self.new)
+        changes = dialect.rename_constraint(table.name, self.old, self.new, constraint)
         return (dialect.together(self.describe(), changes, undo=(undo,)),)
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.table, self.schema)
-        constraint = find_constraint(table, self.old)
-        index = self._index(table, constraint)
+        constraint = find_constraint(table, self.old, dialect)
+        index = index_of(table, constraint)
         renamed = replace(constraint, name=self.new, index=self.new if index is not None else constraint.index)
         constraints = tuple(renamed if c is constraint else c for c in table.constraints)
         changed = replace(table, constraints=constraints, leaving_constraints=(*table.leaving_constraints, self.old))
         if index is None:
             return catalog.with_table(changed)
-        after = with_renamed_index(catalog, changed, index, replace(index, name=self.new, constraint=self.new))
+        served = self.new if index.constraint is not None else None
+        after = with_renamed_index(catalog, changed, index, replace(index, name=self.new, constraint=served))
         leaving = TableName(index.schema, index.name)
         return replace(after, relations=after.relations | {leaving}, leaving=after.leaving | {leaving})
 

@@ -105,7 +105,7 @@ class Replacement:
         )
 
     def _shared_default(self) -> str | None:
-        return self.link().new_defaults(self.dialect.expressions.substitute).get(self.new.name)
+        return self.link().new_defaults(self.dialect.expressions.substitute, self.dialect.cast).get(self.new.name)
 
     def _own_default(self) -> str | None:
         """Default the new column gets in the contract, where both sides could not carry it before."""
@@ -114,7 +114,7 @@ class Replacement:
             return None
         if self.link().plain:
             return default
-        return self.dialect.expressions.substitute(self.up, {self.old: f"({default})::{self.column.type}"})
+        return self.dialect.expressions.substitute(self.up, {self.old: self.dialect.cast(default, self.column.type)})
 
     def validate(self, null_on_insert: str | None) -> None:
         """Refuse a column that cannot be doubled, or an intent that cannot be told.
@@ -162,7 +162,7 @@ class Replacement:
             (
                 *(dialect.drop_default(name, self.column) if stand_in is not None else ()),
                 *dialect.drop_dual_write(self.link()),
-                *dialect.drop_column(name, self.new.name, self.copy.doubles()),
+                *dialect.drop_column(name, self.new.name, self.copy.doubles(), self.copy.doubled_keys()),
             ),
         )
         title = f"add {name.name}.{self.new.name} and dual writes with {self.old}"

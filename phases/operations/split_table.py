@@ -27,7 +27,6 @@ from phases.operations.base import (
     without_undo,
 )
 from phases.operations.leaving import Leaving
-from phases.operations.one_to_one import deadlocks
 from phases.sql import identifier, listed, literal, qualified
 
 
@@ -91,8 +90,8 @@ class SplitTable(Operation):
         key = catalog.tables[name].primary_key() if name in catalog.tables else ()
         return tuple(Touch(name, column) for column in (*key, *self.columns))
 
-    def warnings(self, catalog: Catalog) -> tuple[str, ...]:
-        return (deadlocks(catalog.name(self.table, self.schema), catalog.name(self.to, self.schema)),)
+    def warnings(self, catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
+        return dialect.deadlocks(catalog.name(self.table, self.schema), catalog.name(self.to, self.schema), ())
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
@@ -216,11 +215,17 @@ class SplitTable(Operation):
     def _made(self, table: Table) -> Table:
         """The second table."""
         link = self._link(table)
-        keys = [bare_key(table.column(old), new) for old, new in link.key]
-        moved = [replace(column, not_null_name=None) for column in link.columns]
+        default = table.collation
+        keys = [bare_key(table.column(old), new, default) for old, new in link.key]
+        moved = [replace(c, not_null_name=None, collation=c.collation or default) for c in link.columns]
         primary = Constraint(f"{self.to}_pkey", ConstraintKind.PRIMARY, "", tuple(new for _, new in link.key))
         return Table(
-            link.other, columns=(*keys, *moved), constraints=(primary,), owner=table.owner, grants=table.grants
+            link.other,
+            columns=(*keys, *moved),
+            constraints=(primary,),
+            owner=table.owner,
+            grants=table.grants,
+            collation=default,
         )
 
     def expand(self, catalog: Catalog, dialect: Dialect) -> Steps:
@@ -249,6 +254,9 @@ class SplitTable(Operation):
         parts = [dialect.column_definition(column) for column in made.columns]
         parts.append(f"PRIMARY KEY ({listed(made.primary_key())})")
         parts += [constraint.definition for constraint in self._moving(table)]
+        if dialect.refers_early:
+            key = self._reference(table)
+            parts.append(f"CONSTRAINT {identifier(key.name)} {key.definition}")
         changes: list[Change] = [*dialect.create_table(made.name, parts, None), *dialect.share_table(made.name, table)]
         for column in made.columns:
             changes += dialect.copy_column_properties(made.name, column, column.name)
@@ -267,7 +275,7 @@ class SplitTable(Operation):
         return without_undo((copied, *self._verified(table, dialect)))
 
     def _reference(self, table: Table) -> Constraint:
-        """The foreign key of the final shape: it would keep the old version from TRUNCATE, so it comes last."""
+        """The foreign key of the final shape: it keeps the old version from TRUNCATE, so it comes as late as it can."""
         link = self._link(table)
         olds, news = [old for old, _ in link.key], [new for _, new in link.key]
         definition = (
@@ -295,18 +303,17 @@ class SplitTable(Operation):
             dialect.drop_feed_first(link),
             dialect.together(f"write to {target} again", dialect.feed_first(link)),
         )
-        # What is set matters not: the trigger fetches what the second table has when the row is locked.
-        themselves = {name: identifier(name) for name in self.columns}
-        filled = dialect.fill(table, themselves, dialect.split_differs(link), target=target)
+        filled = dialect.fill(table, dialect.fetched(link), dialect.split_differs(link), target=target)
         # An UPDATE of other columns fetches nothing, and may move a row away from the walk.
         filled = replace(filled, repeat=True)
         back = dialect.together(f"bring back {target}", (*leaving.bring_back(), *dialect.fetch_second(link)))
+        proved = self._verified(table, dialect) if dialect.refers_early else ()
         return (
-            *self._refer(table, dialect),
+            *(() if dialect.refers_early else self._refer(table, dialect)),
             dialect.together(
                 f"stop writing to {self.to} from {self.table}",
                 stopped,
-                undo=(dialect.together(f"write to {self.to} again", again),),
+                undo=(dialect.together(f"write to {self.to} again", again), *proved),
             ),
             dialect.together(f"stop writing to {target}", left, undo=(fed, filled, *leaving.judge_again())),
             dialect.together(f"quarantine {target}", leaving.put_aside(), undo=(back,)),
@@ -337,13 +344,13 @@ class SplitTable(Operation):
         return catalog.with_table(after).with_table(self._made(table))
 
 
-def bare_key(column: facts.Column, name: str) -> facts.Column:
-    """A key column of the second table: its values come from the first."""
+def bare_key(column: facts.Column, name: str, collation: str | None) -> facts.Column:
+    """A key column of the second table: its values come from the first, under its collation or that of the table."""
     return facts.Column(
         name,
         column.type,
         not_null=True,
-        collation=column.collation,
+        collation=column.collation or collation,
         grants=column.grants,
         equality_is_identity=True,
     )

@@ -145,7 +145,9 @@ class TransformColumns(Operation):
         olds, news = tuple(table.column(name) for name in self.old), self._news(dialect)
 
         def cast(columns: Sequence[facts.Column], given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-            return tuple((c.name, f"({given[c.name]})::{dialect.type_change(c.type, c.type).cast}") for c in columns)
+            return tuple(
+                (c.name, dialect.cast(given[c.name], dialect.type_change(c.type, c.type).cast)) for c in columns
+            )
 
         expressions = (*self.up.values(), *self.down.values())
         limited = any(dialect.type_change(c.type, c.type).limited for c in (*olds, *news))
@@ -179,23 +181,37 @@ class TransformColumns(Operation):
             changes += dialect.copy_column_properties(table.name, column, column.name)
             removal += dialect.drop_column(table.name, column.name)
         changes += dialect.dual_write(link)
-        defaults = link.new_defaults(dialect.expressions.substitute)
-        for column in (column for column in link.news if column.name in defaults):
-            changes += dialect.set_default(table.name, column, defaults[column.name])
+        for column in link.olds:
+            if (stand_in := dialect.stand_in(column)) is not None:
+                changes += dialect.set_default(table.name, column, stand_in)
+                removal = [*dialect.drop_default(table.name, column), *removal]
+        for column in self._by_then(link, dialect):
+            if column.default is not None:
+                changes += dialect.set_default(table.name, replace(column, not_null=False), column.default)
         undo = dialect.together(f"remove {self._target} and their dual write", removal)
         return (dialect.together(f"add {self._target} and dual writes", changes, undo=(undo,)),)
+
+    @staticmethod
+    def _by_then(link: DualWrite, dialect: Dialect) -> tuple[facts.Column, ...]:
+        """The new columns with the defaults that both sides share."""
+        defaults = link.new_defaults(dialect.expressions.substitute, dialect.cast)
+        return tuple(replace(column, default=defaults.get(column.name)) for column in link.news)
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         link = self._link(table, dialect)
         disagree = dialect.disagree(link)
-        required = () if link.fallible else self._required(table, link, dialect)
+        required = () if self._required_late(link, dialect) else self._required(table, link, dialect)
         filled = dialect.fill(table, dict(link.up), disagree, target=self._target)
         return without_undo((filled, *required, dialect.verify(table, disagree, target=self._target)))
 
+    @staticmethod
+    def _required_late(link: DualWrite, dialect: Dialect) -> bool:
+        return link.fallible or dialect.requires_late
+
     def _required(self, table: Table, link: DualWrite, dialect: Dialect) -> Steps:
         steps: list[Step] = []
-        for column in link.news:
+        for column in self._by_then(link, dialect):
             if column.not_null:
                 steps += dialect.require_values(table.name, column)
         return tuple(steps)
@@ -203,10 +219,11 @@ class TransformColumns(Operation):
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         link, leaving = self._link(table, dialect), self._leaving(table, dialect)
-        last = self._required(table, link, dialect) if link.fallible else ()
+        last = self._required(table, link, dialect) if self._required_late(link, dialect) else ()
         quarantine = dialect.together(
             f"quarantine {self.table} ({', '.join(self.old)})",
-            (*dialect.drop_dual_write(link), *leaving.put_aside()),
+            # Until the old columns are optional, writers of the new ones count on the triggers.
+            (*leaving.make_optional(), *dialect.drop_dual_write(link), *leaving.rename_away()),
             undo=self._restore(table, dialect),
         )
         return (*last, *leaving.release_keys(), quarantine)

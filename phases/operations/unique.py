@@ -72,6 +72,8 @@ class AddUnique(Operation):
         return (dialect.build_index(table.name, self.key_name, self._create(table, dialect)),)
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
+        if not dialect.attaches_unique:
+            return ()
         table = catalog.table(self.table, self.schema)
         constraint = self._constraint()
         undo = (

@@ -7,13 +7,13 @@ written is there at the end, under the old name and the new one.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import pytest
 
-from migrator.events import StepFinished
-from tests.plugins.applications import Application, Shape, one_round
-from tests.plugins.servers import combinations
+from tests.compatibility import test_mysql
+from tests.compatibility.living import Case, survive
+from tests.plugins.applications import Shape
+from tests.plugins.families import MYSQL, POSTGRESQL, Suite, combinations, kind_of, unexplained
 
 BASE = """
 CREATE TABLE orgs (id int PRIMARY KEY, name text);
@@ -108,20 +108,6 @@ def happy(*_):
 
 
 NAME = {"full_name": text}
-
-
-@dataclass(frozen=True)
-class Case:
-    """An operation, and the two shapes of the application.
-
-    `wrong` counts rows that are not as they must be, `given` alters the tables first.
-    """
-
-    operation: str
-    old: Shape
-    new: Shape
-    wrong: str = "SELECT 0"
-    given: str = ""
 
 
 STAFF = (
@@ -371,87 +357,27 @@ EVERYWHERE = {"add column, fill", "rename nullable column"}
 """What differs between versions, or matters most; the others are run by the servers in turn."""
 
 
-@pytest.mark.parametrize(("any_database", "name"), combinations(CASES, EVERYWHERE), indirect=["any_database"])
-def test_no_statement_of_either_version_fails(name, any_database, project):
-    case = CASES[name]
-    any_database.run(*BASE.split(";\n"), case.given or "SELECT")
-    project.url = any_database.url
-    revision = project.revision("change", case.operation)
-    connections = 4 if name in EVERYWHERE else 2
-    old = Application(any_database.plain_url, "old", case.old, connections)
-    new = Application(any_database.plain_url, "new", case.new, connections)
+NOT_HERE = {
+    **dict.fromkeys(("create and drop indexes", "set and drop defaults", "add and drop foreign keys"), "a case each"),
+    "rebuild": "a table need not be written again as a whole: RebuildTable is of MySQL and MariaDB",
+}
+"""Cases of MySQL and MariaDB that there are none of on PostgreSQL, and why."""
 
-    def after_each_step(event):
-        if isinstance(event, StepFinished):
-            one_round(old, new)
-
-    project.seen = Watched(after_each_step)
-    try:
-        live(project, revision, old, new, lambda: wrong(any_database, case))
-    finally:
-        old.stop()
-        new.stop()
-    assert old.failures == []
-    assert new.failures == []
-    assert lost(any_database, new) == []
+SUITES = {
+    POSTGRESQL: Suite(CASES, EVERYWHERE, NOT_HERE),
+    MYSQL: Suite(test_mysql.CASES, test_mysql.EVERYWHERE, test_mysql.NOT_HERE),
+}
+TABLES = {POSTGRESQL: BASE.split(";\n"), MYSQL: test_mysql.BASE}
 
 
-class Watched(list):
-    """A list of events that calls a function with each."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def append(self, event):
-        super().append(event)
-        self.function(event)
+def test_every_case_is_run_on_servers_of_every_kind_or_there_is_a_reason():
+    assert unexplained(SUITES) == [], "add a case of that name, or a reason to NOT_HERE"
 
 
-def wrong(database, case):
-    assert database.rows(case.wrong) == [(0,)]
-
-
-def live(project, revision, old, new, check):
-    """The life of a change, with the versions that may live in each part of it."""
-    old.start()
-    one_round(old)
-    project.apply("expand")
-    project.abort(revision, discard=True)
-    project.apply()
-    project.abort(revision, discard=True)
-    one_round(old)
-
-    project.apply("expand")
-    new.start(reading=False)
-    project.apply("migrate")
-    new.stop()
-    new.start()
-    one_round(new)
-    check()
-    old.stop()
-
-    if "contract" in {step.phase for step in project.plan(revision)}:
-        project.apply("contract", revision)
-        project.restore(revision)
-        old.start()
-        one_round(old, new)
-        check()
-        old.stop()
-        project.apply("contract", revision)
-        if "purge" in {step.phase for step in project.plan(revision)}:
-            project.apply("purge", revision)
-    one_round(new)
-    new.stop()
-
-
-def lost(database, application):
-    """Rows whose values are not what their only writer wrote last."""
-    shape, found = application.shape, []
-    names = ", ".join(f'"{column}"' for column in shape.columns)
-    rows = {row[0]: row[1:] for row in database.rows(f"SELECT id, {names} FROM {shape.table}")}
-    for row_id, values in application.journal.items():
-        expected = tuple(values.values()) if values is not None else None
-        if rows.get(row_id) != expected:
-            found.append((row_id, rows.get(row_id), expected))
-    return found
+@pytest.mark.parametrize(("server_database", "name"), combinations(SUITES), indirect=["server_database"])
+def test_no_statement_of_either_version_fails(name, server_database, project):
+    kind = kind_of(server_database)
+    suite = SUITES[kind]
+    case = suite.cases[name]
+    server_database.run(*TABLES[kind], *([case.given] if isinstance(case.given, str) else case.given))
+    survive(case, server_database, project, 4 if kind == POSTGRESQL and name in suite.everywhere else 2)

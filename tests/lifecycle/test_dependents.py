@@ -7,7 +7,8 @@ import json
 import pytest
 
 from migrator.errors import PlanRefused, StepFailed
-from tests.lifecycle.test_operations import BASE, Case, walk
+from tests.lifecycle.test_operations import BASE
+from tests.lifecycle.walking import Case, walk
 
 READ = """
 CREATE VIEW members WITH (security_barrier) AS SELECT u.id, u.org_id, o.name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import pymysql
 import pytest
 from sqlalchemy import make_url
 
@@ -15,31 +16,64 @@ from migrator.introspection_mysql import lacking
 from phases.dialects.mysql_backfill import Keys, MySQLKeyWalk, key_of
 from phases.errors import Refused
 from phases.model import Fill
+from phases.operations import SplitTable
+from tests.plugins.mysql_servers import FAMILIES, fresh_mysql_database
+from tests.properties.test_dual_write import Change
 
 BASE = (
     "CREATE TABLE orgs (id int PRIMARY KEY)",
     "CREATE TABLE heap (a int, b int)",
     "CREATE TABLE moods (mood enum('sad', 'happy') PRIMARY KEY, n int)",
     """CREATE TABLE users (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(60), note text,
-      org_id int, size int CHECK (size > 0), seen datetime ON UPDATE CURRENT_TIMESTAMP, code int,
+      org_id int, size int, score float, plain int, CONSTRAINT size_is_positive CHECK (size > 0),
+      seen datetime ON UPDATE CURRENT_TIMESTAMP, code int,
       FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE SET NULL, FULLTEXT KEY words (note))""",
+    "CREATE TABLE log (n int NOT NULL)",
+    "CREATE TRIGGER audit AFTER INSERT ON log FOR EACH ROW UPDATE orgs SET id = NEW.n WHERE id = 0",
+    "CREATE TABLE needs (id int PRIMARY KEY, what varchar(9) NOT NULL, note text, FULLTEXT KEY words (note))",
+    "CREATE TABLE parts (k text, n int, PRIMARY KEY (k(9)))",
     "CREATE VIEW named AS SELECT id, name FROM users",
     "CREATE TRIGGER trim_code BEFORE INSERT ON users FOR EACH ROW SET NEW.code = COALESCE(NEW.code, 0)",
 )
 
 REFUSED = {
-    'ChangeType("users", "code", "bigint")': ("ChangeType is not there yet", "RebuildTable"),
-    'SplitTable("users", "note", to="notes")': ("SplitTable is not there yet", "RunSQL"),
-    'AddUnique("users", "code")': ("AddUnique is not there yet", "CreateIndex(…, unique=True)"),
-    'AddForeignKey("users", "code", "orgs", "id")': ("AddForeignKey is not there yet", "RunSQL"),
-    'RenameTable("users", "people")': ("RenameTable is not there yet", "view"),
+    'ChangeType("users", "code", "bigint")': ("in place, and keep its name", "RebuildTable("),
+    'ChangeType("users", "org_id", "bigint", to="org")': ("foreign key", "DROP FOREIGN KEY"),
+    'ChangeType("users", "score", "double", to="points")': ("float", "Backfill"),
+    'ChangeType("users", "plain", "smallint", to="c")': ("nothing says what becomes of it", 'up="CAST((plain) AS'),
+    'TransformColumns("users", "size", Column("c", "int"), up={"c": "size"}, down={"size": "c"})': ("CHECK", ""),
+    'TransformColumns("users", "score", Column("c", "timestamp"), up={"c": "1"}, down={"score": "1"})': ("float", ""),
+    'ChangeType("users", "name", "varchar(64)")': ("in place, and keep its name", 'to="name_2"'),
+    'AddEnumValue("mood", "glad")': ("no enum types", "enum('sad','happy','glad')"),
+    'RemoveEnumValue("mood", "sad")': ("no enum types", "RebuildTable"),
+    'AddCheck("users", "code > 0")': ("AddCheck is not there yet", "RebuildTable"),
+    'AddPrimaryKey("heap", "a")': ("AddPrimaryKey is not there yet", "RebuildTable"),
+    'AddUnique("users", "note")': ("only the beginning", "varchar(255)"),
+    'AddUnique("log", "n")': ("could not drop it again", "ADD PRIMARY KEY"),
+    'CreateIndex("log", "n", unique=True)': ("could not drop it again", "ADD PRIMARY KEY"),
+    'AddForeignKey("users", "id", "orgs", "id")': ("one type for both", "ChangeType"),
+    'AddForeignKey("users", "code", "orgs", "id", on_delete="set default")': ("SET DEFAULT", "SET NULL"),
+    'DropConstraint("users", "size_is_positive")': ("could not be brought back", "for good"),
+    'DropIndex("org_id")': ("needs index", "CreateIndex(\"users\", ['org_id'])"),
+    'RenameConstraint("users", "size_is_positive", "positive")': ("cannot be renamed", "keep its name"),
+    'RenameTable("users", "people")': ("view named", "create it again"),
+    'SplitTable("users", "size", to="sizes")': ("check", "DROP CONSTRAINT"),
+    'SplitTable("users", "org_id", to="homes")': ("foreign key", "DROP FOREIGN KEY"),
+    'SplitTable("users", "seen", to="visits")': ("ON UPDATE", "leave it"),
+    'SplitTable("users", "name", to="names", key="NAME")': ("two columns", ""),
+    'SplitTable("users", "code", to="codes")': ("trim_code", "drop or rewrite"),
+    'SplitTable("needs", "what", to="wants", optional=True)': ("FULLTEXT", "maintenance window"),
+    'SplitTable("moods", "n", to="numbers")': ("does not sort as it is written", ""),
+    'SplitTable("heap", "a", to="heaps")': ("no primary key", ""),
+    'SplitTable("parts", "n", to="numbers")': ("beginnings of columns", "integer"),
+    'MergeTables("users", "orgs", ["name"])': ("MergeTables is not there yet", "1442"),
     'RenameColumn("heap", "a", "c")': ("no primary key", "unique index"),
     'RenameColumn("moods", "n", "c")': ("does not sort as it is written", "unique index"),
     'Backfill("heap", {"a": "1"}, where="a = 0")': ("no primary key", ""),
     'Backfill("users", {"id": "id + 1"}, where="id < 9")': ('"id"', "another column"),
     'RenameColumn("users", "name", "title")': ("view", "drop it"),
     'RenameColumn("users", "code", "number")': ("trim_code", "drop it"),
-    'RenameColumn("users", "org_id", "org")': ("foreign key", "DROP FOREIGN KEY"),
+    'RenameColumn("users", "org_id", "org")': ("cascades of foreign keys fire no triggers", "DROP FOREIGN KEY"),
     'RenameColumn("users", "size", "length")': ("check", "DROP CONSTRAINT"),
     'RenameColumn("users", "seen", "met")': ("ON UPDATE", "keep its name"),
     'RenameColumn("users", "note", "remark")': ("words", "maintenance window"),
@@ -53,14 +87,13 @@ REFUSED = {
     'AddColumn("users", "tag", "json", default="\'{}\'")': ("constant", "default=\"('{}')\""),
     'AddColumn("users", "tag", "int", fill="(SELECT 1)")': ("sub-select", ""),
     'CreateIndex("users", "code", where="code > 1")': ("where", "leave where= out"),
-    'CreateIndex("users", "note")': ("only the beginning", "varchar(255)"),
+    'CreateIndex("users", "note")': ("only the beginning", "(note(20)) ALGORITHM=INPLACE"),
+    'CreateIndex("users", "(lower(name))")': ("blocks writes", "VIRTUAL"),
     'CreateTable("t", Column("id", "int", identity="ALWAYS"))': ("AUTO_INCREMENT", "primary_key=True"),
     'CreateTable("t", Column("id", "int", primary_key=True), Column("u", "int", references=("users", "id")))': (
         "references a column of type bigint",
         'type "bigint',
     ),
-    'DropTable("users")': ("foreign key", "DROP FOREIGN KEY"),
-    'DropColumn("users", "org_id")': ("foreign key", "DROP FOREIGN KEY"),
     'RunSQL(expand="CALL tidy()", undo="")': ("CALL", "each on its own"),
     'RunSQL(expand="ALTER TABLE users MODIFY code bigint", undo="")': ("RunSQL", "accept"),
 }
@@ -82,6 +115,38 @@ def test_what_cannot_be_done_is_refused_by_name_with_what_to_do_instead(mariadb_
             other.append((operation, *said))
     assert other == []
     assert mariadb_database.rows("SHOW TABLES") == before, "looking wrote something"
+
+
+IN_THE_WAY = {
+    'AddUnique("users", "code")': ("7 in 1 and 2", "make them differ"),
+    'AddForeignKey("users", "code", "orgs", "id")': ("does not have (for example 1 references 7; 2", "mend them"),
+    'RenameTable("orgs", "organisations")': ("audit", "functions="),
+    'RenameTable("moods", "feelings")': ("may use", "whole database"),
+    'TransformColumns("users", "plain", Column("c", "text"), up={"c": "plain"}, down={"plain": "nullif(c, \'9\')"})': (
+        "come back different",
+        "lossy=True",
+    ),
+}
+
+
+def test_what_is_in_the_way_is_named_before_anything_is_touched(mariadb_database, project):
+    database, role = mariadb_database, f"r_{mariadb_database.name[-8:]}"
+    grant = f"GRANT SELECT ON `{database.name}`.moods TO {role}@'%'"
+    database.run(*BASE, "INSERT INTO users (code, plain) VALUES (7, 9), (7, 8)", f"CREATE USER {role}@'%'", grant)
+    project.url = database.url
+    before, other = database.dump(), []
+    try:
+        for operation, words in IN_THE_WAY.items():
+            project.revision("change", operation, down=None)
+            with pytest.raises(PlanRefused) as refusal:
+                project.apply()
+            said = (refusal.value.message, refusal.value.next_step)
+            if not all(word in text for word, text in zip(words, said, strict=True)):
+                other.append((operation, *said))
+    finally:
+        database.run(f"DROP USER {role}@'%'")
+    assert other == []
+    assert database.dump() == before
 
 
 def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_database, project):
@@ -110,6 +175,38 @@ def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
     assert "log_bin_trust_function_creators" in lacking(own, "shop_1", True)
     assert "TRIGGER" in lacking(own, "other", False)
     assert lacking(["GRANT ALL PRIVILEGES ON *.* TO `ROOT`@`%`"], "shop", True) == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("UPDATE IGNORE notes JOIN users USING (id) SET notes.note = 'new'", 1442),
+        ("DELETE FROM notes WHERE id IN (SELECT id FROM users)", 1442),
+        ("INSERT INTO notes SELECT 2, name FROM users WHERE id = 1", 1442),
+        ("TRUNCATE users", 1701),
+    ],
+)
+def test_what_cannot_be_mirrored_to_a_second_table_fails_as_a_whole(statement, error, split_users):
+    with pytest.raises(pymysql.MySQLError) as problem:
+        split_users.run(statement)
+    assert problem.value.args[0] == error
+    assert split_users.rows("SELECT id, users.note, notes.note FROM users LEFT JOIN notes USING (id) ORDER BY id") == [
+        (1, "old", "old"),
+        (2, None, None),
+    ]
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def split_users(request, mysql_fleet):
+    """Two tables in step: the statements that are tried on them change nothing."""
+    with fresh_mysql_database(mysql_fleet, request.param) as database:
+        database.run(
+            "CREATE TABLE users (id int PRIMARY KEY, name varchar(9), note varchar(9))",
+            "INSERT INTO users VALUES (1, 'Ann', 'old'), (2, 'Bob', NULL)",
+        )
+        with connect(database.url, "test") as session:
+            Change(session, SplitTable("users", "note", to="notes")).finish()
+        yield database
 
 
 def test_whoever_holds_the_metadata_lock_is_named(mysql_database, project):
@@ -234,6 +331,26 @@ def test_alembic_runs_a_revision_straight_where_there_is_no_ledger_and_refuses_w
     refused = project.alembic("upgrade", "head")
     assert refused.returncode != 0
     assert "this database is managed" in refused.stdout + refused.stderr
+
+
+def test_what_is_widened_in_place_stays_so(mysql_database, project):
+    database = mysql_database
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(20) NOT NULL DEFAULT 'x' COMMENT 'it''s',"
+        " UNIQUE KEY (name), mood enum('sad','it''s') NOT NULL DEFAULT 'sad')"
+    )
+    project.url = database.url
+    longer = 'ChangeType("users", "name", "varchar(40)")'
+    more = """ChangeType("users", "mood", "ENUM('sad', 'it''s', 'glad')")"""
+    revision = project.revision("change", f"{longer}, {more}")
+    before = database.dump()
+    project.apply()
+    wide = before.replace("varchar(20)", "varchar(40)").replace("'it''s') NOT", "'it''s','glad') NOT")
+    assert database.dump() == wide != before
+    project.abort(revision)
+    assert database.dump() == wide
+    project.apply()
+    database.run("INSERT INTO users (id, name, mood) VALUES (1, REPEAT('x', 40), 'glad')")
 
 
 def test_an_abort_takes_back_what_a_script_that_failed_half_way_has_left(mysql_database, project):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.errors import SettingsError
-from migrator.settings import duration, load, mask, normalise_url
+from migrator.setting_values import duration, mask, normalise_url
+from migrator.settings import load
 
 ALPHABET = st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"))
 SECRET = "S3CRET~"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from phases.backfill import Pacing, perform_fill
 from phases.catalog import Server
 from phases.effects import Batch, Batched, Commit, Pause, Progress, Query
+from phases.errors import Held as RowsHeld
 from phases.errors import Refused
 from phases.model import Fill, TableName
 
@@ -96,15 +98,6 @@ def test_goes_on_from_any_cursor_without_doing_anything_twice(pages, pacing, hel
     assert sorted(table.covered()) == [(page, stripe) for page in range(pages) for stripe in range(pacing.stripes)]
 
 
-@given(st.integers(1, 10_000), st.floats(0, 10))
-def test_the_window_stays_within_its_bounds_and_follows_the_target(size, slowest):
-    pacing = Pacing()
-    resized = pacing.resized(size, slowest, 16, 4096)
-    if slowest > 0.125:
-        assert resized <= max(16, size)
-    assert 16 <= resized <= 4096 or resized == size
-
-
 def test_rows_that_keep_coming_are_refused_and_not_chased_for_ever():
     class Busy(Table):
         def answer(self, effect):
@@ -142,3 +135,72 @@ def test_a_server_without_tid_ranges_walks_the_key():
     stopped.stop_after = None
     stopped.walk(Pacing(first_rows=1000), (13, 0), step)
     assert [re.search(r"<= \('(\d+)'\)", sql)[1] for sql in stopped.seen] == ["1000", "2000", "2500"]
+
+
+class Held:
+    """Keys 1 to `last`, some of which another session holds for a number of tries, as the server answers for them."""
+
+    step = Fill(name="b", table=STEP.table, target="t.b", assignments='"b" = "a"', pending="x", key=('"id"',))
+
+    def __init__(self, last, held):
+        self.last, self.held = last, dict(held)
+        self.done, self.cursor, self.finished = [], None, False
+
+    def walk(self, pacing, stop_after=None):
+        steps, answer = perform_fill(self.step, self.cursor, Server("postgresql", (13, 0)), pacing), None
+        try:
+            while stop_after is None or len(self.done) < stop_after:
+                answer = self.answer(steps.send(answer))
+        except StopIteration:
+            self.finished = True
+
+    def answer(self, effect):
+        if isinstance(effect, Query) and "DESC" in effect.sql:
+            return [(str(self.last),)]
+        if isinstance(effect, Query):
+            low, high = self.bounds(effect.sql)
+            key = (
+                (low + high) // 2
+                if "SELECT (count" in effect.sql
+                else low + int(effect.sql.split("OFFSET ")[1].split()[0]) + 1
+            )
+            return [(str(key),)] if low < key < high else []
+        if isinstance(effect, Batch):
+            low, high = self.bounds(effect.sql)
+            wanted = [key for key in self.held if low < key <= high]
+            for key in wanted:
+                self.held[key] -= 1
+                if self.held[key] <= 0:
+                    del self.held[key]
+            if wanted:
+                return Batched(0, 0.01, blocked=True)
+            self.done += range(low + 1, high + 1)
+            self.cursor = json.loads(json.dumps(effect.cursor))
+            return Batched(high - low, 0.05)
+        return None
+
+    def bounds(self, sql):
+        alone = re.search(r"\) = \('(\d+)'\)", sql)
+        if alone:
+            return int(alone[1]) - 1, int(alone[1])
+        low, high = re.search(r"> \('(\d+)'\)", sql), re.search(r"<=? \('(\d+)'\)", sql)
+        return int(low[1]) if low else 0, int(high[1])
+
+
+holding = st.dictionaries(st.integers(1, 3000), st.integers(1, 20), max_size=8)
+
+
+@given(st.integers(1, 3000), holding, st.integers(1, 4000))
+def test_every_key_is_done_once_whoever_holds_it_and_wherever_the_walk_was_killed(last, held, stop_after):
+    table = Held(last, held)
+    table.walk(Pacing(first_rows=500), stop_after)
+    table.walk(Pacing(first_rows=500))
+    assert sorted(table.done) == list(range(1, last + 1))
+    assert table.finished
+
+
+def test_a_key_that_is_held_for_long_keeps_no_other_waiting():
+    table = Held(2500, {700: 10**6})
+    with pytest.raises(RowsHeld):
+        table.walk(Pacing(first_rows=1000))
+    assert sorted(table.done) == [key for key in range(1, 2501) if key != 700]

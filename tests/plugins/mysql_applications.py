@@ -122,7 +122,8 @@ class MySQLClient(Client):
             self.journal |= {row_id: None, -row_id: self.journal[row_id]}
 
     def read(self) -> None:
-        self.execute(f"SELECT id, {self.columns()} FROM {self.shape.table} WHERE id < 100")
+        names = ", ".join([self.columns(), *(f"`{column}`" for column in self.shape.reads)])
+        self.execute(f"SELECT id, {names} FROM {self.shape.table} WHERE id < 100")
         for row_id in self.own()[-1:]:
             names = ", ".join(f"`{column}`" for column in self.shape.columns)
             rows = self.execute(f"SELECT {names} FROM {self.shape.table} WHERE id = %s", [row_id])
@@ -133,8 +134,10 @@ class MySQLClient(Client):
 class MySQLApplication(Application):
     """One version of an application on these servers."""
 
-    def __init__(self, database: MySQLDatabase, name: str, shape: Shape, *, every: bool = False) -> None:
-        super().__init__(database.url, name, shape, connections=2)
+    def __init__(
+        self, database: MySQLDatabase, name: str, shape: Shape, connections: int = 2, *, every: bool = False
+    ) -> None:
+        super().__init__(database.url, name, shape, connections)
         self.database, self.every = database, every
 
     def start(self, *, reading: bool = True) -> MySQLApplication:

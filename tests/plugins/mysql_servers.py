@@ -13,18 +13,29 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import quote
 
 import pymysql
 import pytest
 from sqlalchemy import make_url
 
-from tests.linters.mysql.servers import BINARIES, VARIABLES, binary, started
+from migrator.embedded_mysql import found
+from tests.linters.mysql.servers import GIVEN, WITHOUT, needed_program, started
 from tests.plugins.servers import docker_answers
 
 FAMILIES = ("mariadb", "mysql")
-GIVEN = {name: os.environ.get(variable) for name, variable in VARIABLES.items()}
-"""Read before a test has its clean environment."""
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """Families of which there is a server here; in CI also those that should be, and whose tests then fail."""
+    needed = os.environ.get("CI") == "true"
+    return tuple(
+        family
+        for family in FAMILIES
+        if GIVEN[family] or docker_answers() or found(family) or (needed and not WITHOUT.get(family))
+    )
 
 
 @dataclass(frozen=True)
@@ -99,11 +110,7 @@ class MySQLFleet:
             image = {"mysql": "mysql:8.4", "mariadb": "mariadb:11.8"}[family]
             container = self.stack.enter_context(MySqlContainer(image, dialect="pymysql", username="root"))
             return str(container.get_connection_url()).replace("mysql+", f"{family}+", 1)
-        found = binary(family)
-        if found is None:
-            missing = pytest.fail if family == "mariadb" and os.environ.get("CI") == "true" else pytest.skip
-            missing(f"no {BINARIES[family]} on the PATH, and {VARIABLES[family]} is not set")
-        address = self.stack.enter_context(started(found, family))
+        address = self.stack.enter_context(started(needed_program(family)))
         return f"{family}+pymysql://root@localhost/?unix_socket={quote(address, safe='')}"
 
 

@@ -6,11 +6,13 @@ import re
 
 from tests.plugins.projects import ROOT
 
-ROWS = [
+ALL = [
     [cell.strip() for cell in line.split("|")[1:-1]]
     for line in (ROOT / "docs" / "explanation" / "scenarios.md").read_text().splitlines()
-    if re.match(r"\| \d", line)
+    if re.match(r"\| M?\d", line)
 ]
+ROWS = [row for row in ALL if row[0].isdigit()]
+MYSQL_ROWS = [row for row in ALL if not row[0].isdigit()]
 OTHERS = ("MySQL", "SQLite")
 FILES = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
 
@@ -19,10 +21,13 @@ def test_every_scenario_is_in_the_table_with_a_test_or_the_reason():
     assert [int(row[0]) for row in ROWS] == list(range(1, 58))
     for number, _, answer, shown in ROWS:
         assert shown or answer.startswith((*OTHERS, "open:")), number
+    assert [row[0] for row in MYSQL_ROWS] == [f"M{number}" for number in range(1, 36)]
+    for number, _, answer, shown in MYSQL_ROWS:
+        assert shown or "open:" in answer.lower(), number
 
 
 def test_every_test_of_the_table_exists():
-    for number, *_, shown in ROWS:
+    for number, *_, shown in ALL:
         for name, case in re.findall(r"`(\w+)(?:\[([^\]]+)\])?`", shown):
             homes = [text for text in FILES.values() if f"def {name}(" in text]
             assert homes, f"scenario {number}: there is no {name}"
@@ -30,7 +35,7 @@ def test_every_test_of_the_table_exists():
 
 
 def test_every_test_with_a_number_is_in_the_table():
-    shown = {row[0]: row[3] for row in ROWS}
+    shown = {row[0]: row[3] for row in ALL}
     for text in FILES.values():
-        for name, number in re.findall(r"^def (test_(\d\d)_\w+)\(", text, re.M):
-            assert f"`{name}" in shown[str(int(number))], name
+        for name, mysql, number in re.findall(r"^def (test_(mysql_)?(\d\d)_\w+)\(", text, re.M):
+            assert f"`{name}" in shown[f"{'M' if mysql else ''}{int(number)}"], name

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.linters.mysql.servers import needed_program
+
 
 @pytest.fixture
 def shop(database, project):
@@ -193,10 +195,12 @@ def test_alembic_agrees_on_what_may_be_released(shop, database):
     assert database.rows(versions) == [("first",)]
 
 
-def test_the_demo_keeps_the_promise(tmp_path, project):
+@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+def test_the_demo_keeps_the_promise(database, project):
     """The same as `make demo`, on a smaller table."""
-    del tmp_path
-    measured = project.json("demo", "--rows", "5000")
+    if database == "mariadb":
+        needed_program(database)
+    measured = project.json("demo", "--rows", "5000", "--database", database)
     assert measured["failed_statements"] == 0
     assert measured["differences"] == 0
     assert measured["statements"] > 500

@@ -427,3 +427,13 @@ ALTER TABLE orders ADD CONSTRAINT orders_total_check CHECK (total > 1) NOT VALID
 -- case: validate-unknown-constraint
 -- truth: error
 ALTER TABLE orders VALIDATE CONSTRAINT orders_none;
+-- case: drop-key-that-is-referenced
+-- truth: error
+ALTER TABLE users DROP CONSTRAINT users_pkey;
+-- case: drop-key-and-what-references-it
+-- truth: safe
+SET lock_timeout = '2s';
+BEGIN;
+ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE;
+ALTER TABLE orders ADD CONSTRAINT orders_user_id_fkey CHECK (user_id > 0) NOT VALID;
+COMMIT;

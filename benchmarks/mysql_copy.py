@@ -1,0 +1,123 @@
+"""How RebuildTable compares with pt-online-schema-change on the same table: time, and what users feel.
+
+Both convert the table to another collation while a client reads and writes it, up to and with the exchange of the
+two tables. Ours compares every row of both besides, which the other does not do: that is a figure of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.mysql import REVISION, SERVER, Bench
+from benchmarks.mysql_clients import Foreground, p99
+from migrator import api
+from migrator.embedded_mysql import EmbeddedMySQL, Program
+from phases.model import Phase
+
+COLLATION = "utf8mb4_unicode_ci"
+MIGRATION = f'''"""Rebuild."""
+from migrator import Migration, RebuildTable
+
+revision, down_revision = "{REVISION}", None
+migration = Migration(RebuildTable("users", collation="{COLLATION}"))
+upgrade, downgrade = migration.upgrade, migration.downgrade
+'''
+OTHER = "pt-online-schema-change"
+SETTLING_SECONDS = 1.0
+
+
+@dataclass
+class Felt:
+    """What all runs of one way took, and what a client waited meanwhile."""
+
+    seconds: list[float] = field(default_factory=list)
+    verifying: list[float] = field(default_factory=list)
+    waits_ms: list[float] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def mean(self) -> float:
+        return sum(self.seconds) / len(self.seconds)
+
+
+class Copying(Bench):
+    """The same table, written again."""
+
+    def ours(self) -> tuple[float, float]:
+        """Seconds of everything but the comparison, and of that."""
+        begun = time.perf_counter()
+        done = api.apply(self.settings).outcomes
+        done += api.apply(
+            self.settings, phase=Phase.CONTRACT, to=REVISION, override=api.Override("a benchmark")
+        ).outcomes
+        verifying = sum(item.seconds for item in done if item.name.startswith("verify"))
+        return time.perf_counter() - begun - verifying, verifying
+
+    def other(self) -> tuple[float, float]:
+        """The other tool, as it comes; no replica is asked."""
+        alter = f"CONVERT TO CHARACTER SET utf8mb4 COLLATE {COLLATION}"
+        command = [OTHER, "--execute", "--recursion-method=none", "--alter", alter]
+        begun = time.perf_counter()
+        done = subprocess.run(
+            [*command, f"S={self.server.address},u=root,D=shop,t=users"], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError((done.stderr + done.stdout).strip().splitlines()[-1])
+        return time.perf_counter() - begun, 0.0
+
+    def run_beside_a_client(self, name: str, felt: Felt) -> None:
+        self.fresh(expanded=False)
+        client = Foreground(self.server, self.rows)
+        client.start()
+        time.sleep(SETTLING_SECONDS)
+        client.taken()
+        try:
+            seconds, verifying = getattr(self, name)()
+        finally:
+            client.stop()
+        felt.seconds.append(seconds)
+        felt.verifying.append(verifying)
+        felt.waits_ms += client.taken()
+        felt.failures += client.failures
+        found = self.run("SELECT COUNT(*), MIN(COLLATION(full_name)) FROM users")
+        if found != [(self.rows, COLLATION)]:
+            raise RuntimeError(f"{name} left {found}")
+
+
+def measure(program: Program, rows: int) -> dict[str, object]:
+    """Measure both, on a server of our own; ours alone where the other is missing or does not run."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedMySQL(program, SERVER) as server:
+        bench = Copying(server, Path(folder), rows, 0.0, MIGRATION)
+        ours, other = Felt(), Felt()
+        reason = "" if shutil.which(OTHER) else f"{OTHER} is not installed (Debian: percona-toolkit)"
+        for way in ("other", "ours", "ours", "other"):
+            if way == "ours":
+                bench.run_beside_a_client(way, ours)
+            elif not reason:
+                try:
+                    bench.run_beside_a_client(way, other)
+                except RuntimeError as problem:
+                    reason = f"{OTHER} does not run on {program}: {problem}"
+        figures: dict[str, object] = {
+            "rebuild_rows": rows,
+            "rebuild_seconds": round(ours.mean, 2),
+            "rebuild_verifying_seconds": round(sum(ours.verifying) / len(ours.verifying), 2),
+            "rebuild_p99_ms": round(p99(ours.waits_ms), 2),
+            "rebuild_longest_wait_ms": round(max(ours.waits_ms), 1),
+            "rebuild_failed_statements": len(ours.failures),
+        }
+        if reason:
+            return {**figures, "pt_osc": reason}
+        return {
+            **figures,
+            "pt_osc_seconds": round(other.mean, 2),
+            "ratio_to_pt_osc": round(other.mean / ours.mean, 2),
+            "pt_osc_p99_ms": round(p99(other.waits_ms), 2),
+            "pt_osc_longest_wait_ms": round(max(other.waits_ms), 1),
+            "pt_osc_failed_statements": len(other.failures),
+        }

@@ -1,0 +1,36 @@
+"""What a step cost, added up while it runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a step cost."""
+
+    started: float = field(default_factory=time.monotonic)
+    held_ms: float = 0.0
+    waited_ms: float = 0.0
+    rows: int = 0
+    changed: int = 0
+    """Rows changed by this run alone: `rows` counts those of interrupted ones, too."""
+    builds: int = 0
+    paused: float = 0.0
+    replicas: str = ""
+    """Why it was paused for them, or why it is not known whether it should have been."""
+    pressure: str = ""
+    """The same of log and dead rows."""
+    governed: str = ""
+    """Why it was held back by people, or for the applications."""
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def wait(self, replicas: tuple[float, str], pressure: tuple[float, str], governed: tuple[float, str]) -> None:
+        self.paused += replicas[0] + pressure[0] + governed[0]
+        self.replicas = replicas[1] or self.replicas
+        self.pressure = pressure[1] or self.pressure
+        self.governed = governed[1] or self.governed

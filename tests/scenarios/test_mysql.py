@@ -1,0 +1,195 @@
+"""What a backfill and dual writes have to survive on MySQL and MariaDB. Numbers: docs/explanation/scenarios.md."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from migrator import api
+from migrator.database import connect
+from migrator.dialects.base import Trouble
+from migrator.dialects.mysql import MySQLFamily
+from migrator.errors import DriftFound, PlanRefused, RunnerBusy
+from migrator.events import Paused, StepProgress
+from tests.compatibility.living import Watched
+
+pytestmark = pytest.mark.in_turn
+
+RENAME = 'RenameColumn("users", "full_name", "name")'
+FAR = 7_000_000_000
+DIFFERENT = "SELECT COUNT(*) FROM users WHERE NOT (full_name <=> name)"
+
+
+def users(rows, key="id bigint PRIMARY KEY", value="i"):
+    """Statements that make a table of users of so many rows."""
+    return (
+        "/*!80000 SET SESSION cte_max_recursion_depth = 9999 */"
+        "/*M!100600 SET SESSION max_recursive_iterations = 9999 */",
+        f"CREATE TABLE users ({key}, full_name varchar(60), code int UNIQUE)",
+        "INSERT INTO users (id, full_name) WITH RECURSIVE n (i) AS"
+        f" (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) SELECT {value}, CONCAT('user ', i) FROM n",
+    )
+
+
+def after_first_batch(project, action):
+    """Do something once, after the first batch of a backfill."""
+    waiting = [action]
+
+    def seen(event):
+        if isinstance(event, StepProgress) and waiting:
+            waiting.pop()()
+
+    project.seen = Watched(seen)
+
+
+def test_mysql_01_gaps_in_a_key_cost_no_batches(mysql_database, project):
+    mysql_database.run(*users(900, value=f"i + IF(i > 450, {FAR}, 0) * i"))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    project.apply()
+    batches = [event.progress.done for event in project.seen if isinstance(event, StepProgress)]
+    assert max(batches) <= 2
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_06_a_unique_key_that_may_be_null_is_no_key(mysql_database, project):
+    mysql_database.run("CREATE TABLE users (code int UNIQUE, full_name varchar(60))")
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    with pytest.raises(PlanRefused, match="no unique key of NOT NULL columns"):
+        project.apply()
+
+
+def test_mysql_07_rows_without_a_value_are_walked_once(mysql_database, project):
+    mysql_database.run(*users(900), "UPDATE users SET full_name = NULL WHERE id % 2 = 0")
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    project.apply()
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_12_a_row_whose_key_changes_while_it_is_walked_is_not_left_behind(mysql_database, project):
+    mysql_database.run(*users(2500, value="i + 5000"))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    move = ("UPDATE users SET id = id - 5000 WHERE id > 7400", "UPDATE users SET id = id + 9000 WHERE id = 5001")
+    after_first_batch(project, lambda: mysql_database.run(*move))
+    project.apply()
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_13_a_row_that_is_held_is_waited_for_and_keeps_nobody_else_waiting(mysql_database, project):
+    mysql_database.run(*users(2500))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    project.apply("expand")
+    with closing(mysql_database.connect()) as holder, holder.cursor() as cursor:
+        holder.begin()
+        cursor.execute("UPDATE users SET code = 1 WHERE id = 2000")
+
+        def on_pause(event):
+            if isinstance(event, Paused) and holder.open:
+                mysql_database.run("UPDATE users SET full_name = 'meanwhile' WHERE id IN (1, 1500, 2400)")
+                holder.commit()
+
+        project.seen = Watched(on_pause)
+        project.apply()
+    assert any(isinstance(event, Paused) for event in project.seen)
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+    assert mysql_database.rows("SELECT name FROM users WHERE id = 1500") == [("meanwhile",)]
+
+
+@pytest.mark.parametrize(
+    ("codes", "trouble"),
+    [
+        ("1205 3572", Trouble.LOCK_TIMEOUT),
+        ("1213", Trouble.DEADLOCK),
+        ("2006 2013 4031 1053", Trouble.LOST),
+        ("1290 1836 1792", Trouble.READ_ONLY),
+        ("1317 1969 3024", Trouble.CANCELLED),
+    ],
+)
+def test_mysql_15_what_passes_is_told_from_what_does_not(codes, trouble):
+    assert {MySQLFamily().trouble(code) for code in codes.split()} == {trouble}
+
+
+def test_mysql_18_a_second_runner_is_refused(mysql_database, project):
+    mysql_database.run(*users(10))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    refused = []
+
+    def second(_):
+        if not refused:
+            with pytest.raises(RunnerBusy, match="another runner is at work") as problem:
+                api.apply(project.settings)
+            refused.append(problem.value)
+
+    project.seen = Watched(second)
+    project.apply("expand")
+    assert refused
+
+
+def test_mysql_23_limits_made_for_the_application_cut_no_statement_of_ours_short(mysql_database):
+    limit = "max_statement_time" if mysql_database.family == "mariadb" else "max_execution_time"
+    mysql_database.run(f"SET GLOBAL {limit} = 30")
+    try:
+        with connect(mysql_database.url, "test") as session:
+            assert session.query(f"SELECT @@SESSION.{limit}") == [(0,)]
+    finally:
+        mysql_database.run(f"SET GLOBAL {limit} = 0")
+
+
+@pytest.fixture
+def shop(mysql_database, project):
+    """A database in which both names are in use, and nothing is backfilled."""
+    mysql_database.run(*users(10))
+    mysql_database.run("UPDATE users SET code = id")
+    project.url = mysql_database.url
+    project.revision("change", f'{RENAME}, RenameColumn("users", "code", "number")')
+    project.apply("expand")
+    return mysql_database
+
+
+def test_mysql_27_load_data_writes_both(shop, tmp_path):
+    file = tmp_path / "users.csv"
+    file.write_text("100,loaded\n")
+    with closing(shop.connect(local_infile=True)) as connection, connection.cursor() as cursor:
+        shop.run("SET GLOBAL local_infile = 1")
+        cursor.execute(f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE users FIELDS TERMINATED BY ',' (id, name)")
+    assert shop.rows("SELECT full_name, name FROM users WHERE id = 100") == [("loaded", "loaded")]
+
+
+def test_mysql_28_unique_values_that_two_rows_exchange_are_those_written_last(shop, project):
+    project.apply()
+    with closing(shop.connect()) as connection, connection.cursor() as cursor:
+        connection.begin()
+        for code, row in ((-1, 1), (1, 2), (2, 1)):
+            cursor.execute("UPDATE users SET number = %s WHERE id = %s", [code, row])
+        connection.commit()
+    assert shop.rows("SELECT code, number FROM users WHERE id < 3 ORDER BY id") == [(2, 2), (1, 1)]
+
+
+def test_mysql_29_a_unique_index_over_values_that_are_there_twice_is_refused(mysql_database, project):
+    mysql_database.run(*users(10), "UPDATE users SET full_name = 'x' WHERE id < 3")
+    project.url = mysql_database.url
+    project.revision("change", 'CreateIndex("users", "full_name", unique=True)')
+    before = mysql_database.dump()
+    with pytest.raises(PlanRefused, match=r"share a value of .* \(for example x in 1 and 2\)"):
+        project.apply()
+    assert mysql_database.dump() == before
+
+
+def test_mysql_32_what_somebody_changed_by_hand_stops_the_next_phase(shop, project):
+    shop.run("ALTER TABLE users MODIFY name varchar(70)")
+    with pytest.raises(DriftFound, match="name"):
+        project.apply()
+
+
+def test_mysql_33_a_partitioned_table_is_refused(mysql_database, project):
+    mysql_database.run("CREATE TABLE users (id int PRIMARY KEY, full_name text) PARTITION BY HASH (id) PARTITIONS 2")
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    with pytest.raises(PlanRefused, match="partitioned"):
+        project.apply()
