@@ -60,10 +60,12 @@ class Probe:
         return learnt
 
     def recent(self) -> tuple[float, ...]:
-        """Seconds of the looks since the last call."""
-        found = tuple(self.seconds)
+        """Seconds of the last looks, since `forget`."""
+        return tuple(self.seconds)
+
+    def forget(self) -> None:
+        """What follows is another matter: the rate has changed."""
         self.seconds.clear()
-        return found
 
     def _run(self) -> None:
         try:

@@ -34,7 +34,7 @@ class Governor:
     Args:
         session: the runner's.
         url: of the database, for a second session that only looks; empty: nobody looks.
-        limit: seconds that a look may take; None: three times what it took before.
+        limit: seconds that a look may take; None: several times what it took before (`phases.pacing.SLOWER`).
         observer: told of every change.
         pause: waits; no transaction is open meanwhile.
         clock: seconds, of any beginning.
@@ -157,6 +157,7 @@ class Governor:
         was = self.grading
         self.grading = graded(was, felt, self.before, self.control.max_latency or self.limit)
         if was.grade != self.grading.grade:
+            self.probe.forget()
             self.observer(Slowed(record.name, self.grading.rest, self.grading.reason))
 
     def learn(self, record: StepRecord) -> None:

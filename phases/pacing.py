@@ -24,9 +24,9 @@ RESTS = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Rest after a transaction, as a multiple of the time it took: the grades of the rate."""
 CALM, BUSY, TOO_MUCH = 0.4, 0.7, 1.0
 """Where the share of the allowed latency makes the rate one grade faster, slower, and two slower."""
-SLOWER = 3.0
+SLOWER = 5.0
 """Times the latency before the backfill that are allowed, where nobody gives a limit …"""
-UNNOTICED = 0.010
+UNNOTICED = 0.050
 """… and the seconds that nobody notices."""
 HELD_SHARE = 0.3
 """Share of transactions that met rows of others, above which the rate becomes slower."""

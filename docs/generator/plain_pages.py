@@ -28,7 +28,7 @@ ABOUT = {
     "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",
     "dead_rows": "Dead rows, as a share of the live ones, above which batches wait for a vacuum; `0`: never.",
     "max_latency": "How long a look at the table may take for others while a backfill runs, before it slows down;"
-    " `auto`: three times as long as before it; `0` does not look.",
+    " `auto`: five times as long as before it, or 50 ms; `0` does not look.",
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",

@@ -120,7 +120,7 @@ def signature_part(name: str) -> str:
 def signature_of(name: str) -> str:
     kind = getattr(operations, name)
     text, _, arguments = (inspect.getdoc(kind) or "").partition("Args:")
-    signature = re.sub(r" -> .*", "", str(inspect.signature(kind))).replace("'", "")
+    signature = re.sub(r" -> .*", "", str(inspect.signature(kind))).replace(" = ''", ' = ""').replace("'", "")
     parts = [f"```python\n{name}{signature}\n```\n", f"{text.strip()}\n"]
     return "\n".join([*parts, listed(arguments)] if arguments else parts)
 

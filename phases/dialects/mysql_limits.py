@@ -258,7 +258,7 @@ def admit_backfill(operation: Any, catalog: Catalog, _: MySQL) -> None:
     table = found(operation, catalog)
     if table is None:
         return
-    touched = set(table.row_key()) & set(operation.set)
+    touched = set(table.row_key()) & set(operation.set or operation.writes)
     key_of(table)
     if touched:
         raise Refused(

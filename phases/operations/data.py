@@ -37,7 +37,7 @@ class Backfill(Operation):
     """
 
     table: str
-    set: Mapping[str, str] = field(default_factory=dict, hash=False)
+    set: Mapping[str, str] | None = field(default=None, hash=False)
     where: str = ""
     schema: str | None = None
     function: Callable[..., Any] | str | None = None
@@ -53,15 +53,19 @@ class Backfill(Operation):
         object.__setattr__(self, "writes", one_or_many(self.writes))
 
     @property
+    def _set(self) -> Mapping[str, str]:
+        return self.set or {}
+
+    @property
     def _written(self) -> tuple[str, ...]:
-        return tuple(self.writes) if self.function else tuple(self.set)
+        return tuple(self.writes) if self.function else tuple(self._set)
 
     def describe(self) -> str:
         return f"backfill {self.table} ({', '.join(self._written)})"
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
-        read = [touch for text in (*self.set.values(), self.where) for touch in reads(table, text, dialect)]
+        read = [touch for text in (*self._set.values(), self.where) for touch in reads(table, text, dialect)]
         return *(Touch(table, column) for column in self._written), *read, *(Touch(table, c) for c in self.reads)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
@@ -69,19 +73,19 @@ class Backfill(Operation):
         check_ordinary(table, "Backfill")
         if self.function is not None:
             self._validate_function(table)
-        elif not self.set:
+        elif not self._set:
             raise Refused("set= names no column", remedy='set={"column": "<expression>"}')
         if not self.where.strip():
             raise Refused("where= does not say which rows are still to do", remedy='where="column IS NULL"')
         for column in self._written:
             if table.column(column).generated is not None:
                 raise Refused(f'"{column}" of "{table.name}" is a generated column')
-        for column, expression in self.set.items():
+        for column, expression in self._set.items():
             dialect_check(expression, dialect, f"set[{column!r}]")
         dialect_check(self.where, dialect, "where")
 
     def _validate_function(self, table: Table) -> None:
-        if self.set:
+        if self._set:
             raise Refused(
                 "Backfill has set= and function=", remedy="one of them computes the rows: leave the other out"
             )
@@ -107,7 +111,7 @@ class Backfill(Operation):
         table = catalog.table(self.table, self.schema)
         target = f"{self.table} ({', '.join(self._written)})"
         if self.function is None:
-            return (repeated(dialect.fill(table, self.set, f"({self.where})", target=target)),)
+            return (repeated(dialect.fill(table, self._set, f"({self.where})", target=target)),)
         step = dialect.fill(table, {c: identifier(c) for c in self.writes}, f"({self.where})", target=target)
         computed = replace(
             step,

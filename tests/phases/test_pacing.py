@@ -67,18 +67,18 @@ def test_rows_never_exceed_what_is_allowed_by_more_than_one_transaction(batches,
     assert allowance.wait(None, now) == 0
 
 
-BEFORE = Felt(probes=(0.005,) * 12)
-"""5 ms before, so 15 ms are allowed."""
+BEFORE = Felt(probes=(0.020,) * 12)
+"""20 ms before, so 100 ms are allowed."""
 
 FELT = {
-    "much less than allowed": (Grading(3), Felt((0.003,) * FEW), None, 2),
-    "half of what is allowed": (Grading(3), Felt((0.008,) * FEW), None, 3),
-    "nearly what is allowed": (Grading(3), Felt((0.012,) * FEW), None, 4),
-    "more than is allowed": (Grading(3), Felt((0.016,) * FEW), None, 5),
-    "more than somebody allows": (Grading(0), Felt((0.003,) * FEW), 0.002, 2),
-    "less than anybody notices": (Grading(0), Felt((0.009,) * FEW), None, 0),
+    "much less than allowed": (Grading(3), Felt((0.030,) * FEW), None, 2),
+    "half of what is allowed": (Grading(3), Felt((0.050,) * FEW), None, 3),
+    "nearly what is allowed": (Grading(3), Felt((0.080,) * FEW), None, 4),
+    "more than is allowed": (Grading(3), Felt((0.110,) * FEW), None, 5),
+    "more than somebody allows": (Grading(0), Felt((0.030,) * FEW), 0.020, 2),
+    "less than anybody notices": (Grading(0), Felt((0.030,) * FEW), None, 0),
     "too few looks to say": (Grading(3), Felt((9.0,)), None, 3),
-    "rows that others hold": (Grading(0), Felt((0.003,) * FEW, held=0.5), None, 1),
+    "rows that others hold": (Grading(0), Felt((0.030,) * FEW, held=0.5), None, 1),
     "slowest already": (Grading(len(RESTS) - 1), Felt((9.0,) * FEW), None, len(RESTS) - 1),
 }
 
@@ -95,7 +95,7 @@ def test_the_rate_follows_what_the_applications_feel(name):
 
 
 def test_commits_that_take_longer_count_as_well():
-    before, felt = Felt((0.001,) * FEW, (0.01,) * FEW), Felt((0.001,) * FEW, (0.2,) * FEW)
+    before, felt = Felt((0.001,) * FEW, (0.01,) * FEW), Felt((0.001,) * FEW, (0.3,) * FEW)
     assert "commit" in graded(Grading(), felt, before).reason
 
 
