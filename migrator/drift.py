@@ -18,7 +18,7 @@ from migrator.claims import named
 from migrator.errors import DriftFound, UsageError
 from migrator.introspection import read_catalog, volatility_reader
 from migrator.ledger import parts, store
-from migrator.planning import dialect_for, operations_of
+from migrator.planning import dialect_for, operations_of, ways
 from phases.encoding import encode
 from phases.model import BuildIndex, RemoveIndex, TableName
 from phases.names import PREFIX, TRIGGER_PREFIX
@@ -146,7 +146,7 @@ class Drift:
         reader = cache(lambda: volatility_reader(connection))
         dialect = dialect_for(self.server, lambda expression: reader()(expression))  # rarely asked for
         built = [s.step for s in steps if isinstance(s.step, BuildIndex | RemoveIndex)]
-        operations = operations_of(self.graph[revision])
+        operations, _ = ways(operations_of(self.graph[revision]), catalog, dialect)
         return *named(operations, catalog, dialect), *(Touch(s.table, f"index {s.index}") for s in built)
 
 

@@ -17,6 +17,7 @@ from phases.errors import Refused
 from phases.model import BuildIndex, Fill, Phase, PhasedSteps, RemoveIndex, Step, TableName, Transaction
 from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
+from phases.operations.by_copy import by_copy
 from phases.reshaping import reshaped, subscribers
 
 if TYPE_CHECKING:
@@ -130,6 +131,14 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     return ordered, catalog
 
 
+def ways(
+    operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
+) -> tuple[tuple[Operation, ...], tuple[int, ...]]:
+    """The operations as the server does them, and the place in the revision of each."""
+    found = by_copy(operations, catalog, dialect)
+    return tuple(operation for operation, _ in found), tuple(place for _, place in found)
+
+
 def numbered(steps: Sequence[Step]) -> Iterator[Step]:
     """Make names unique within a phase: two operations may do the same to different schemas."""
     seen: dict[str, int] = {}
@@ -160,7 +169,8 @@ def plan_revision(
     Raises:
         PlanRefused: with file and line of the migration.
     """
-    operations = operations_of(revision) if revision.migration else adopt(revision, catalog, dialect)
+    given = operations_of(revision) if revision.migration else adopt(revision, catalog, dialect)
+    operations, places = ways(given, catalog, dialect)
     try:
         # A shape half changed by another revision is no reason of its own: say who changes it.
         refuse_overlap(named(operations, catalog, dialect), busy)
@@ -171,6 +181,8 @@ def plan_revision(
         steps, after, spent = dialect.afforded(steps, catalog, after)
         known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect), *spent)
     except Refused as refusal:
+        if refusal.operation is not None:
+            refusal.operation = places[refusal.operation]
         raise refused(revision, refusal) from None
     if schema is not None and revision.migration:
         known += linted(steps, catalog, schema)
@@ -307,7 +319,7 @@ def build_plan(
             check_digest(revision, record)
             steps = recorded.steps[revision.id]
             if not finished(record, steps):
-                operations = operations_of(revision)
+                operations, _ = ways(operations_of(revision), catalog, dialect)
                 plans.append(recorded_plan(record, steps, operations, catalog, dialect))
                 busy[revision.id] = in_flight_claims(operations, catalog, dialect, record)
         elif revision.id not in stamped:
@@ -363,7 +375,7 @@ def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     Raises:
         Refused: by the first operation that cannot be done.
     """
-    steps, _ = steps_of(operations, catalog, dialect)
+    steps, _ = steps_of(ways(operations, catalog, dialect)[0], catalog, dialect)
     return [sql for _, step in steps for sql in plain_statements(step)]
 
 

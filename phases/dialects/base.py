@@ -83,6 +83,9 @@ class Dialect(TableDialect, Protocol):
             after: as the operations leave it.
         """
 
+    def needs_copy(self, operation: object, catalog: Catalog) -> bool:
+        """Whether the server does an operation by writing the table again, and we by a copy beside it."""
+
     def as_text(self, expression: str) -> str:
         """The value of an expression as text."""
 

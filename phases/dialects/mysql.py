@@ -78,6 +78,9 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
     def _family(self) -> str:
         return self.server.family
 
+    def needs_copy(self, operation: object, catalog: Catalog) -> bool:
+        return mysql_limits.needs_copy(operation, catalog, self)
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         mysql_columns.admit(operation, catalog, self)
         mysql_limits.admit(operation, catalog, self)

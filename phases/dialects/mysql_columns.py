@@ -63,10 +63,7 @@ def admit_transform(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
 
 def admit_change_type(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
     table = found(operation, catalog)
-    if table is None or not table.has_column(operation.column):
-        return
-    if operation.to is None:
-        admit_same_name(operation, table, dialect)
+    if table is None or operation.to is None or not table.has_column(operation.column):
         return
     column, type_ = table.column(operation.column), dialect.type_name(dialect.type_text(operation.type))
     refuse_alike(table, operation.to)
@@ -87,17 +84,6 @@ def admit_change_type(operation: Any, catalog: Catalog, dialect: MySQL) -> None:
     if column.not_null:
         refuse_rebuild(table)
     key_of(table)
-
-
-def admit_same_name(operation: Any, table: Table, dialect: MySQL) -> None:
-    """Two columns cannot change their names at once here."""
-    if not operation.in_one_go(table, dialect):
-        type_ = dialect.type_name(dialect.type_text(operation.type))
-        raise Refused(
-            f'"{operation.column}" of "{table.name}" cannot become {type_} in place, and keep its name',
-            remedy=f'give the other column a name of its own, to="{operation.column}_2", or write the table again:'
-            f' RebuildTable("{operation.table}", types={{"{operation.column}": "{type_}"}})',
-        )
 
 
 def refuse_mapped(table: Table, column: Column) -> None:

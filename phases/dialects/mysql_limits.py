@@ -47,14 +47,10 @@ SUPPORTED = frozenset(
     "CreateTable AddColumn DropColumn RenameColumn CreateIndex DropIndex RenameIndex SetDefault DropDefault SetNotNull"
     " DropNotNull DropTable RunSQL Backfill Adopted"
     " TransformColumns ChangeType AddForeignKey AddUnique DropConstraint RenameConstraint SplitTable"
-    " RebuildTable RenameTable".split()
+    " RebuildTable RenameTable AddCheck AddPrimaryKey ChangePrimaryKeyType".split()
 )
 INSTEAD: Mapping[str, str] = {
-    "ChangePrimaryKeyType": 'RebuildTable(…, types={"<column>": "bigint"})',
     "PartitionTable": 'RebuildTable(…, partition_by="RANGE COLUMNS (…) (PARTITION …)")',
-    "AddCheck": "the server copies the table for it, and so does RebuildTable, online:"
-    ' checks={"<name>": "<condition>"}',
-    "AddPrimaryKey": "RebuildTable(…, primary_key=[…])",
     "MergeTables": "add the columns (AddColumn), let the application write both, fill them with Backfill, and drop the"
     " second table (DropTable): triggers cannot do it for statements of the running version that write one of the two"
     " tables and read the other (1442)",
@@ -74,6 +70,21 @@ def admit(operation: object, catalog: Catalog, dialect: MySQL) -> None:
     check = CHECKS.get(name)
     if check is not None:
         check(operation, catalog, dialect)
+
+
+COPIED = frozenset({"RebuildTable", "AddCheck", "AddPrimaryKey", "ChangePrimaryKeyType", "ChangeType"})
+
+
+def needs_copy(operation: Any, catalog: Catalog, dialect: MySQL) -> bool:
+    """Whether a table has to be written again for an operation; not where it names what is not there."""
+    table = found(operation, catalog) if type(operation).__name__ in COPIED else None
+    if table is None or type(operation).__name__ != "ChangeType":
+        return table is not None
+    known = operation.to is None and table.has_column(operation.column)
+    try:
+        return known and not operation.in_one_go(table, dialect)
+    except Refused:
+        return False  # of a type that is none: whoever validates it says so
 
 
 def found(operation: Any, catalog: Catalog) -> Table | None:

@@ -74,6 +74,9 @@ class PostgreSQL(
     narrows: bool = True
     refers_early: bool = False
 
+    def needs_copy(self, operation: object, catalog: Catalog) -> bool:
+        return False
+
     def admit(self, operation: object, catalog: Catalog) -> None:
         """Every operation can be done; what it needs it looks at itself."""
 

@@ -147,10 +147,13 @@ class AddCheck(Operation):
         check_expression(self.check, table, dialect, "check")
         check_free(table, self._constraint(dialect).name, dialect, in_contract=True)
 
+    def constraint_name(self, dialect: Dialect) -> str:
+        """What the constraint is called."""
+        return self.name or names.composed(self.table, *sorted(dialect.expressions.columns(self.check)), "check")
+
     def _constraint(self, dialect: Dialect) -> Constraint:
         columns = tuple(sorted(dialect.expressions.columns(self.check)))
-        name = self.name or names.composed(self.table, *columns, "check")
-        return Constraint(name, ConstraintKind.CHECK, f"CHECK ({self.check})", columns)
+        return Constraint(self.constraint_name(dialect), ConstraintKind.CHECK, f"CHECK ({self.check})", columns)
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)

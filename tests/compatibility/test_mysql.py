@@ -208,7 +208,10 @@ NOT_HERE = {
     "add unique": 'a unique index: "create and drop indexes"',
     **dict.fromkeys(("add foreign key", "drop constraint"), 'together, as "add and drop foreign keys"'),
     "change type, second name": '"change type by expressions" does more',
-    "change type, same name": 'refused by name; "rebuild" changes a type in place',
+    **dict.fromkeys(
+        ("change type, same name", "change type of a primary key", "add check", "add primary key"),
+        'done by the copy that "rebuild" has',
+    ),
     "merge columns": 'the way back of "split a column" merges them',
     "rename constraint": "writers do not know its name; the lifecycle renames some",
     "set NOT NULL": '"set NOT NULL, fill" does more',

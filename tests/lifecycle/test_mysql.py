@@ -236,6 +236,13 @@ CASES = {
         " WHERE id IN (6, 7, 8, 9, 10, 5007) OR code = 'late'",
         "N7 7.0000 o3,n,n 1.5000,moved 0.8600 o1",
     ),
+    "change type with an index, a check and a default": Case(
+        'ChangeType("users", "amount", "decimal(20,4)"), AddCheck("users", "amount >= 0", name="paid"),'
+        ' SetNotNull("users", "org_id"), ChangePrimaryKeyType("users", "id", "bigint unsigned")',
+        ("INSERT INTO users (nickname, amount, org_id) VALUES ('late', 1.25, 1)", "DELETE FROM users WHERE id = 8"),
+        "SELECT COUNT(*) FROM users WHERE amount = 1.25",
+        1,
+    ),
     "rebuild with another primary key": Case(
         'RebuildTable("users", primary_key=["nickname", "id"], row_format="compressed",'
         ' types={"id": "bigint unsigned"})',
@@ -301,11 +308,15 @@ NOT_HERE = {
     "merge columns": 'the way back of "split a column" merges them',
     **dict.fromkeys(
         (
+            "add check",
+            "add primary key",
+            "several constraints",
+            "change type of a primary key",
+            "change type of a serial primary key",
             "change type of a serial column",
             "change type of an identity column",
-            "change type with an index, a check and a default",
         ),
-        f"under the same name it is {REFUSED}",
+        TOGETHER.format("change type with an index, a check and a default"),
     ),
     "change type in the catalog only": "test_what_is_widened_in_place_stays_so: nothing takes it back",
     **dict.fromkeys(("rename serial column", "rename identity column"), f"AUTO_INCREMENT is {REFUSED}"),

@@ -517,6 +517,7 @@ NOT_HERE = {
             "rebuild with another collation, types and conditions",
             "rebuild with another primary key",
             "rebuild, composite key",
+            "rebuild with partitions",
         ),
         "a table need not be written again as a whole: RebuildTable is of MySQL and MariaDB",
     ),

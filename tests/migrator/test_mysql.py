@@ -37,17 +37,17 @@ BASE = (
 )
 
 REFUSED = {
-    'ChangeType("users", "code", "bigint")': ("in place, and keep its name", "RebuildTable("),
+    'ChangeType("users", "code", "bigint")': ("foreign key", "DROP FOREIGN KEY"),
+    'ChangeType("moods", "n", "bigint")': ("does not sort as it is written", "unique index"),
     'ChangeType("users", "org_id", "bigint", to="org")': ("foreign key", "DROP FOREIGN KEY"),
     'ChangeType("users", "score", "double", to="points")': ("float", "Backfill"),
     'ChangeType("users", "plain", "smallint", to="c")': ("nothing says what becomes of it", 'up="CAST((plain) AS'),
     'TransformColumns("users", "size", Column("c", "int"), up={"c": "size"}, down={"size": "c"})': ("CHECK", ""),
     'TransformColumns("users", "score", Column("c", "timestamp"), up={"c": "1"}, down={"score": "1"})': ("float", ""),
-    'ChangeType("users", "name", "varchar(64)")': ("in place, and keep its name", 'to="name_2"'),
     'AddEnumValue("mood", "glad")': ("no enum types", "enum('sad','happy','glad')"),
     'RemoveEnumValue("mood", "sad")': ("no enum types", "RebuildTable"),
-    'AddCheck("users", "code > 0")': ("AddCheck is not there yet", "RebuildTable"),
-    'AddPrimaryKey("heap", "a")': ("AddPrimaryKey is not there yet", "RebuildTable"),
+    'AddCheck("users", "code > 0")': ("foreign key", "DROP FOREIGN KEY"),
+    'AddPrimaryKey("heap", "a")': ("no primary key", ""),
     'AddUnique("users", "note")': ("only the beginning", "varchar(255)"),
     'AddUnique("log", "n")': ("could not drop it again", "ADD PRIMARY KEY"),
     'CreateIndex("log", "n", unique=True)': ("could not drop it again", "ADD PRIMARY KEY"),
