@@ -24,7 +24,7 @@ BECOMES = {
         'CreateIndex("o", "a", name="i", unique=True, where="a > 0")'
     ],
     "ALTER TYPE mood ADD VALUE 'meh' BEFORE 'sad'": ['AddEnumValue("mood", "meh", before="sad")'],
-    "UPDATE o SET a = 1 WHERE a IS NULL": ['Backfill("o", {"a": "1"}, "a IS NULL")'],
+    "UPDATE o SET a = 1 WHERE a IS NULL": ['Backfill("o", set={"a": "1"}, where="a IS NULL")'],
     "CREATE TABLE n (a int); CREATE INDEX i ON n (a)": [
         r'RunSQL(expand="CREATE TABLE n (a int);\nCREATE INDEX i ON n (a)", undo='
         '\'DROP TABLE "public"."n"\')'
