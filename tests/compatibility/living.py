@@ -72,8 +72,6 @@ def live(project, revision, old, new, check):
     """The life of a change, with the versions that may live in each part of it."""
     old.start()
     one_round(old)
-    project.apply("expand")
-    project.abort(revision, discard=True)
     project.apply()
     project.abort(revision, discard=True)
     one_round(old)

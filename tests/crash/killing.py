@@ -27,7 +27,7 @@ STATES |= {"restore": ("apply", "contract"), "purge": ("apply", "contract"), "gi
 
 ONE_BY_ONE = pytest.mark.skipif(not EVERY, reason="one kill at a time: MIGRATOR_TEST_KILLS=every")
 KILLS = ["in-a-row", pytest.param("1/2", marks=ONE_BY_ONE), pytest.param("2/2", marks=ONE_BY_ONE)]
-SOME = "2/9"
+SOME = "2/14"
 """Of what cannot be killed in a row, as another command follows."""
 
 

@@ -29,9 +29,9 @@ class MySQLClient(Client):
             self.execute(f"SET SESSION lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE}")
             actions = [self.insert, self.many, self.selected, self.update, self.both, self.shared, self.upsert]
             actions += [self.delete, self.move] if self.every else [self.delete]
-            if self.every or self.database.family not in DUPLICATING:
+            if self.database.family not in DUPLICATING:
                 actions.append(self.replace)
-            else:
+            elif not self.every:
                 actions.remove(self.upsert)
             yield [*actions, self.read] if self.reading else actions
 

@@ -24,7 +24,7 @@ ROWS = 12
 COLLATION = "CREATE COLLATION \"und-ci\" (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
 DEFAULT = "dflt"
 EXAMPLES = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
