@@ -108,7 +108,8 @@ def execute_straight(migration: Migration, *, downgrade: bool) -> None:
 
     from migrator.introspection import read_catalog, volatility_reader
     from migrator.ledger import schema
-    from migrator.planning import dialect_for, straight
+    from migrator.planning import dialect_for
+    from migrator.straight import straight
 
     if op.get_context().as_sql:
         raise UsageError(

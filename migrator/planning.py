@@ -14,7 +14,7 @@ from migrator.own_sql import judged
 from migrator.own_steps import JUDGED, findings
 from phases.catalog import Catalog, Enum, Server, Table, Volatility
 from phases.errors import Refused
-from phases.model import BuildIndex, Fill, Phase, PhasedSteps, RemoveIndex, Step, TableName, Transaction
+from phases.model import Phase, PhasedSteps, Step, TableName
 from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
 from phases.operations.by_copy import by_copy
@@ -181,17 +181,14 @@ def plan_revision(
         steps, after, spent = dialect.afforded(steps, catalog, after)
         known = (*warnings(operations, catalog, dialect), *judged(operations, catalog, dialect), *spent)
     except Refused as refusal:
-        if refusal.operation is not None:
-            refusal.operation = places[refusal.operation]
-        raise refused(revision, refusal) from None
+        raise refused(revision, refusal, places) from None
     if schema is not None and revision.migration:
         known += linted(steps, catalog, schema)
-    phases = {phase for phase, _ in steps}
     plan = RevisionPlan(
         revision.id,
         revision.message,
         "pending",
-        Phase.MIGRATE not in phases,
+        all(phase is not Phase.MIGRATE for phase, _ in steps),
         tuple(operation.describe() for operation in operations),
         tuple(PlannedStep(phase, step) for phase, step in steps),
         checks,
@@ -199,7 +196,7 @@ def plan_revision(
         changed := reshaped(catalog, after),
         (*known, *(subscribers(name, catalog, after) for name in changed if catalog.tables[name].published)),
     )
-    return plan, after, claimed if Phase.CONTRACT in phases else ()
+    return plan, after, claimed if any(phase is Phase.CONTRACT for phase, _ in steps) else ()
 
 
 def linted(steps: PhasedSteps, catalog: Catalog, schema: KnownSchema) -> tuple[str, ...]:
@@ -236,8 +233,9 @@ def operations_of(revision: Revision) -> Sequence[Operation]:
     return revision.migration.operations
 
 
-def refused(revision: Revision, refusal: Refused) -> PlanRefused:
-    line = revision.line if refusal.operation is None else revision.line_of(refusal.operation)
+def refused(revision: Revision, refusal: Refused, places: Sequence[int]) -> PlanRefused:
+    """A refusal at its line; `places`: where in the revision each operation comes from."""
+    line = revision.line if refusal.operation is None else revision.line_of(places[refusal.operation])
     return PlanRefused(
         f"{revision.path}:{line}: {refusal.reason}",
         next_step=refusal.remedy,
@@ -367,29 +365,3 @@ def check_digest(revision: Revision, record: RevisionRecord) -> None:
             line=revision.line,
             revision=revision.id,
         )
-
-
-def straight(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> list[str | Fill]:
-    """Statements that run all phases at once, for a database that nobody uses; and backfills of functions.
-
-    Raises:
-        Refused: by the first operation that cannot be done.
-    """
-    steps, _ = steps_of(ways(operations, catalog, dialect)[0], catalog, dialect)
-    return [sql for _, step in steps for sql in plain_statements(step)]
-
-
-def plain_statements(step: Step) -> tuple[str | Fill, ...]:
-    """What a step amounts to inside one ordinary transaction."""
-    if step.meanwhile:
-        return ()
-    match step:
-        case Transaction():
-            return step.statements
-        case BuildIndex():
-            return (step.create_inside,)
-        case RemoveIndex():
-            return (step.drop_inside,)
-        case Fill():
-            return (step if step.function else step.single_statement,)
-    return ()
