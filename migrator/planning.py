@@ -233,9 +233,10 @@ def operations_of(revision: Revision) -> Sequence[Operation]:
     return revision.migration.operations
 
 
-def refused(revision: Revision, refusal: Refused, places: Sequence[int]) -> PlanRefused:
+def refused(revision: Revision, refusal: Refused, places: Sequence[int] = ()) -> PlanRefused:
     """A refusal at its line; `places`: where in the revision each operation comes from."""
-    line = revision.line if refusal.operation is None else revision.line_of(places[refusal.operation])
+    place = refusal.operation
+    line = revision.line if place is None else revision.line_of(places[place])
     return PlanRefused(
         f"{revision.path}:{line}: {refusal.reason}",
         next_step=refusal.remedy,
