@@ -35,10 +35,10 @@ class Figures:
     plan_500_revisions_seconds: float
 
 
-def cpu_ms(*command: str) -> float:
+def cpu_ms(runs: int, *command: str) -> float:
     """User and system time of a child, median of several runs."""
     spent = []
-    for _ in range(RUNS):
+    for _ in range(runs):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -58,7 +58,7 @@ def write_revisions(folder: Path, count: int) -> None:
         )
 
 
-def plan_seconds() -> float:
+def plan_seconds(runs: int) -> float:
     with tempfile.TemporaryDirectory() as name, EmbeddedServer() as server:
         folder = Path(name)
         projects.write_setup(projects.plan_setup(folder))
@@ -67,7 +67,7 @@ def plan_seconds() -> float:
             connection.execute("CREATE TABLE users (id bigint PRIMARY KEY)")
         command = [sys.executable, "-m", "migrator", "plan", "--format", "json", "--database-url", server.url()]
         spent = []
-        for _ in range(3):
+        for _ in range(runs):
             begun = time.perf_counter()
             done = subprocess.run(command, cwd=folder, capture_output=True, check=True)
             spent.append(time.perf_counter() - begun)
@@ -79,12 +79,13 @@ def plan_seconds() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--format", choices=["text", "json"], default="text")
+    parser.add_argument("--runs", type=int, default=RUNS, help="of each command; the medians are printed")
     given = parser.parse_args()
     figures = asdict(
         Figures(
-            round(cpu_ms(sys.executable, "-m", "migrator", "--help")),
-            round(cpu_ms(sys.executable, "-c", "pass")),
-            round(plan_seconds(), 2),
+            round(cpu_ms(given.runs, sys.executable, "-m", "migrator", "--help")),
+            round(cpu_ms(given.runs, sys.executable, "-c", "pass")),
+            round(plan_seconds(min(given.runs, 3)), 2),
         )
     )
     show(figures, given.format)

@@ -101,17 +101,17 @@ def refused(shop: Shop, *words: str) -> str:
     return done.stderr
 
 
-def write_history(shop: Shop) -> None:
-    """100 revisions: a line, a fork of two branches from it, their merge, and a line again."""
+def write_history(shop: Shop, line: int = 40, branches: int = 20) -> None:
+    """Revisions, 100 of them unless told: a line, a fork of two branches from it, their merge, and a line again."""
     shop.classical("r000", USERS)
-    for number in range(1, 40):
+    for number in range(1, line):
         shop.classical(f"r{number:03}", f'op.add_column("users", sa.Column("c{number}", sa.Integer))')
     fork = shop.last
     for branch in ("a", "b"):
         shop.last = fork
-        for number in range(20):
+        for number in range(branches):
             shop.classical(f"{branch}{number:03}", f'op.create_table("{branch}{number}", sa.Column("id", sa.Integer))')
-    shop.classical("merge", "pass", down=("a019", "b019"))
+    shop.classical("merge", "pass", down=(f"a{branches - 1:03}", f"b{branches - 1:03}"))
     for number in range(81, 100):
         shop.classical(f"r{number:03}", f'op.add_column("users", sa.Column("c{number}", sa.Integer))')
 
@@ -132,8 +132,8 @@ def test_a_hundred_revisions_that_alembic_ran_are_history(shop, database):
     assert shop.states()["rename"] == "migrated"
 
 
-def test_a_hundred_safe_revisions_make_the_schema_that_alembic_makes(shop, database):
-    write_history(shop)
+def test_a_history_of_safe_revisions_makes_the_schema_that_alembic_makes(shop, database):
+    write_history(shop, line=10, branches=5)
     ok(shop, "apply", "--yes")
     assert database.rows(VERSION) == [("r099",)]
     with fresh_database(database.server) as other:
