@@ -129,13 +129,17 @@ class EmbeddedMySQL:
 
     def _make_data(self) -> None:
         self.folder.chmod(0o755)
-        self.data.mkdir()
-        if self.user:
-            shutil.chown(self.data, self.user)
+        own = self.folder / "tmp"
+        for folder in (self.data, own):
+            folder.mkdir()
+            if self.user:
+                shutil.chown(folder, self.user)
         command = [str(self.program.path), "--no-defaults", *self._own, "--initialize-insecure"]
         if self.program.family == "mariadb":
             command = ["mariadb-install-db", "--no-defaults", *self._own, *INSTALL]
-        made = subprocess.run(command, capture_output=True, text=True, check=False)
+        # A server that starts empties the directory for temporary files, and another may be at this, too.
+        environment = {**os.environ, "TMPDIR": str(own)}
+        made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if made.returncode:
             raise ConnectionFailed(f"{command[0]} failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}")
 
@@ -146,8 +150,7 @@ class EmbeddedMySQL:
             ConnectionFailed: it does not come up; the message has its last words.
         """
         command = [str(self.program.path), "--no-defaults", *self._own, *OPTIONS[self.program.family]]
-        # A server that starts empties the directory for temporary files, whoever else works there.
-        command += [f"--tmpdir={self.data}", f"--socket={self.address}", f"--pid-file={self.data}/pid"]
+        command += [f"--tmpdir={self.folder / 'tmp'}", f"--socket={self.address}", f"--pid-file={self.data}/pid"]
         command += ["--skip-networking", *(() if "log-bin" in self.settings else ("--skip-log-bin",))]
         command += [f"--{name}={value}" for name, value in self.settings.items()]
         with (self.folder / "log").open("ab") as log:

@@ -19,7 +19,7 @@ from migrator.prepared import refuse_prepared
 from migrator.pressure import Pressure
 from migrator.replication import Watch
 from migrator.setting_values import mask
-from migrator.step_cost import Measured
+from migrator.step_cost import Measured, remember
 from phases.backfill import Pacing
 from phases.effects import (
     Alone,
@@ -44,8 +44,6 @@ from phases.model import Fill, Lock, LockMode
 from phases.performing import perform
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from migrator.ledger.records import StepRecord
 
 BATCH_LOCK_TIMEOUT_MS = 100
@@ -257,21 +255,19 @@ class Performer:
 
     def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
         """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
-        begun = time.monotonic()
         try:
-            self._defined(record, effect.sql, effect.locks)
+            self._defined(record, effect.sql, effect.locks, measured)
         except NotInPlace:
             if not effect.otherwise:
                 raise
-            self._defined(record, effect.otherwise, effect.locks)
-        measured.held_ms += (time.monotonic() - begun) * 1000 if effect.locks else 0.0
+            self._defined(record, effect.otherwise, effect.locks, measured)
 
-    def _defined(self, record: StepRecord, sql: str, locks: tuple[Lock, ...]) -> None:
+    def _defined(self, record: StepRecord, sql: str, locks: tuple[Lock, ...], measured: Measured) -> None:
         family = self.session.family
         before = family.before_ddl(self.policy.timeout_ms)
         for attempt in range(1, ONLINE_ATTEMPTS + 1):
             try:
-                return self._insist(record, locks, lambda: self._hurriedly(sql, before, locks))
+                return self._insist(record, locks, lambda: self._hurriedly(sql, before, locks, measured))
             except DatabaseError as problem:
                 code = problem.facts.get("sqlstate") or ""
                 if record.undoes is not None and family.absent(code):
@@ -283,7 +279,7 @@ class Performer:
                 self.pause(wait)
         return None
 
-    def _hurriedly(self, sql: str, before: Sequence[str], locks: tuple[Lock, ...]) -> None:
+    def _hurriedly(self, sql: str, before: Sequence[str], locks: tuple[Lock, ...], measured: Measured) -> None:
         """Look for a moment in which nobody would wait for the statement; only then wait for its lock.
 
         What works on its table for long before it needs the last lock is not begun again and again.
@@ -294,9 +290,23 @@ class Performer:
                 break
             with suppress(LockTimeout):
                 if hurried:
-                    return self.session.alone(sql, hurried)
+                    return self._timed(sql, hurried, before, locks, measured)
             self.pause(HURRIED_PAUSE)
-        return self.session.alone(sql, before)
+        return self._timed(sql, before, before, locks, measured)
+
+    def _timed(
+        self, sql: str, limits: Sequence[str], usual: Sequence[str], locks: tuple[Lock, ...], measured: Measured
+    ) -> None:
+        """Run a statement under limits of its own, and go back to the usual ones."""
+        begun = time.monotonic()
+        try:
+            self.session.alone(sql, limits)
+        finally:
+            if limits is not usual:
+                with self.session.transaction() as connection:
+                    for statement in usual:
+                        run(connection, statement)
+        measured.held_ms += (time.monotonic() - begun) * 1000 if locks else 0.0
 
     def _note(self, record: StepRecord, effect: Note) -> None:
         from migrator.ledger import store
@@ -382,13 +392,3 @@ class Performer:
         with self.session.transaction() as connection:
             found = rows_aside.of_step(connection, record.id)
         return [row.row for row in found]
-
-
-def remember(connection: Connection, record: StepRecord, measured: Measured, last: int = 0) -> None:
-    """Keep how fast a step was, for the estimates of later ones; `last` counts rows of the open batch."""
-    from migrator import measuring
-
-    changed = measured.changed + last
-    measuring.remember(
-        connection, record, rows=changed, builds=measured.builds, seconds=measured.seconds - measured.paused
-    )

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migrator.ledger.records import StepRecord
 
 
 @dataclass(slots=True)
@@ -34,3 +40,13 @@ class Measured:
         self.replicas = replicas[1] or self.replicas
         self.pressure = pressure[1] or self.pressure
         self.governed = governed[1] or self.governed
+
+
+def remember(connection: Connection, record: StepRecord, measured: Measured, last: int = 0) -> None:
+    """Keep how fast a step was, for the estimates of later ones; `last` counts rows of the open batch."""
+    from migrator import measuring
+
+    changed = measured.changed + last
+    measuring.remember(
+        connection, record, rows=changed, builds=measured.builds, seconds=measured.seconds - measured.paused
+    )
