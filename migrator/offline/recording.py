@@ -15,6 +15,7 @@ from linters.collected import Item
 from migrator.places import place_in
 
 MOST_STATEMENTS = 20_000
+MOST_OF_A_LINE = 2000
 MOST_REPEATED = 200
 """Times that one statement may come from one line: it is a loop that waits for an answer."""
 MOST_FAILURES = 3
@@ -68,7 +69,8 @@ class Recorder:
             raise Endless(f"it sends more than {MOST_STATEMENTS} statements")
         line, column = self.place()
         self.repeated[line, sql] += 1
-        if self.repeated[line, sql] > MOST_REPEATED:
+        self.repeated[line, ""] += 1
+        if self.repeated[line, sql] > MOST_REPEATED or self.repeated[line, ""] > MOST_OF_A_LINE:
             raise Endless("it goes on and on")
         self.items.append(Item(sql.strip(), line, column, supposed=self.supposing))
 
