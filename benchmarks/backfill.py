@@ -9,9 +9,7 @@ statements, with the same dual-write triggers in place.
 from __future__ import annotations
 
 import argparse
-import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,6 +18,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks import show
+from benchmarks.foreground import Foreground, p99
 from migrator import api, projects, settings
 from migrator.embedded import EmbeddedServer
 from phases.model import Phase
@@ -83,41 +82,19 @@ class Alone:
     hot_percent: float
 
 
-class Foreground(threading.Thread):
-    """A client that reads and writes single rows, and times each statement."""
+STATEMENTS = ("SELECT full_name FROM users WHERE id = %s", "UPDATE users SET visits = visits + 1 WHERE id = %s")
+
+
+class PostgreSQLForeground(Foreground):
+    """Reads and writes single rows."""
 
     def __init__(self, url: str, rows: int) -> None:
-        super().__init__(daemon=True)
-        self.url, self.rows = url, rows
-        self.waits_ms: list[float] = []
-        self.stopping = threading.Event()
+        super().__init__(rows)
+        self.url = url
 
     def run(self) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            number = 0
-            while not self.stopping.is_set():
-                number = (number + 7919) % self.rows
-                for sql in (
-                    "SELECT full_name FROM users WHERE id = %s",
-                    "UPDATE users SET visits = visits + 1 WHERE id = %s",
-                ):
-                    begun = time.perf_counter()
-                    connection.execute(sql, [number + 1])
-                    self.waits_ms.append((time.perf_counter() - begun) * 1000)
-                time.sleep(0.002)
-
-    def taken(self) -> list[float]:
-        """The waits so far, forgotten here."""
-        waits, self.waits_ms = self.waits_ms, []
-        return waits
-
-    def stop(self) -> None:
-        self.stopping.set()
-        self.join()
-
-
-def p99(waits: list[float]) -> float:
-    return statistics.quantiles(waits, n=100)[98]
+            self.go(connection.execute, STATEMENTS)
 
 
 class Bench:
@@ -175,15 +152,7 @@ class Bench:
     def felt(self, work: Callable[[], float]) -> tuple[list[float], list[float]]:
         """What a foreground client waited before and during some work."""
         self.fresh()
-        client = Foreground(self.url, self.rows)
-        client.start()
-        time.sleep(1.0)
-        client.taken()
-        time.sleep(self.quiet_seconds)
-        before = client.taken()
-        work()
-        client.stop()
-        return before, client.taken()
+        return PostgreSQLForeground(self.url, self.rows).felt(self.quiet_seconds, work)
 
 
 def measure(rows: int, quiet_seconds: float) -> Figures:

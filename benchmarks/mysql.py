@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks import show
-from benchmarks.mysql_clients import Foreground, p99
+from benchmarks.foreground import p99
+from benchmarks.mysql_clients import MySQLForeground
 from migrator import api, projects, settings
 from migrator.embedded_mysql import PROGRAMS, EmbeddedMySQL, Program, found
 from phases.model import Phase
@@ -156,15 +157,7 @@ class Bench:
     def felt(self, work: Callable[[], float]) -> tuple[list[float], list[float]]:
         """What a foreground client waited before and during some work."""
         self.fresh()
-        client = Foreground(self.server, self.rows)
-        client.start()
-        time.sleep(1.0)
-        client.taken()
-        time.sleep(self.quiet_seconds)
-        before = client.taken()
-        work()
-        client.stop()
-        return before, client.taken()
+        return MySQLForeground(self.server, self.rows).felt(self.quiet_seconds, work)
 
 
 def measure(program: Program, rows: int, quiet_seconds: float) -> Figures:

@@ -13,8 +13,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.foreground import p99
 from benchmarks.mysql import REVISION, SERVER, Bench
-from benchmarks.mysql_clients import Foreground, p99
+from benchmarks.mysql_clients import MySQLForeground
 from migrator import api
 from migrator.embedded_mysql import EmbeddedMySQL, Program
 from phases.model import Phase
@@ -72,7 +73,7 @@ class Copying(Bench):
 
     def run_beside_a_client(self, name: str, felt: Felt) -> None:
         self.fresh(expanded=False)
-        client = Foreground(self.server, self.rows)
+        client = MySQLForeground(self.server, self.rows)
         client.start()
         time.sleep(SETTLING_SECONDS)
         client.taken()

@@ -10,40 +10,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from migrator.errors import ConnectionFailed
+from migrator.own_server import START_SECONDS, OwnServer
 
-START_SECONDS = 30.0
 UNPRIVILEGED = ("postgres", "nobody")
-
-WATCH = "import os, sys\nsys.stdin.buffer.read()\nos.kill(int(sys.argv[1]), int(sys.argv[2]))\n"
-"""Waits for the end of its input, which comes when our process ends in whatever way, then stops the server."""
-
-
-def stop_with_us(server: subprocess.Popen[bytes], how: signal.Signals) -> subprocess.Popen[bytes]:
-    """Start a process that stops a server by a signal when ours ends."""
-    return subprocess.Popen(
-        [sys.executable, "-c", WATCH, str(server.pid), str(how.value)],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def end_watch(watch: subprocess.Popen[bytes]) -> None:
-    """End that process, and leave the server as it is."""
-    watch.kill()
-    watch.wait()
-    if watch.stdin is not None:
-        watch.stdin.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +98,7 @@ def other_user() -> dict[str, Any]:
     raise ConnectionFailed("PostgreSQL does not run as root, and there is no unprivileged user to run it as")
 
 
-class EmbeddedServer:
+class EmbeddedServer(OwnServer):
     """A server in a temporary folder, removed with the folder when it is closed.
 
     The server is our direct child: one started by `pg_ctl` stays a zombie after
@@ -135,28 +111,12 @@ class EmbeddedServer:
 
     def __init__(self, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None) -> None:
         self.binaries = binaries or newest_binaries()
+        super().__init__()
         self.settings = {"fsync": "off", "max_connections": "200", **(settings or {})}
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="migrator-"))
         self.user = other_user()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.watch: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> EmbeddedServer:
-        try:
-            self._make_cluster()
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _make_cluster(self) -> None:
+    def _make_data(self) -> None:
         if self.user:
             os.chown(self.folder, self.user["user"], self.user["group"])
             self._need_reachable_binaries()
@@ -177,11 +137,6 @@ class EmbeddedServer:
             self.binaries = Binaries(copy / "bin", self.binaries.major)
 
     def start(self) -> None:
-        """Start the server and wait until it answers.
-
-        Raises:
-            ConnectionFailed: it does not come up; the message has its last words.
-        """
         command = [
             str(self.binaries.folder / "postgres"),
             "-D",
@@ -192,12 +147,7 @@ class EmbeddedServer:
         command += ["-c", "listen_addresses=127.0.0.1", "-k", str(self.folder)]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
-        with (self.folder / "log").open("ab") as log:
-            # A session of its own: a Ctrl-C in our terminal is ours to handle.
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd="/", start_new_session=True, **self.user
-            )
-        self.watch = stop_with_us(self.process, signal.SIGINT)
+        self._launch(command, signal.SIGINT, cwd="/", **self.user)
         self._wait()
 
     def _wait(self) -> None:
@@ -213,8 +163,7 @@ class EmbeddedServer:
                 time.sleep(0.02)
             else:
                 return
-        said = (self.folder / "log").read_text().strip().splitlines()[-3:]
-        raise ConnectionFailed(f"the server did not come up: {' '.join(said)}")
+        raise self._did_not_come_up()
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         return f"postgresql+psycopg://{user}@127.0.0.1:{self.port}/{database}"
@@ -237,13 +186,3 @@ class EmbeddedServer:
                 self.process.wait(10)
         self.process = None
         self._end_watch()
-
-    def _end_watch(self) -> None:
-        if self.watch is not None:
-            end_watch(self.watch)
-            self.watch = None
-
-    def close(self) -> None:
-        """Stop the server and remove its folder."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)

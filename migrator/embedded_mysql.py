@@ -10,17 +10,15 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from migrator.embedded import START_SECONDS, end_watch, stop_with_us
 from migrator.errors import ConnectionFailed
+from migrator.own_server import START_SECONDS, OwnServer
 
 if TYPE_CHECKING:
     import pymysql
@@ -88,7 +86,7 @@ def other_user(program: Path) -> str | None:
     return "root"
 
 
-class EmbeddedMySQL:
+class EmbeddedMySQL(OwnServer):
     """A server in a temporary folder, removed with the folder when it is closed.
 
     Args:
@@ -98,28 +96,12 @@ class EmbeddedMySQL:
     """
 
     def __init__(self, program: Program, settings: Mapping[str, str] | None = None, parent: Path | None = None) -> None:
+        super().__init__(parent)
         self.program = program
         self.settings = dict(settings or {})
-        self.folder = Path(tempfile.mkdtemp(prefix="migrator-", dir=parent))
         self.data = self.folder / "data"
         self.address = self.data / "s"
         self.user = other_user(program.path)
-        self.process: subprocess.Popen[bytes] | None = None
-        self.watch: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> EmbeddedMySQL:
-        try:
-            self._make_data()
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @property
     def _own(self) -> list[str]:
@@ -144,19 +126,11 @@ class EmbeddedMySQL:
             raise ConnectionFailed(f"{command[0]} failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}")
 
     def start(self) -> None:
-        """Start the server and wait until it answers.
-
-        Raises:
-            ConnectionFailed: it does not come up; the message has its last words.
-        """
         command = [str(self.program.path), "--no-defaults", *self._own, *OPTIONS[self.program.family]]
         command += [f"--tmpdir={self.folder / 'tmp'}", f"--socket={self.address}", f"--pid-file={self.data}/pid"]
         command += ["--skip-networking", *(() if "log-bin" in self.settings else ("--skip-log-bin",))]
         command += [f"--{name}={value}" for name, value in self.settings.items()]
-        with (self.folder / "log").open("ab") as log:
-            # A session of its own: a Ctrl-C in our terminal is ours to handle.
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-        self.watch = stop_with_us(self.process, signal.SIGTERM)
+        self._launch(command, signal.SIGTERM)
         self._wait()
 
     def _wait(self) -> None:
@@ -166,8 +140,7 @@ class EmbeddedMySQL:
                 if tried.connect_ex(str(self.address)) == 0:
                     return
             time.sleep(0.05)
-        said = (self.folder / "log").read_text(errors="replace").strip().splitlines()[-3:]
-        raise ConnectionFailed(f"the server did not come up: {' '.join(said)}")
+        raise self._did_not_come_up()
 
     def connect(self, **options: Any) -> pymysql.Connection:
         """A connection of root that commits by itself."""
@@ -196,11 +169,4 @@ class EmbeddedMySQL:
                 self.process.kill()
                 self.process.wait()
         self.process = None
-        if self.watch is not None:
-            end_watch(self.watch)
-            self.watch = None
-
-    def close(self) -> None:
-        """Stop the server and remove its folder."""
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._end_watch()

@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from migrator import api, settings
+from migrator.errors import PlanRefused
 from migrator.events import Event
 from phases.model import Phase
 from tests.plugins.warm import Warm
@@ -69,6 +71,20 @@ class Project:
         """Steps of a revision that are still to do."""
         found = [item for item in api.plan(self.settings).revisions if item.revision == revision]
         return [step for item in found for step in item.remaining]
+
+    def refused_otherwise(self, wanted: Mapping[str, tuple[str, str]]) -> list[tuple[str, str, str | None]]:
+        """Operations that are planned, or refused without these words in the message and in the remedy."""
+        found = []
+        for operation, words in wanted.items():
+            self.revision("change", operation, down=None)
+            said: tuple[str, str | None] = ("it is planned", "")
+            try:
+                self.plan("change")
+            except PlanRefused as refusal:
+                said = (refusal.message, refusal.next_step)
+            if not all(word in (text or "") for word, text in zip(words, said, strict=True)):
+                found.append((operation, *said))
+        return found
 
     def states(self) -> dict[str, str]:
         return {item.revision: item.state for item in api.status(self.settings).revisions}
