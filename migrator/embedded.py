@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -20,6 +21,9 @@ from migrator.errors import ConnectionFailed
 from migrator.own_server import START_SECONDS, OwnServer
 
 UNPRIVILEGED = ("postgres", "nobody")
+
+PORTS = (20_000, 32_768)
+"""Below what Linux (32768 to 60999) and macOS (from 49152) give to outgoing connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,17 @@ def newest_binaries() -> Binaries:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of this machine that nobody listens on, and that no outgoing connection takes meanwhile.
+
+    One the system proposes lies where it takes those of outgoing connections from, and it proposes the same one
+    soon to somebody else.
+    """
+    for _ in range(100):
+        port = random.randrange(*PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ConnectionFailed(f"none of 100 ports between {PORTS[0]} and {PORTS[1]} is free")
 
 
 def other_user() -> dict[str, Any]:
@@ -158,7 +169,8 @@ class EmbeddedServer(OwnServer):
             if self.process is None or self.process.poll() is not None:
                 break
             try:
-                psycopg.connect(self.url().replace("+psycopg", ""), connect_timeout=2).close()
+                # By the socket in our own folder: at the port, another server could answer while ours gives up.
+                psycopg.connect(self.url().replace("+psycopg", ""), host=str(self.folder), connect_timeout=2).close()
             except psycopg.OperationalError:
                 time.sleep(0.02)
             else:

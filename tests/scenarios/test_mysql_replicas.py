@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from urllib.parse import quote
@@ -11,18 +10,13 @@ import pymysql
 import pytest
 
 from migrator import api
+from migrator.embedded import free_port
 from migrator.events import Resumed, Unwatched, Waiting
 from phases.model import Phase
 from tests.linters.mysql.servers import needed_program, started
 from tests.plugins.projects import OVERRIDE
 
 LIMIT = 0.001
-
-
-def free_port() -> int:
-    with socket.socket() as tried:
-        tried.bind(("127.0.0.1", 0))
-        return int(tried.getsockname()[1])
 
 
 def connected(address):

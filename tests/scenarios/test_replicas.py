@@ -32,7 +32,7 @@ class Standby(EmbeddedServer):
         super().__init__(primary.binaries, {"cluster_name": "east"})
         self.primary = primary
 
-    def _make_cluster(self):
+    def _make_data(self):
         command = [self.binaries.folder / "pg_basebackup", "-c", "fast", "-R", "-N", "-X", "stream"]
         command += ["-D", self.folder / "data", "-d", self.primary.url().replace("+psycopg", "")]
         if self.user:
