@@ -7,7 +7,7 @@ So its library and its description of the nodes are loaded from its files; a cla
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +57,7 @@ def library() -> Library:
     """The parser; by the package itself where its files are not where they were."""
     try:
         return from_files(folder())
-    except (ImportError, OSError, LookupError, AttributeError, StopIteration):
+    except (ImportError, OSError, LookupError, AttributeError, TypeError, StopIteration):
         import postgast
 
         return Library(postgast.parse, postgast.scan, postgast.PgQueryError)
@@ -100,10 +100,35 @@ def asking(function: Any, free: Any, decode: Callable[[bytes], Any]) -> Callable
 
 
 def messages(description: bytes, names: Iterable[str]) -> list[Any]:
-    """Classes of messages; those of their fields are built when they are met."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    """Classes of messages; those of their fields are built when they are met.
 
-    pool = descriptor_pool.DescriptorPool()
-    for file in descriptor_pb2.FileDescriptorSet.FromString(description).file:
-        pool.Add(file)
-    return [message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in names]
+    Made by what lies under protobuf's own modules for it: those import its implementation in Python too, unused,
+    for a fifth of the time that linting a small file takes.
+    """
+    from google.protobuf.message import Message
+    from google.protobuf.pyext import cpp_message
+
+    pool = cpp_message._message.DescriptorPool()
+    for file in files_of(description):
+        pool.AddSerializedFile(file)
+    made = []
+    for name in names:
+        described = pool.FindMessageTypeByName(name)
+        members = {"DESCRIPTOR": described, "__module__": None}
+        made.append(cpp_message.GeneratedProtocolMessageType(described.name, (Message,), members))
+    return made
+
+
+def files_of(description: bytes) -> Iterator[bytes]:
+    """The members of a FileDescriptorSet: each is the tag of field 1, its length as a varint, and its bytes."""
+    place = 0
+    while place < len(description):
+        place, length, shift = place + 1, 0, 0
+        while True:
+            byte = description[place]
+            length |= (byte & 0x7F) << shift
+            place, shift = place + 1, shift + 7
+            if byte < 0x80:
+                break
+        yield description[place : place + length]
+        place += length
