@@ -340,8 +340,11 @@ class Execution:
         self.drift.keep(connection, revision)
         store.record_event(connection, "restored", revision=revision)
 
-    def verify(self, revision: str) -> int:
-        """Compare old and new shape again, without a trace in the ledger.
+    def verify(self, revision: str, purpose: str) -> int:
+        """Compare old and new shape again; where it was interrupted a moment ago, from there on.
+
+        Args:
+            purpose: who compares (`migrator.ledger.verifications`).
 
         Returns:
             The rows compared.
@@ -358,7 +361,7 @@ class Execution:
             if isinstance(record.step, Verify):
                 self.performer.observer(StepStarted(revision, record.phase, record.name))
                 try:
-                    compared += self.performer.perform(record, records=False).rows
+                    compared += self.performer.perform(record, records=False, purpose=purpose).rows
                 except MigratorError as problem:
                     explain(record, problem)
                     raise

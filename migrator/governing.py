@@ -11,7 +11,7 @@ from migrator.events import Observer, Resumed, Slowed, Unjudged, Waiting, ignore
 from migrator.foreground import Probe
 from migrator.reporting import Report
 from phases.effects import Progress
-from phases.model import Fill
+from phases.model import Fill, Verify
 from phases.pacing import Allowance, Control, Felt, Grading, graded
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Governor:
 
     def learn(self, record: StepRecord) -> None:
         """What looks take while we write nothing."""
-        assert isinstance(record.step, Fill)
+        assert isinstance(record.step, Fill | Verify)
         if self.probe is None:
             self.probe = Probe(self.url, record.step.table)
             self.probe.start()

@@ -42,6 +42,8 @@ def verify(
         VerificationFailed: rows differ; names some of them.
         UsageError: there is nothing to compare, or nothing that could repair it.
     """
+    from migrator.ledger.verifications import COMMAND
+
     graph = load_graph(settings)
     if side is not None and revision is None:
         raise UsageError("--repair is for one revision", next_step="migrator verify REVISION --repair old")
@@ -50,7 +52,9 @@ def verify(
         work = execution(settings, session, graph, observer)
         names = comparable(session, graph, revision)
         repaired = [repaired_by(work, name, Side(side)) if side is not None else 0 for name in names]
-        return tuple(Verified(name, work.verify(name), rows) for name, rows in zip(names, repaired, strict=True))
+        return tuple(
+            Verified(name, work.verify(name, COMMAND), rows) for name, rows in zip(names, repaired, strict=True)
+        )
 
 
 def comparable(session: Session, graph: RevisionGraph, revision: str | None) -> list[str]:

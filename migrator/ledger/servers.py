@@ -55,6 +55,7 @@ def recognise(connection: Connection) -> bool:
         for table in (tables.backfills, tables.set_aside):
             running = select(true()).where(tables.steps.c.id == table.c.step_id, tables.steps.c.state != "done")
             connection.execute(delete(table).where(running.exists()))
+        connection.execute(delete(tables.verifications))
     detail = {"system": here.system, "timeline": here.timeline, "backfills_again": moved}
     store.record_event(connection, KIND, detail=detail)
     return moved
