@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from migrator.database import Deadlocked
 from migrator.errors import ConnectionFailed, DatabaseError, VerificationFailed
 from phases.effects import Cursor, Look, Looked, Mark, Query
 from phases.model import Verify
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 Done = TypeVar("Done")
 Wait = tuple[float, str]
+CONFLICTS, CONFLICT_PAUSE = 6, 0.5
+"""How often a question to a replica is asked that is in the way of what it replays, and seconds in between."""
 NOT_AT_ALL: Wait = (0.0, "")
 
 
@@ -41,9 +45,20 @@ class Comparing:
         self.purpose = ""
         self.committed = 0.0
 
-    def reader(self, anywhere: bool) -> Session:
-        """Who is asked."""
-        return self.replica if anywhere and self.replica is not None else self.session
+    def ask(self, sql: str, *, anywhere: bool) -> list[tuple[Any, ...]]:
+        """Ask the replica where it may be, and where there is one.
+
+        Raises:
+            Deadlocked: the replica had to replay what ends a question, again and again.
+        """
+        if self.replica is None or not anywhere:
+            return self.session.query(sql)
+        for attempt in range(1, CONFLICTS):
+            try:
+                return self.replica.query(sql)
+            except Deadlocked:
+                self.governor.pause(attempt * CONFLICT_PAUSE * (0.5 + random.random()))
+        return self.replica.query(sql)
 
     def begin(self, record: StepRecord, purpose: str) -> Cursor | None:
         """Where a comparison goes on; None: at the beginning."""
@@ -70,7 +85,7 @@ class Comparing:
         """
         match effect:
             case Query():
-                return self.reader(effect.anywhere).query(effect.sql)
+                return self.ask(effect.sql, anywhere=effect.anywhere)
             case Mark():
                 return self.mark(record, effect)
         looked, wait = self.look(record, effect)
@@ -81,7 +96,7 @@ class Comparing:
         """Look at one chunk, when it may be; and say how long it was held back, and why."""
         waited, reason = self.governor.wait(record) if self.keeps else (0.0, "")
         begun = time.monotonic()
-        (row,) = self.reader(True).query(effect.sql)
+        (row,) = self.ask(effect.sql, anywhere=True)
         spent = time.monotonic() - begun
         waited += self.governor.wrote(int(row[0]), spent, self.committed, blocked=False)
         return Looked(row, spent, self.governor.control.rows_per_second), (waited, reason)

@@ -23,6 +23,7 @@ from migrator.setting_values import (
     row_image,
     share,
     size,
+    url,
     urls,
     whole,
 )
@@ -41,6 +42,7 @@ class Settings:
     batch_target: float = 0.1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
+    verify_replica: str | None = None
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
@@ -105,6 +107,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "batch_target": duration,
     "replica_lag": lag,
     "replicas": urls,
+    "verify_replica": url,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
@@ -120,6 +123,7 @@ READERS: dict[str, Callable[[object], Any]] = {
 SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+    "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
 }
 LISTS = (patterns, urls)
 SECTIONS = ("lint",)

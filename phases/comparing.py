@@ -21,6 +21,8 @@ from phases.model import TableName, Verify
 from phases.sql import qualified
 
 SAMPLE = 5
+UNSAID = 10**24
+"""Further from zero than all hashes of a chunk."""
 State = dict[str, Any]
 Asking = Generator[Any, Any, Any]
 
@@ -159,18 +161,20 @@ def keys(step: Verify, walk: PageWalk | KeyWalk, chunk: Chunk) -> str:
 def hashed(walk: KeyWalk, twin: Twin, chunk: Chunk) -> str:
     """Question for rows, whether the two tables differ, and 0; both are read in one snapshot."""
     own, other = walk.inside(*chunk.inside), twin.walk.inside(*chunk.inside)
+    table = qualified(twin.walk.step.table)  # with its partitions
     return (
         "SELECT own.rows_, CASE WHEN own.given_ = other.given_ AND (own.given_ = 0 OR own.sum_ = other.sum_)"
         " THEN 0 ELSE 1 END, 0 FROM"
-        f" (SELECT count(*) AS rows_, {summed(twin.own, twin.own_given)} FROM {walk.source} WHERE {own}) own,"
-        f" (SELECT {summed(twin.other, twin.other_given)} FROM {qualified(twin.walk.step.table)} WHERE {other}) other"
+        f" (SELECT count(*) AS rows_, {summed(twin.own, twin.own_given, -UNSAID)} FROM {walk.source} WHERE {own}) own,"
+        f" (SELECT {summed(twin.other, twin.other_given, UNSAID)} FROM {table} WHERE {other}) other"
     )
 
 
-def summed(digest: str, given: str) -> str:
-    """How many rows say something, and the sum of what they say; no sum is equal to one that cannot be made."""
-    return (
-        f"count(CASE WHEN {given} THEN 1 END) AS given_,"
-        f" CASE WHEN count(CASE WHEN {given} THEN {digest} END) = count(CASE WHEN {given} THEN 1 END)"
-        f" THEN sum(CASE WHEN {given} THEN {digest} END) END AS sum_"
-    )
+def summed(digest: str, given: str, unsaid: int) -> str:
+    """How many rows say something, and the sum of what they say.
+
+    Args:
+        unsaid: stands for a row that is too long to be said, so that no two such rows are taken for the same.
+    """
+    said = f"CASE WHEN {given} THEN coalesce({digest}, {unsaid}) END"
+    return f"count(CASE WHEN {given} THEN 1 END) AS given_, sum({said}) AS sum_"

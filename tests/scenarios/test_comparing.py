@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from migrator import api
@@ -46,10 +48,8 @@ def verified(project, stop_after=None):
             if len(seen) == stop_after:
                 raise Killed
 
-    try:
+    with suppress(Killed):
         api.verify(project.settings, "change", observer=observer)
-    except Killed:
-        pass
     return seen
 
 

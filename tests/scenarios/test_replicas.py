@@ -14,7 +14,7 @@ import pytest
 
 from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
-from migrator.errors import NotYet
+from migrator.errors import NotYet, UsageError, VerificationFailed
 from migrator.events import Resumed, StepProgress, Unwatched, Waiting
 from phases.model import Phase
 from tests.plugins.projects import OVERRIDE
@@ -43,8 +43,8 @@ class Standby(EmbeddedServer):
 class Replica:
     """A standby whose replay can be stopped, seen from the primary."""
 
-    def __init__(self, primary, standby):
-        self.primary, self.standby = primary, standby
+    def __init__(self, primary, standby, server):
+        self.primary, self.standby, self.server = primary, standby, server
 
     def stop(self):
         """Stop replay, and return once the primary has measured that it is late."""
@@ -70,7 +70,7 @@ def servers():
             stack.enter_context(psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True))
             for server in (primary, standby)
         ]
-        yield Server(primary.url(), primary.binaries.folder, primary), Replica(*connections)
+        yield Server(primary.url(), primary.binaries.folder, primary), Replica(*connections, standby)
 
 
 @pytest.fixture
@@ -188,3 +188,24 @@ def test_19_a_contract_and_its_restore_begin_once_every_replica_has_replayed_wha
     assert shop.states() == {"change": "contracted"}
     api.restore(shop.settings, "change", observer=resuming(shop, replica))
     assert shop.states() == {"change": "migrated"}
+
+
+def test_16_rows_are_compared_on_a_replica_once_it_has_what_was_written_before(shop, replica):
+    shop.apply()
+    there = replica.server.url(shop.url.rpartition("/")[2])
+    replica.stop()
+    with psycopg.connect(shop.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE users SET name = 'nobody' WHERE id = 7")
+        given = replace(shop.settings, verify_replica=there, lock_give_up=30.0)
+        with pytest.raises(NotYet, match="has not replayed"):
+            api.verify(replace(given, lock_give_up=0.1))
+        with pytest.raises(VerificationFailed, match="example 7"):
+            api.verify(given, observer=resuming(shop, replica))
+        replica.stop()
+        connection.execute("UPDATE users SET name = full_name")
+        (found,) = api.verify(given, observer=resuming(shop, replica))
+    assert (found.rows, found.replica.split(":")[0]) == (50, "127.0.0.1")
+    assert "have not been compared" in found.leaves_open
+    with pytest.raises(UsageError, match="not in recovery"):
+        api.verify(replace(given, verify_replica=shop.url))
