@@ -76,6 +76,10 @@ class Governor:
             self.probe.close()
             self.probe = None
 
+    def rows(self) -> int:
+        """Rows of the step under way, or of the one that has just ended, as it said last."""
+        return self.report.progress.rows if self.report.progress else 0
+
     @property
     def limits(self) -> str:
         """What is kept to, for people."""

@@ -40,6 +40,7 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    reconnect: float = 60.0
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
     verify_replica: str | None = None
@@ -105,6 +106,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "reconnect": lag,
     "replica_lag": lag,
     "replicas": urls,
     "verify_replica": url,

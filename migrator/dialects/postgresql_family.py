@@ -24,8 +24,8 @@ TROUBLES = {
     "25006": Trouble.READ_ONLY,
     "57014": Trouble.CANCELLED,
 }
-"""40001 is what a replica says, too, when a row that is read there has to go. 25P03, 25P04: a session was ended for being
-idle in a transaction, or in one for too long."""
+"""40001 is what a replica says, too, when a row that is read there has to go. 25P03, 25P04: a session was ended for
+being idle in a transaction, or in one for too long."""
 OLDEST = (12, 0)
 
 

@@ -188,6 +188,12 @@ def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str
     return connection.execute(wanted).scalar_one_or_none()
 
 
+def rows_of_step(connection: Connection, step_id: int) -> int:
+    """Rows that a backfill has changed so far."""
+    wanted = select(func.coalesce(func.sum(backfills.c.rows_done), 0)).where(backfills.c.step_id == step_id)
+    return int(connection.execute(wanted).scalar_one())
+
+
 def rows_done(connection: Connection) -> dict[str, int]:
     """Rows that backfills have changed so far, by revision."""
     found = connection.execute(
