@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrator.database import connect, runner_owner
-from migrator.errors import ConnectionFailed
+from migrator.errors import ConnectionFailed, RowsSetAside
 from migrator.events import Reconnected, StepProgress
 from tests.plugins.families import MYSQL, POSTGRESQL, kind_of, named, servers
 from tests.scenarios.test_comparing import MANY
@@ -104,3 +104,24 @@ def test_52_a_run_does_not_go_on_in_another_database(shop, server_database):
     with pytest.raises(ConnectionFailed, match="another ledger"):
         shop.apply()
     assert shop.states() == {"change": "migrating"}
+
+
+SLOW = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.id = 7 THEN PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(1); END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER a_slow BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION slow()
+"""
+
+
+@pytest.mark.parametrize("server_database", SERVERS[:1], indirect=True)
+def test_52_a_statement_that_is_cancelled_is_done_in_smaller_parts(shop, server_database):
+    server_database.run(SLOW)
+    with pytest.raises(RowsSetAside, match="57014") as found:
+        shop.apply()
+    assert [row["key"] for row in found.value.facts["sample"]] == [["7"]]
+    server_database.run("DROP TRIGGER a_slow ON users")
+    assert shop.cli("retry", "change").returncode == 0
+    assert server_database.rows(WRONG) == [(0,)]
