@@ -69,7 +69,6 @@ class Controller:
         return Outcome(**record.outcome) if record.outcome is not None else None
 
     def _done(self, position: int, action: Action, record: ActionRecord | None, world: World) -> Outcome:
-        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
         begun, elapsed = time.monotonic(), 0.0
         if record is None:
             before = plain(world.before(action))
@@ -78,6 +77,7 @@ class Controller:
         else:
             with self.session.transaction() as connection:
                 elapsed = max(0.0, (store.clock(connection) - record.started_at).total_seconds())
+        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
         outcome = self._unless_aborted() or world.perform(action, elapsed)
         with self.session.transaction() as connection:
             rollouts.end_action(connection, self.rollout, position, plain(asdict(outcome)))
