@@ -16,6 +16,7 @@ from migrator.rollouts.performing import World
 
 
 def end_here(*_):
+    """As a kill -9 from outside."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -25,6 +26,10 @@ def at_the_second_action(event):
         end_here()
 
 
+def nowhere(_):
+    """Look at no event."""
+
+
 def once(folder, version, kill_done, begun):
     """One run: killed before the first action that nobody has begun, or when its own first one is done."""
     config = folder / "rollout.toml"
@@ -32,7 +37,7 @@ def once(folder, version, kill_done, begun):
     if kill_done:
         perform = World.perform
         World.perform = lambda *arguments: end_here(perform(*arguments))
-    observer = at_the_second_action if not kill_done else lambda event: None
+    observer = nowhere if kill_done else at_the_second_action
     if begun:
         done = api.rollout_go_on(given, config=config, observer=observer)
     else:
@@ -50,7 +55,7 @@ def main(folder, version):
         if not os.WIFSIGNALED(status):
             break
         kills, kill_done = kills + 1, not kill_done
-    print(json.dumps({"kills": kills, "code": os.WEXITSTATUS(status)}))
+    json.dump({"kills": kills, "code": os.WEXITSTATUS(status)}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Strategies on a model of a fleet: whatever action fails, the traffic always has servers, and it ends where it should."""
+"""Strategies on a model of a fleet: whatever action fails, traffic always has servers, and ends where it should."""
 
 from __future__ import annotations
 
