@@ -128,7 +128,7 @@ SECRETS = {
     "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
 }
 LISTS = (patterns, urls)
-SECTIONS = ("lint",)
+SECTIONS = ("lint", "rollout")
 """Tables below ours that have readers of their own."""
 
 

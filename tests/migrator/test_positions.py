@@ -11,7 +11,7 @@ STATUS = {"Relay_Source_Log_File": "log.000010", "Exec_Source_Log_Pos": 200, "So
 
 def answering(**columns):
     """A server that answers every question with one row, or with none where no column is given."""
-    return lambda sql: [columns] if columns else []
+    return lambda _: [columns] if columns else []
 
 
 @pytest.mark.parametrize(
