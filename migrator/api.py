@@ -249,12 +249,14 @@ def look_again(
         VerificationFailed: rows differ; the contract has not begun.
         NotYet: a replica has not replayed what came before; the contract has not begun.
     """
+    from migrator.ledger import verifications
+
     with work.session.transaction() as connection:
         passes = override is not None or judge_gate(connection, settings, graph, revision).open
         if passes:
             work.drift.refuse(connection, revision)
     if passes:
-        work.verify(revision)
+        work.verify(revision, verifications.CONTRACT)
         work.catch_up(revision, f"the contract of {revision}")
 
 

@@ -152,6 +152,16 @@ class Session:
         self.connection = connection
         self.facts = facts
         self.family = family(facts.server.family)
+        self.engine = connection.engine
+
+    def reopen(self) -> None:
+        """Begin anew after the connection was lost; locks and settings of the session are gone.
+
+        Raises:
+            ConnectionFailed: nobody answers.
+        """
+        self.close()
+        self.connection, self.facts = _open(self.engine)
 
     @property
     def server(self) -> Server:

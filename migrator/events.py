@@ -108,6 +108,18 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The connection was lost and is there again after `seconds`; the step goes on as the ledger says.
+
+    `said`: which server took the place of the other, and what it has not got of what was committed.
+    """
+
+    name: str
+    seconds: float
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slowed:
     """The rate of a backfill was changed: it rests `rest` times as long as it writes, 0 not at all."""
 
@@ -179,6 +191,7 @@ Event = (
     | Paused
     | Waiting
     | Resumed
+    | Reconnected
     | Slowed
     | Unwatched
     | Unjudged

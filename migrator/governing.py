@@ -11,7 +11,7 @@ from migrator.events import Observer, Resumed, Slowed, Unjudged, Waiting, ignore
 from migrator.foreground import Probe
 from migrator.reporting import Report
 from phases.effects import Progress
-from phases.model import Fill
+from phases.model import Fill, Verify
 from phases.pacing import Allowance, Control, Felt, Grading, graded
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class Governor:
         if self.probe is not None:
             self.probe.close()
             self.probe = None
+
+    def rows(self) -> int:
+        """Rows of the step under way, or of the one that has just ended, as it said last."""
+        return self.report.progress.rows if self.report.progress else 0
 
     @property
     def limits(self) -> str:
@@ -162,7 +166,7 @@ class Governor:
 
     def learn(self, record: StepRecord) -> None:
         """What looks take while we write nothing."""
-        assert isinstance(record.step, Fill)
+        assert isinstance(record.step, Fill | Verify)
         if self.probe is None:
             self.probe = Probe(self.url, record.step.table)
             self.probe.start()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from migrator.comparing import Comparing
 from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run, run_each
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
@@ -31,6 +32,8 @@ from phases.effects import (
     Effect,
     Failure,
     ListAside,
+    Look,
+    Mark,
     Note,
     Pause,
     Performance,
@@ -40,7 +43,7 @@ from phases.effects import (
     SetAside,
 )
 from phases.errors import Held, Mismatched, Refused, Unchanged
-from phases.model import Fill, Lock, LockMode
+from phases.model import Fill, Lock, LockMode, Verify
 from phases.performing import perform
 
 if TYPE_CHECKING:
@@ -94,12 +97,14 @@ class Performer:
         self.pause = pause
         self.unprepared = unprepared
         self.functions = functions
+        self.comparing = Comparing(session, governor)
 
-    def perform(self, record: StepRecord, *, records: bool = True) -> Measured:
+    def perform(self, record: StepRecord, *, records: bool = True, purpose: str = "step") -> Measured:
         """Carry out a step from where its cursor stands.
 
         Args:
-            records: False performs a step that only reads, without a trace in the ledger.
+            records: False performs a step that only reads, and is not recorded as done.
+            purpose: of a comparison that is not recorded; each has a position of its own.
 
         Raises:
             LockNotAvailable: a lock could not be had; nothing of this step was left half done.
@@ -114,11 +119,12 @@ class Performer:
             with self.session.transaction() as connection:
                 store.start_step(connection, record.id)
                 cursor = store.cursor(connection, record.id)
+        cursor = self.comparing.begin(record, purpose) if isinstance(record.step, Verify) else cursor
         measured = Measured()
         steps = perform(record.step, cursor, self.session.server, self.pacing)
         self.governor.begin()
         try:
-            return self._drive(record, steps, measured, records)
+            return self.comparing.ended(record, lambda: self._drive(record, steps, measured, records))
         except BaseException:
             self.observer(StepStopped(record.name))
             raise
@@ -147,8 +153,8 @@ class Performer:
 
     def _answer(self, record: StepRecord, effect: Effect, measured: Measured, records: bool) -> Any:
         match effect:
-            case Query():
-                return self.session.query(effect.sql)
+            case Query() | Look() | Mark():
+                return self.comparing.answer(record, effect, measured.wait)
             case Commit():
                 return self._commit(record, effect, measured) if records or effect.statements else None
             case Alone():
@@ -172,7 +178,7 @@ class Performer:
                 return self.pause(effect.seconds)
             case Progress():
                 measured.rows = effect.rows
-                if records:
+                if records or self.comparing.keeps:
                     self.governor.progress(record, effect)
                 return self.observer(StepProgress(record.revision, record.name, effect))
 
@@ -357,8 +363,8 @@ class Performer:
             return Batched(0, spent, blocked=True)
         except DatabaseError as problem:
             state = problem.facts.get("sqlstate")
-            if state is None or not self.session.family.blames_row(state):
-                raise
+            if state is None or not (isinstance(problem, Cancelled) or self.session.family.blames_row(state)):
+                raise  # what took too long is done in smaller parts
             return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
         measured.changed += rows
         ended = time.monotonic()

@@ -153,6 +153,11 @@ def patterns(value: object) -> tuple[str, ...]:
     return tuple(item.strip() for item in value if item.strip())
 
 
+def url(value: object) -> str:
+    """Read a database URL."""
+    return normalise_url(str(value))
+
+
 def urls(value: object) -> tuple[str, ...]:
     """Read a list of database URLs; an empty one is one, too."""
     if isinstance(value, str):

@@ -23,6 +23,7 @@ from migrator.setting_values import (
     row_image,
     share,
     size,
+    url,
     urls,
     whole,
 )
@@ -39,8 +40,10 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    reconnect: float = 60.0
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
+    verify_replica: str | None = None
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
@@ -103,8 +106,10 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "reconnect": lag,
     "replica_lag": lag,
     "replicas": urls,
+    "verify_replica": url,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
@@ -120,6 +125,7 @@ READERS: dict[str, Callable[[object], Any]] = {
 SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+    "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
 }
 LISTS = (patterns, urls)
 SECTIONS = ("lint", "rollout")

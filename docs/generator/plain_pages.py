@@ -22,6 +22,8 @@ ABOUT = {
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
     "replica_lag": "How far behind a replica may be before batches pause; `0` looks at no replica at all.",
+    "reconnect": "How long to try for a connection that was lost in the middle of a step; 0: not at all.",
+    "verify_replica": "URL of a replica that `migrator verify` compares rows on.",
     "replicas": "URLs of replicas of MySQL and MariaDB that batches wait for; `[]`: none has to be waited for.",
     "binlog_row_image": "`minimal` where no reader of MySQL's binary log needs whole rows; `server` leaves it as set.",
     "archive_backlog": "How much WAL may wait to be archived before batches pause; `0` does not look.",

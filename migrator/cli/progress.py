@@ -61,6 +61,10 @@ class Lines:
             case events.Resumed():
                 self.waits = ""
                 note(f"  going on after {event.seconds:.0f} s")
+            case events.Reconnected():
+                self.waits = ""
+                said = f": {event.said}" if event.said else ""
+                note(f"  connected again after {event.seconds:.1f} s{said}", fg="yellow")
             case events.Slowed():
                 said = f"rests {event.rest:g} x as long as it writes: {event.reason}" if event.rest else "at full speed"
                 note(f"  {said}", fg="yellow")

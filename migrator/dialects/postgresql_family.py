@@ -17,10 +17,15 @@ from phases.sql import literal, qualified
 TROUBLES = {
     "55P03": Trouble.LOCK_TIMEOUT,
     "40P01": Trouble.DEADLOCK,
+    "40001": Trouble.DEADLOCK,
+    "25P03": Trouble.LOST,
+    "25P04": Trouble.LOST,
     "42501": Trouble.NOT_ALLOWED,
     "25006": Trouble.READ_ONLY,
     "57014": Trouble.CANCELLED,
 }
+"""40001 is what a replica says, too, when a row that is read there has to go. 25P03, 25P04: a session was ended for
+being idle in a transaction, or in one for too long."""
 OLDEST = (12, 0)
 
 

@@ -27,6 +27,7 @@ class Writer(Protocol):
     def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None: ...
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
+    def server(self, connection: Connection) -> str: ...
 
 
 WRITERS: Mapping[str, Writer] = {
@@ -70,3 +71,8 @@ def hold_deployments(connection: Connection, *, exclusive: bool) -> None:
 def identity(connection: Connection) -> tuple[str, int] | None:
     """Which server this is, and its timeline; None where it is not known, or does not matter."""
     return of(connection).identity(connection)
+
+
+def server(connection: Connection) -> str:
+    """Which server this is, for people; empty where it is not known."""
+    return of(connection).server(connection)

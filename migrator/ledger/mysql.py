@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 PREFIX = f"{SCHEMA}_"
 OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+SERVER = (
+    "SELECT /*!80000 @@server_uuid */"
+    "/*M!100600 CONCAT('server ', @@server_id, ' at ', @@hostname, '\\:', @@port, ', ', @@datadir) */"
+)
 APPEND_ONLY = (
     "CREATE TRIGGER {name} BEFORE {event} ON {prefix}events FOR EACH ROW"
     " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the events of the ledger are append-only'"
@@ -81,3 +85,6 @@ class Ledger:
 
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         return None  # a cursor holds keys, which are the same wherever the rows are
+
+    def server(self, connection: Connection) -> str:
+        return str(connection.execute(text(SERVER)).scalar_one())

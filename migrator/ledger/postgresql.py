@@ -85,3 +85,6 @@ class Ledger:
             return None
         system, timeline = connection.execute(text(IDENTITY)).one()
         return system, timeline
+
+    def server(self, connection: Connection) -> str:
+        return ""  # the role may not ask for the timeline, and nothing else tells a promoted replica

@@ -172,11 +172,13 @@ def finish_step(
             lock_waited_ms=lock_waited_ms,
         )
     )
+    connection.execute(delete(tables.verifications).where(tables.verifications.c.step_id == step_id))
 
 
 def reset_step(connection: Connection, step_id: int) -> None:
     """Make a step one that is still to do, from its beginning."""
-    connection.execute(delete(backfills).where(backfills.c.step_id == step_id))
+    for table in (backfills, tables.verifications):
+        connection.execute(delete(table).where(table.c.step_id == step_id))
     fresh = {"state": "pending", "started_at": None, "finished_at": None, "seconds": None}
     connection.execute(update(tables.steps).where(tables.steps.c.id == step_id).values(fresh))
 
@@ -184,6 +186,12 @@ def reset_step(connection: Connection, step_id: int) -> None:
 def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str, Any] | None:
     wanted = select(backfills.c.cursor).where(backfills.c.step_id == step_id, backfills.c.worker == worker)
     return connection.execute(wanted).scalar_one_or_none()
+
+
+def rows_of_step(connection: Connection, step_id: int) -> int:
+    """Rows that a backfill has changed so far."""
+    wanted = select(func.coalesce(func.sum(backfills.c.rows_done), 0)).where(backfills.c.step_id == step_id)
+    return int(connection.execute(wanted).scalar_one())
 
 
 def rows_done(connection: Connection) -> dict[str, int]:

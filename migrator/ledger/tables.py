@@ -144,6 +144,15 @@ controls = Table(
     Column("updated_at", Moment(), nullable=False, server_default=NOW),
 )
 
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("step_id", ForeignKey(steps.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("purpose", String(20), primary_key=True),
+    Column("cursor", JSON, nullable=False),
+    Column("updated_at", Moment(), nullable=False, server_default=NOW),
+)
+
 set_aside = Table(
     "set_aside",
     metadata,
@@ -245,5 +254,5 @@ def legal() -> list[dict[str, str]]:
     return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
 
 
-ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls), 5: (rollouts, rollout_actions)}
+ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls), 5: (rollouts, rollout_actions, verifications)}
 """Tables that a version of the ledger has and the one before had not."""
