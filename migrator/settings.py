@@ -25,6 +25,7 @@ from migrator.setting_values import (
     size,
     urls,
     whole,
+    workers,
 )
 
 
@@ -39,6 +40,7 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    workers: int | None = 1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
     binlog_row_image: str = "server"
@@ -103,6 +105,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "workers": workers,
     "replica_lag": lag,
     "replicas": urls,
     "binlog_row_image": row_image,

@@ -113,6 +113,15 @@ class Family(Protocol):
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
         """Statements before those of a batch, in its transaction."""
 
+    def for_batches(self, timeout_ms: int) -> tuple[str, ...]:
+        """Statements before the first batch of a session, which hold for all."""
+
+    def worker_lock(self, place: int) -> str:
+        """Question that takes the lock of a worker for the session; false where somebody has it."""
+
+    def no_workers(self) -> str:
+        """Question whether nobody holds the lock of a worker."""
+
     def hurried(self, server: Server) -> tuple[str, ...]:
         """Statements before one that commits by itself, so that it does not wait for its lock at all; none: it must."""
 

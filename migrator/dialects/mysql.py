@@ -18,6 +18,7 @@ from phases.catalog import Server
 from phases.dialects.mysql_statements import SQL_MODE, literal
 from phases.model import Lock, TableName
 from phases.sql import qualified
+from phases.staffing import MOST_WORKERS
 
 OLDEST = {"mysql": (8, 0, 16), "mariadb": (10, 6, 0)}
 """MySQL 8.0.16 is the first that heeds CHECK, which the ledger's history rests on."""
@@ -53,6 +54,9 @@ ABSENT = frozenset({"1051", "1054", "1091", "1146", "1176", "1305", "1360", "153
 
 RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
 """Name of the lock that a runner holds; names are the whole server's, and have 64 characters at most."""
+
+WORKER_LOCK = "CONCAT('migrator worker {place} ', LEFT(SHA2(DATABASE(), 256), 40))"
+"""Name of the lock that each worker of a runner holds."""
 
 OWNER = f"""
 SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
@@ -213,8 +217,18 @@ class MySQLFamily:
         return self.before_ddl(timeout_ms)
 
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        return ()
+
+    def for_batches(self, timeout_ms: int) -> tuple[str, ...]:
         # MariaDB can be told not to wait at all: who waits for nothing takes part in no deadlock.
         return (*self.before_ddl(timeout_ms), "/*M!100600 SET SESSION innodb_lock_wait_timeout = 0 */")
+
+    def worker_lock(self, place: int) -> str:
+        return f"SELECT GET_LOCK({WORKER_LOCK.format(place=place)}, 10)"
+
+    def no_workers(self) -> str:
+        places = range(1, MOST_WORKERS + 1)
+        return f"SELECT {' AND '.join(f'IS_FREE_LOCK({WORKER_LOCK.format(place=place)})' for place in places)}"
 
     def hurried(self, server: Server) -> tuple[str, ...]:
         # Whoever has read a table in a transaction and writes it while DDL waits is the victim of a deadlock.

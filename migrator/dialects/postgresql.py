@@ -182,6 +182,14 @@ def statement_timeout(milliseconds: int) -> str:
     return f"SET LOCAL statement_timeout = {milliseconds}"
 
 
+def batch_settings(lock_timeout_ms: int) -> str:
+    """Limit the wait for locks of a transaction, and let nobody wait for its commit: in one round trip."""
+    return (
+        f"SELECT pg_catalog.set_config('lock_timeout', '{lock_timeout_ms}ms', true),"
+        " pg_catalog.set_config('synchronous_commit', 'off', true)"
+    )
+
+
 def yielding(timeout_ms: int, deadlock_ms: int) -> int:
     """A lock timeout under which it is never somebody else who is ended for a deadlock with us.
 
@@ -241,7 +249,12 @@ def conflicts(wanted: LockMode, held: str) -> bool:
     return any(mode.value == held for mode in CONFLICTS.get(wanted, frozenset()))
 
 
-COMMIT_LATER = "SET LOCAL synchronous_commit = off"
+WORKERS = 0x6D696777
+"""Key of the advisory lock that the workers of a runner share: the letters "migw"."""
+WORKER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORKERS})"
+NO_WORKERS = f"""
+SELECT CASE WHEN pg_catalog.pg_try_advisory_lock({WORKERS}) THEN pg_catalog.pg_advisory_unlock({WORKERS}) ELSE false END
+"""
 TRY_RUNNER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock({RUNNER_LOCK})"
 RUNNER_OWNER = OWNER.format(key=RUNNER_LOCK)
 BACKEND_PID = "SELECT pg_catalog.pg_backend_pid()"

@@ -97,9 +97,17 @@ class PostgreSQLFamily:
         return postgresql.lock_statements(locks, timeout_ms, deadlock_ms, unread=unread)
 
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
-        patience = postgresql.yielding(timeout_ms, deadlock_ms)
         # Batch and cursor share the transaction: a crash of the server loses both or none.
-        return postgresql.lock_timeout(patience), postgresql.COMMIT_LATER
+        return (postgresql.batch_settings(postgresql.yielding(timeout_ms, deadlock_ms)),)
+
+    def for_batches(self, timeout_ms: int) -> tuple[str, ...]:
+        return ()  # what is asked between two batches waits for locks as ever
+
+    def worker_lock(self, place: int) -> str:
+        return postgresql.WORKER_LOCK
+
+    def no_workers(self) -> str:
+        return postgresql.NO_WORKERS
 
     def logs_less(self) -> str:
         return ""

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import JSON, BigInteger, bindparam, delete, func, insert, select, update
 
 from migrator.errors import UsageError
-from migrator.ledger import dialect, tables
+from migrator.ledger import tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
 from migrator.ledger.tables import backfills, overrides
 from migrator.ledger.types import NOW
@@ -33,6 +33,15 @@ REVISION_COLUMNS = [
     tables.revisions.c[name]
     for name in ("id down_revisions digest message additive state released_at created_at updated_at").split()
 ]
+SAVE_CURSOR = (
+    update(backfills)
+    .where(backfills.c.step_id == bindparam("of_step"), backfills.c.worker == bindparam("of_worker"))
+    .values(
+        cursor=bindparam("position", type_=JSON),
+        rows_done=backfills.c.rows_done + bindparam("more", type_=BigInteger),
+        updated_at=NOW,
+    )
+)
 
 
 def actor() -> str:
@@ -186,6 +195,24 @@ def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str
     return connection.execute(wanted).scalar_one_or_none()
 
 
+def cursors(connection: Connection, step_id: int) -> dict[int, Mapping[str, Any]]:
+    """Where a step (0) and each of its workers stand."""
+    wanted = select(backfills.c.worker, backfills.c.cursor).where(backfills.c.step_id == step_id)
+    return {row[0]: row[1] for row in connection.execute(wanted.order_by(backfills.c.worker))}
+
+
+def assign(
+    connection: Connection, step_id: int, position: Mapping[str, Any], shares: Sequence[Mapping[str, Any]]
+) -> None:
+    """Save where a step stands, and its workers, numbered from 1, in place of those that there were."""
+    of_workers = (backfills.c.step_id == step_id, backfills.c.worker > 0)
+    rows = connection.execute(select(func.sum(backfills.c.rows_done)).where(*of_workers)).scalar_one()
+    connection.execute(delete(backfills).where(*of_workers))
+    save_cursor(connection, step_id, position, rows=int(rows or 0))
+    for worker, share in enumerate(shares, 1):
+        save_cursor(connection, step_id, share, rows=0, worker=worker)
+
+
 def rows_done(connection: Connection) -> dict[str, int]:
     """Rows that backfills have changed so far, by revision."""
     found = connection.execute(
@@ -199,9 +226,12 @@ def rows_done(connection: Connection) -> dict[str, int]:
 def save_cursor(
     connection: Connection, step_id: int, position: Mapping[str, Any], *, rows: int, worker: int = 0
 ) -> None:
-    """Save where a worker stands; `rows` is what this batch adds."""
-    values = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
-    dialect.save_cursor(connection, values)
+    """Save where a worker stands; `rows` is what this batch adds. This is on the path of every batch."""
+    values = {"of_step": step_id, "of_worker": worker, "position": dict(position), "more": rows}
+    # An upsert would lock the gap beside the row, which is the place of another worker's.
+    if not connection.execute(SAVE_CURSOR, values).rowcount:
+        fresh = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
+        connection.execute(insert(backfills), fresh)
 
 
 def transition(connection: Connection, revision: str, state: str) -> None:
