@@ -44,6 +44,10 @@ class Turn(Protocol):
     def most_rows(self) -> float | None:
         """Rows that the next batch may have, where somebody limits the rate."""
 
+    @property
+    def room(self) -> int | None:
+        """Batches that a pass over a window of pages should have."""
+
 
 def prepare_for_batches(session: Session) -> None:
     """Set what holds for all batches of a session."""
@@ -111,7 +115,7 @@ class Batches:
             else:
                 ended = time.monotonic()
                 commit = ended - written
-                done = Batched(rows, ended - begun, most_rows=self.turn.most_rows)
+                done = Batched(rows, ended - begun, most_rows=self.turn.most_rows, room=self.turn.room)
         self.turn.wrote(done.rows, done.seconds, commit, blocked=done.blocked)
         return done
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from migrator.events import Observer, Resumed, Slowed, Unjudged, Waiting, ignore
 from migrator.foreground import Probe
+from migrator.pruning import Pruning
 from migrator.reporting import Report
 from phases.effects import Progress
 from phases.model import Fill
@@ -59,6 +60,8 @@ class Governor:
         self.quieten: Callable[[], None] = lambda: None
         """Waits until nobody writes, where others write than who calls this."""
         self.staff = Staff()
+        self.pruning = Pruning(session, clock)
+        self.stripes = 1
         self.control = Control()
         self.asked: float | None = None
         self.allowance = Allowance()
@@ -74,6 +77,7 @@ class Governor:
         self.commits: deque[float] = deque(maxlen=10)
         self.grading = Grading()
         self.staff = Staff()
+        self.pruning.begin()
 
     def end(self) -> None:
         """Look no more."""
@@ -96,7 +100,8 @@ class Governor:
         rate = self.control.rows_per_second
         asked = f"{rate:g} rows/s are allowed by {self.control.said}" if rate is not None else ""
         felt = f"{self.grading.reason}: rests {self.grading.rest:g} x as long as it writes" if self.grading.rest else ""
-        return "; ".join(filter(None, (asked, felt, self.staff.reason if self.staff.reason not in felt else "")))
+        staff = self.staff.reason if self.staff.reason != self.grading.reason else ""
+        return "; ".join(filter(None, (asked, felt, staff, self.pruning.room.reason)))
 
     def progress(self, record: StepRecord, progress: Progress) -> None:
         """Keep how far a step is, and wait where it is paused."""
@@ -161,7 +166,9 @@ class Governor:
         return held
 
     def feel(self, record: StepRecord) -> None:
-        """Judge what the applications feel; once a second at most."""
+        """Judge how much room updates find, and what the applications feel; once a second at most."""
+        assert isinstance(record.step, Fill)
+        self.pruning.follow(record.step, self.stripes, self.staff.workers)
         now = self.clock()
         if not self.url or now - self.begun < WORTH_IT or now - self.judged < EVERY:
             return
@@ -202,5 +209,6 @@ class Governor:
         self.held.append(blocked)
         if not blocked:
             self.commits.append(commit)
+            self.pruning.batches.append(seconds)
         self.allowance.spend(rows, self.control.rows_per_second, self.clock())
         return self.grading.rest * seconds

@@ -121,6 +121,7 @@ class Performer:
         pacing = self.pacing if records else replace(self.pacing, workers=1)
         steps = perform(record.step, cursor, self.session.server, pacing)
         self.governor.begin()
+        self.governor.stripes = pacing.stripes
         if isinstance(record.step, Fill):
             prepare_for_batches(self.session)
         try:

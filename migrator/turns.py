@@ -53,6 +53,10 @@ class OwnTurn:
     def most_rows(self) -> float | None:
         return self.governor.control.rows_per_second
 
+    @property
+    def room(self) -> int | None:
+        return self.governor.pruning.room.batches
+
 
 class Stopped(Exception):
     """All workers are to end: one has failed, or the run is interrupted."""
@@ -151,3 +155,7 @@ class SharedTurn:
     def most_rows(self) -> float | None:
         rate = self.governor.control.rows_per_second
         return rate / self.workers if rate is not None else None
+
+    @property
+    def room(self) -> int | None:
+        return self.governor.pruning.room.batches

@@ -124,7 +124,7 @@ class Batched:
 
     `blocked`: another session held a row lock. `failure`: the values of some row
     are to blame. Either way nothing was changed or saved. `most_rows`: what the next one
-    may have, where somebody limits the rate.
+    may have, where somebody limits the rate. `room`: transactions that a pass over a window of pages should have.
     """
 
     rows: int
@@ -132,6 +132,7 @@ class Batched:
     blocked: bool = False
     failure: Failure | None = None
     most_rows: float | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

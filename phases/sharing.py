@@ -16,7 +16,7 @@ from phases.dialects.walks import walk_for
 from phases.effects import Assign, Claim, Claimed, Cursor, Effect, Performance, Query, Spread
 from phases.model import Fill
 from phases.pacing import Servo
-from phases.walking import Pacing, Patience, begin, revisit, walk_on
+from phases.walking import Pacing, Patience, begin, revisit, walk_on, window_end
 
 WINDOWS = 8
 """Largest windows of pages of the longest stretch."""
@@ -33,20 +33,19 @@ def divide(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> P
         return
     yield from begin(walk, state, pacing)
     if isinstance(walk, PageWalk):
-        first = state["page"]
-        frontier = min(first + state["window"], state["end"]) if state["stripe"] else first
-        until, worth = state["end"], state["end"] - frontier >= pacing.few_pages
-        share = {**state, "end": frontier, "before": -first}
+        # Who has begun a window ends it.
+        frontier = window_end(state) if state["stripe"] or state.get("part") else state["page"]
+        share, until = {**state, "end": frontier, "before": -state["page"]}, state["end"]
+        worth = until - frontier >= pacing.few_pages
     else:
         frontier, until = state["after"], state["last"]
-        worth = until not in (None, frontier) and bool((yield Query(walk.next(frontier, until, pacing.few_rows))))
-        share = {**state, "last": frontier}
+        share, worth = {**state, "last": frontier}, until is not None and frontier != until
+        worth = worth and bool((yield Query(walk.next(frontier, until, pacing.few_rows))))
     if not worth:
         return
-    begun = frontier != (state["page"] if isinstance(walk, PageWalk) else frontier)
-    left = begun or state["broken"] or state["deferred"]
-    step = {"frontier": frontier, "until": until, "rows": state["rows"], "done": state.get("page", 0)}
-    yield Assign(step, ({**share, "rows": 0},) if left else ())
+    aside = bool(state.get("aside"))
+    step = {"frontier": frontier, "until": until, "rows": state["rows"], "aside": aside, "done": state.get("page", 0)}
+    yield Assign(step, () if is_over(share) else ({**share, "rows": 0},))
     state.clear()
     state.update(step)
 
@@ -129,7 +128,7 @@ def claim(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Ge
     if isinstance(walk, PageWalk):
         upto = frontier + stretch(until - frontier, walk, pacing)
         # `before` makes the number of a page the number of pages that this worker has done.
-        state |= {"before": done(state) - frontier, "page": frontier, "stripe": 0, "end": upto}
+        state |= {"before": done(state) - frontier, "page": frontier, "stripe": 0, "part": 0, "end": upto}
     else:
         found = yield Query(walk.next(frontier, until, state["size"] * pacing.stretch_batches))
         upto = list(found[0]) if found else until

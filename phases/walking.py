@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,32 +107,41 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Paci
     """Walk window after window."""
     smallest = pacing.pages(pacing.smallest_window, walk.stripes)
     while state["page"] < state["end"]:
+        last = window_end(state)
         yield from walk_window(walk, state, servo, pacing, start)
-        state["page"] = min(state["page"] + state["window"], state["end"])
-        state["stripe"] = 0
+        state |= {"page": last, "stripe": 0, "room": servo.room}
         state["window"] = servo.size(state["window"], smallest, pacing.largest_window)
+
+
+def window_end(state: Mapping[str, Any]) -> int:
+    """The page behind a window: `room` transactions of `window` pages make up a pass over it."""
+    return int(min(state["page"] + state["window"] * state.get("room", 1), state["end"]))
 
 
 def walk_window(
     walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start
 ) -> Generator[Any, Any, None]:
     """All stripes of one window that are still to do."""
-    first = state["page"]
-    last = min(first + state["window"], state["end"])
+    first, last, size = state["page"], window_end(state), state["window"]
     while state["stripe"] < walk.stripes:
-        stripe = state["stripe"]
-        span = [first, last, stripe]
-        done = yield from batch(walk, span, {**state, "stripe": stripe + 1})
+        stripe, page = state["stripe"], first + state.get("part", 0) * size
+        upto = min(page + size, last)
+        span = [page, upto, stripe]
+        behind = (
+            {"stripe": stripe, "part": state.get("part", 0) + 1} if upto < last else {"stripe": stripe + 1, "part": 0}
+        )
+        done = yield from batch(walk, span, {**state, **behind})
         if done.blocked:
             state["deferred"] = [*state["deferred"], span]
-        state["stripe"] = stripe + 1
+        state |= behind
         state["rows"] += done.rows
         if done.failure is not None:
             state["broken"] = yield from halved(walk, span)
             yield from isolate(walk, state, start, pacing.set_aside_limit)
         if not done.blocked:
-            servo.learn(last - first, done.seconds, done.rows, done.most_rows)
-        reached = first + (last - first) * (stripe + 1) // walk.stripes + state.get("before", 0)
+            servo.learn(upto - page, done.seconds, done.rows, done.most_rows)
+            servo.room = done.room or servo.room
+        reached = first + ((last - first) * stripe + upto - first) // walk.stripes + state.get("before", 0)
         yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
 
 

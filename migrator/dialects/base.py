@@ -131,6 +131,12 @@ class Family(Protocol):
     def size(self, table: TableName) -> str:
         """Question for the bytes of a table's rows."""
 
+    def updates(self, table: TableName) -> str:
+        """Question for the updates of a table, those that stayed on their page, and the age of the oldest snapshot.
+
+        Empty: it does not matter there.
+        """
+
     def look(self, table: TableName) -> str:
         """Question for a row of a table, any, which is answered at once."""
 

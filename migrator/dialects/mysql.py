@@ -244,6 +244,9 @@ class MySQLFamily:
             f" WHERE table_schema = {literal(table.schema)} AND table_name = {literal(table.name)}"
         )
 
+    def updates(self, table: TableName) -> str:
+        return ""
+
     def look(self, table: TableName) -> str:
         return f"SELECT 1 FROM {qualified(table)} LIMIT 1"
 

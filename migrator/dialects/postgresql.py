@@ -138,6 +138,19 @@ FROM pg_catalog.pg_stat_all_tables s JOIN pg_catalog.pg_class c ON c.oid = s.rel
 WHERE s.relid = pg_catalog.to_regclass({table})
 """
 
+UPDATES = """
+SELECT s.n_tup_upd, s.n_tup_hot_upd, (
+  SELECT coalesce(max(extract(epoch FROM clock_timestamp() - held.since)), 0)::float8 FROM (
+    SELECT CASE WHEN a.state = 'active' AND a.backend_xid IS NULL THEN a.query_start ELSE a.xact_start END AS since
+    FROM pg_catalog.pg_stat_activity a
+    WHERE a.datname = current_database() AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+      AND coalesce(a.application_name, '') NOT LIKE 'migrator %'
+      AND coalesce(a.backend_type, '') <> 'autovacuum worker'
+    UNION ALL SELECT p.prepared FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()) AS held)
+FROM pg_catalog.pg_stat_all_tables s WHERE s.relid = pg_catalog.to_regclass({table})
+"""
+"""Updates, those of them that stayed on their page, and the seconds for which others keep pages from being pruned."""
+
 LOOK = """
 SELECT count(*) FROM ONLY {table} WHERE ctid = (
   SELECT ('(' || floor(random() * pg_catalog.pg_relation_size({name}) / current_setting('block_size')::float8)::bigint

@@ -125,6 +125,9 @@ class PostgreSQLFamily:
         name = literal(qualified(table))
         return f"SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass({name})), 0)"
 
+    def updates(self, table: TableName) -> str:
+        return postgresql.UPDATES.format(table=literal(qualified(table)))
+
     def look(self, table: TableName) -> str:
         return postgresql.LOOK.format(table=qualified(table), name=literal(qualified(table)))
 
