@@ -172,7 +172,14 @@ def worker(settings: Settings) -> Iterator[Session]:
 
 def limits(settings: Settings) -> Limits:
     """What may pile up before batches pause."""
-    return Limits(settings.archive_backlog, settings.slot_backlog, settings.dead_rows)
+    return Limits(
+        settings.archive_backlog,
+        settings.slot_backlog,
+        settings.dead_rows,
+        settings.history_length,
+        settings.disk_reserve,
+        settings.long_transaction,
+    )
 
 
 def lagging(settings: Settings, session: Session) -> str:

@@ -47,6 +47,9 @@ class Settings:
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    history_length: int = 1_000_000
+    disk_reserve: int | None = None
+    long_transaction: float = 6 * 3600.0
     max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
@@ -112,6 +115,9 @@ READERS: dict[str, Callable[[object], Any]] = {
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "history_length": whole,
+    "disk_reserve": size,
+    "long_transaction": lag,
     "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,

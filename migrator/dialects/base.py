@@ -144,6 +144,15 @@ class Family(Protocol):
     def piles_up(self) -> bool:
         """Whether it says what piles up while a backfill runs: log for the archive and for slots, dead rows."""
 
+    def history(self, server: Server) -> str:
+        """Question for the transactions that are still to be purged; empty: there is no such history."""
+
+    def free_disk(self, server: Server) -> str:
+        """Question for the free bytes of the disk that the data is on; empty: the server does not know."""
+
+    def oldest_transaction(self) -> str:
+        """Question for the oldest transaction of others that keeps old rows: number, name, role, seconds."""
+
     def logs_less(self) -> str:
         """Statement after which changes of rows are logged by key and what has changed; empty: there is none."""
 

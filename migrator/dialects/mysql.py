@@ -110,6 +110,24 @@ WHERE p.id <> CONNECTION_ID() AND p.command NOT LIKE 'Binlog Dump%' AND p.comman
 """Sessions of others that are in this database, or in none. Since when they are there the server does not keep."""
 
 
+HISTORY = {
+    "mysql": "SELECT count FROM information_schema.innodb_metrics WHERE name = 'trx_rseg_history_len'",
+    "mariadb": "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status"
+    " WHERE variable_name = 'INNODB_HISTORY_LIST_LENGTH'",
+}
+FREE_DISK = """
+SELECT d.available * 1024 FROM information_schema.disks d WHERE @@datadir LIKE CONCAT(d.path, '%')
+ORDER BY LENGTH(d.path) DESC LIMIT 1
+"""
+"""Of MariaDB, where its plugin DISKS is installed."""
+OLDEST_TRANSACTION = """
+SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
+       TIMESTAMPDIFF(SECOND, x.trx_started, NOW())
+FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
+WHERE p.id <> CONNECTION_ID() ORDER BY x.trx_started LIMIT 1
+"""
+
+
 def seconds(milliseconds: int) -> int:
     """A wait as these servers know it: whole seconds, one at least."""
     return max(1, math.ceil(milliseconds / 1000))
@@ -249,6 +267,15 @@ class MySQLFamily:
 
     def look(self, table: TableName) -> str:
         return f"SELECT 1 FROM {qualified(table)} LIMIT 1"
+
+    def history(self, server: Server) -> str:
+        return HISTORY[server.family]
+
+    def free_disk(self, server: Server) -> str:
+        return FREE_DISK if server.family == "mariadb" else ""
+
+    def oldest_transaction(self) -> str:
+        return OLDEST_TRANSACTION
 
     def logs_less(self) -> str:
         return "SET SESSION binlog_row_image = 'MINIMAL'"

@@ -138,6 +138,9 @@ FROM pg_catalog.pg_stat_all_tables s JOIN pg_catalog.pg_class c ON c.oid = s.rel
 WHERE s.relid = pg_catalog.to_regclass({table})
 """
 
+VACUUM = "VACUUM (SKIP_LOCKED, TRUNCATE FALSE) {table}"
+"""Without TRUNCATE it takes no lock that readers wait for."""
+
 UPDATES = """
 SELECT s.n_tup_upd, s.n_tup_hot_upd, (
   SELECT coalesce(max(extract(epoch FROM clock_timestamp() - held.since)), 0)::float8 FROM (
@@ -150,6 +153,19 @@ SELECT s.n_tup_upd, s.n_tup_hot_upd, (
 FROM pg_catalog.pg_stat_all_tables s WHERE s.relid = pg_catalog.to_regclass({table})
 """
 """Updates, those of them that stayed on their page, and the seconds for which others keep pages from being pruned."""
+
+OLDEST_TRANSACTION = """
+SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''),
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8
+FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = current_database() AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+  AND coalesce(a.application_name, '') NOT LIKE 'migrator %' AND coalesce(a.backend_type, '') <> 'autovacuum worker'
+  AND a.xact_start IS NOT NULL
+UNION ALL SELECT NULL, p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::float8
+FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()
+ORDER BY 4 DESC LIMIT 1
+"""
+"""The one that is prepared for a commit of two phases has no number of a session."""
 
 LOOK = """
 SELECT count(*) FROM ONLY {table} WHERE ctid = (

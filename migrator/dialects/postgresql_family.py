@@ -109,6 +109,15 @@ class PostgreSQLFamily:
     def no_workers(self) -> str:
         return postgresql.NO_WORKERS
 
+    def history(self, server: Server) -> str:
+        return ""
+
+    def free_disk(self, server: Server) -> str:
+        return ""
+
+    def oldest_transaction(self) -> str:
+        return postgresql.OLDEST_TRANSACTION
+
     def logs_less(self) -> str:
         return ""
 

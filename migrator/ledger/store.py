@@ -190,15 +190,20 @@ def reset_step(connection: Connection, step_id: int) -> None:
     connection.execute(update(tables.steps).where(tables.steps.c.id == step_id).values(fresh))
 
 
-def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str, Any] | None:
-    wanted = select(backfills.c.cursor).where(backfills.c.step_id == step_id, backfills.c.worker == worker)
-    return connection.execute(wanted).scalar_one_or_none()
+def cursor(connection: Connection, step_id: int) -> Mapping[str, Any] | None:
+    """Where a step stands."""
+    return cursors(connection, step_id).get(0)
 
 
 def cursors(connection: Connection, step_id: int) -> dict[int, Mapping[str, Any]]:
     """Where a step (0) and each of its workers stand."""
-    wanted = select(backfills.c.worker, backfills.c.cursor).where(backfills.c.step_id == step_id)
-    return {row[0]: row[1] for row in connection.execute(wanted.order_by(backfills.c.worker))}
+    columns = (backfills.c.worker, backfills.c.cursor, backfills.c.rows_done)
+    wanted = select(*columns).where(backfills.c.step_id == step_id).order_by(backfills.c.worker)
+    # A batch saves the rows of those before it, and adds its own.
+    return {
+        worker: {**found, "rows": int(rows)} if "rows" in found else found
+        for worker, found, rows in connection.execute(wanted)
+    }
 
 
 def assign(

@@ -16,9 +16,9 @@ from migrator.events import StepProgress
 from tests.plugins.families import MYSQL, POSTGRESQL, kind_of, named, servers
 
 SERVERS = [
-    pytest.param((kind, server), id=named(kind, server)) for kind in (POSTGRESQL, MYSQL) for server in servers(kind)
+    pytest.param((kind, server), id=named(kind, server)) for kind in (POSTGRESQL, MYSQL) for server in servers(kind)[:1]
 ]
-ROWS = 24_000
+ROWS = 16_000
 TABLE = {
     POSTGRESQL: (
         "CREATE TABLE users (id int PRIMARY KEY, note text, amount int NOT NULL DEFAULT 0)",
@@ -61,9 +61,9 @@ SHARES = {
 
 @pytest.mark.parametrize("server_database", SERVERS, indirect=True)
 def test_runs_with_two_workers_are_killed_and_one_of_three_does_the_rest_and_no_row_twice(shop, server_database):
-    """Two are killed, by SIGKILL, while both have begun; then one runs alone, and then three come to the end."""
+    """Two are killed while both have begun; then one runs alone, and is killed; then three come to the end."""
     shares = SHARES[kind_of(server_database)]
-    for workers, pause in (("2", 0.0), ("2", 0.15), ("1", 0.1)):
+    for workers, pause in (("2", 0.0), ("1", 0.1)):
         killed_at_work(shop, workers, lambda: len(server_database.rows(shares)) > 1, pause)
         assert set(amounts(server_database)) == {0, 1}
     done = together(shop, 3)
@@ -86,17 +86,17 @@ def killed_at_work(shop, workers, begun, pause):
         process.kill()
 
 
-@pytest.mark.parametrize("server_database", SERVERS[:1] + SERVERS[-1:], indirect=True)
+@pytest.mark.parametrize("server_database", SERVERS, indirect=True)
 def test_rows_that_fail_are_counted_together_and_stop_all_workers_at_once(shop, server_database):
     refuse = "amount = 0 OR id % 8000 <> 77"
-    server_database.run(f"ALTER TABLE users ADD CONSTRAINT some CHECK ({refuse})")
+    server_database.run(f"ALTER TABLE users ADD CONSTRAINT refuse CHECK ({refuse})")
     with pytest.raises(RowsSetAside) as stopped:
         together(shop)
-    assert sorted(row["key"] for row in stopped.value.facts["sample"]) == [["16077"], ["77"], ["8077"]]
-    assert amounts(server_database) == {0: 3, 1: ROWS - 3}
+    assert sorted(row["key"] for row in stopped.value.facts["sample"]) == [["77"], ["8077"]]
+    assert amounts(server_database) == {0: 2, 1: ROWS - 2}
     with pytest.raises(RowsSetAside, match="it stopped there, because 1 may be"):
         together(shop, set_aside_limit=1)
-    server_database.run("ALTER TABLE users DROP CONSTRAINT some")
+    server_database.run("ALTER TABLE users DROP CONSTRAINT refuse")
     together(shop)
     assert amounts(server_database) == {1: ROWS}
 

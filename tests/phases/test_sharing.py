@@ -1,4 +1,4 @@
-"""One walk by several workers, driven by a list: every page and key once, in whatever order they come and are killed."""
+"""One walk by several workers, driven by a list: every page and key once, whoever comes first and is killed."""
 
 from __future__ import annotations
 
@@ -215,4 +215,5 @@ def test_a_window_is_so_large_that_the_next_pass_finds_its_pages_pruned(name):
     now, made, age, workers, batches, reason = ROOMS[name]
     chosen = roomy(now, made, age, 0.1, stripes=8, workers=workers)
     assert chosen.batches == batches
-    assert chosen.reason.startswith(reason) and bool(chosen.reason) is bool(reason)
+    assert chosen.reason.startswith(reason)
+    assert bool(chosen.reason) is bool(reason)
