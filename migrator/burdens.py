@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from migrator import local_disk
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError
-from phases.burdens import RESERVE, Transaction, judge_disk, judge_history, judge_transaction
+from phases.burdens import Transaction, judge_disk, judge_history, judge_transaction, usual_reserve
 from phases.pressure import Limits
 from phases.replication import Verdict
 
@@ -31,12 +32,12 @@ def burdens(session: Session, limits: Limits, *, paused: bool) -> Iterator[Verdi
 
 
 def disk(session: Session, reserve: int | None, *, paused: bool) -> Verdict:
-    """What is free is looked at where the server knows it; that it does not is said where somebody asked for it."""
-    what, question = "how much of its disk is free", session.family.free_disk(session.server)
-    free, unknown = number(session, question, what) if question else (None, f"the server does not say {what}")
-    if free is not None:
-        return judge_disk(free, RESERVE if reserve is None else reserve, paused=paused)
-    return Verdict(True, unknown=unknown if reserve is not None else "")
+    """What is free is looked at where it is known; that it is not is said where somebody asked for it."""
+    found = local_disk.disk(session.family, session.query)
+    if found is not None:
+        return judge_disk(found.free, usual_reserve(found.size) if reserve is None else reserve, paused=paused)
+    said = "how much of the server's disk is free is known on its own machine only"
+    return Verdict(True, unknown=said if reserve is not None else "")
 
 
 def oldest(session: Session, limit: float) -> Verdict:

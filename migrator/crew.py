@@ -255,7 +255,7 @@ class Worker(threading.Thread):
         assert isinstance(shift.record.step, Fill)
         turn = SharedTurn(shift.gate, shift.governor, shift.measured, max(1, len(shift.workers)), shift.lock)
         batches = Batches(session, shift.record, turn, shift.events.put, shift.functions, number)
-        steps = perform_share(shift.record.step, shift.shares.get(number), session.server, shift.pacing)
+        steps = perform_share(shift.record.step, shift.shares.get(number), shift.session.server, shift.pacing)
         answer: Any = None
         try:
             while True:

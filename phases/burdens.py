@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from phases.pressure import amount
 from phases.replication import CAUGHT_UP, Verdict
 
-RESERVE = 1 << 30
-"""Bytes that have to stay free on the disk, where nobody says otherwise and the server knows them."""
+RESERVE, RESERVED = 1 << 30, 0.02
+"""Bytes that have to stay free on the disk where nobody says otherwise, and the share of a small one."""
 ROOM = 1.25
 """Times the reserve that has to be free again before batches go on, so that they do not flutter."""
 
@@ -36,6 +36,11 @@ def judge_history(length: int, limit: int, *, paused: bool = False) -> Verdict:
         return Verdict(True)
     said = f"down to {limit * CAUGHT_UP:,.0f}" if paused else f"more than {limit:,}"
     return Verdict(False, f"the history of InnoDB has {length:,} transactions to purge ({said}): an old one holds them")
+
+
+def usual_reserve(size: int) -> int:
+    """Bytes that have to stay free on a disk of so many."""
+    return min(RESERVE, int(RESERVED * size))
 
 
 def judge_disk(free: int, reserve: int, *, paused: bool = False) -> Verdict:

@@ -29,6 +29,8 @@ def is_shared(state: Mapping[str, Any]) -> bool:
 
 def divide(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
     """Give a walk to several workers, from where one alone has left it, if enough is left."""
+    if is_shared(state) and isinstance(state["until"], int) is not isinstance(walk, PageWalk):
+        del state["frontier"]  # the server is of another version by now, and walked in another way
     if pacing.workers < 2 or is_shared(state):
         return
     yield from begin(walk, state, pacing)

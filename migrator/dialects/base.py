@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from phases.catalog import Server
@@ -147,8 +148,8 @@ class Family(Protocol):
     def history(self, server: Server) -> str:
         """Question for the transactions that are still to be purged; empty: there is no such history."""
 
-    def free_disk(self, server: Server) -> str:
-        """Question for the free bytes of the disk that the data is on; empty: the server does not know."""
+    def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
+        """The folder of the data, where the server runs on this very machine; `rows` asks it."""
 
     def oldest_transaction(self) -> str:
         """Question for the oldest transaction of others that keeps old rows: number, name, role, seconds."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from migrator.dialects.base import Facts, Trouble
@@ -115,11 +117,6 @@ HISTORY = {
     "mariadb": "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status"
     " WHERE variable_name = 'INNODB_HISTORY_LIST_LENGTH'",
 }
-FREE_DISK = """
-SELECT d.available * 1024 FROM information_schema.disks d WHERE @@datadir LIKE CONCAT(d.path, '%')
-ORDER BY LENGTH(d.path) DESC LIMIT 1
-"""
-"""Of MariaDB, where its plugin DISKS is installed."""
 OLDEST_TRANSACTION = """
 SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
        TIMESTAMPDIFF(SECOND, x.trx_started, NOW())
@@ -271,8 +268,9 @@ class MySQLFamily:
     def history(self, server: Server) -> str:
         return HISTORY[server.family]
 
-    def free_disk(self, server: Server) -> str:
-        return FREE_DISK if server.family == "mariadb" else ""
+    def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
+        host, folder = rows("SELECT @@hostname, @@datadir")[0]
+        return Path(folder) if host == socket.gethostname() and folder else None
 
     def oldest_transaction(self) -> str:
         return OLDEST_TRANSACTION

@@ -167,6 +167,11 @@ ORDER BY 4 DESC LIMIT 1
 """
 """The one that is prepared for a commit of two phases has no number of a session."""
 
+WHERE_IT_RUNS = """
+SELECT coalesce(host(inet_server_addr()), ''), pg_catalog.pg_backend_pid(),
+       (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory')
+"""
+
 LOOK = """
 SELECT count(*) FROM ONLY {table} WHERE ctid = (
   SELECT ('(' || floor(random() * pg_catalog.pg_relation_size({name}) / current_setting('block_size')::float8)::bigint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from migrator.dialects import postgresql
@@ -22,6 +23,15 @@ TROUBLES = {
     "57014": Trouble.CANCELLED,
 }
 OLDEST = (12, 0)
+LOOPBACK = ("", "127.0.0.1", "::1")
+
+
+def is_here(pid: int) -> bool:
+    """Whether a server process is one of this machine: a tunnel ends on a loopback address, too."""
+    try:
+        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +122,9 @@ class PostgreSQLFamily:
     def history(self, server: Server) -> str:
         return ""
 
-    def free_disk(self, server: Server) -> str:
-        return ""
+    def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
+        address, pid, folder = rows(postgresql.WHERE_IT_RUNS)[0]
+        return Path(folder) if address in LOOPBACK and folder and is_here(pid) else None
 
     def oldest_transaction(self) -> str:
         return postgresql.OLDEST_TRANSACTION

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from itertools import count, cycle
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import psycopg
 from sqlalchemy import make_url
@@ -96,7 +96,7 @@ class Copies:
 class Anew:
     """MySQL and MariaDB: one database made again and again, for the ledger names it; and every single statement."""
 
-    POINTS = {
+    POINTS: ClassVar = {
         performance.Performer: ("_note", "_define", "_commit", "_assign"),
         batches.Batches: ("batch",),
         crew.Worker: ("_claimed",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from phases.burdens import Transaction, judge_disk, judge_history, judge_transaction
+from phases.burdens import Transaction, judge_disk, judge_history, judge_transaction, usual_reserve
 from phases.pressure import (
     FEW_ROWS,
     VACUUM_PATIENCE,
@@ -114,6 +114,7 @@ BURDENS = {
     "a history not short yet": (judge_history(51, 100, paused=True), False, "(down to 50)"),
     "a history short again": (judge_history(50, 100, paused=True), True, ""),
     "room on the disk": (judge_disk(100, 100), True, ""),
+    "room on a small disk": (judge_disk(2, usual_reserve(100)), True, ""),
     "no room on the disk": (judge_disk(99, 100), False, "99 B of the server's disk are free (100 B have to be)"),
     "not enough room yet": (judge_disk(124, 100, paused=True), False, "(125 B have to be)"),
     "nobody is in a transaction": (judge_transaction(None, 1), True, ""),

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from migrator import api
+from migrator.burdens import burdens
 from migrator.database import connect
 from migrator.embedded import EmbeddedServer, all_binaries
-from migrator.events import Resumed, StepProgress, Unjudged, Waiting
+from migrator.events import Resumed, StepProgress, Waiting
 from migrator.pressure import Pressure
 from phases.model import TableName
 from phases.pressure import FEW_ROWS, Limits
@@ -114,7 +115,7 @@ BEGUN = {
 @pytest.mark.parametrize(
     "server_database", [pytest.param((kind, servers(kind)[0]), id=kind) for kind in BEGUN], indirect=True
 )
-def test_53_batches_wait_for_an_old_transaction_that_is_named_and_say_that_the_disk_is_not_known(server_database):
+def test_53_batches_wait_for_an_old_transaction_and_for_a_full_disk(server_database):
     kind = kind_of(server_database)
     server_database.run("CREATE TABLE users (id int PRIMARY KEY, full_name text)", "INSERT INTO users VALUES (1, 'a')")
     change, ends = BEGUN[kind]
@@ -133,9 +134,9 @@ def test_53_batches_wait_for_an_old_transaction_that_is_named_and_say_that_the_d
             cursor.execute("ROLLBACK")
             time.sleep(0.1)  # for as long MariaDB answers as before
 
-        watch = Pressure(session, Limits(disk=1, transaction=-1.0), seen.append, pause)
+        watch = Pressure(session, Limits(transaction=-1.0), seen.append, pause)
         _, reason = watch.follow("fill", TableName("public", "users"))
-    assert ends.format(pid) in reason
-    assert [type(event) for event in seen[:2]] == [Unjudged, Waiting]
-    assert isinstance(seen[-1], Resumed)
-    assert "does not say how much of its disk is free" in seen[0].reason
+        assert ends.format(pid) in reason
+        (full,) = burdens(session, Limits(disk=1 << 60), paused=False)
+    assert {type(event) for event in seen} == {Waiting, Resumed}
+    assert "disk are free (1024 TB have to be)" in full.reason or "on its own machine only" in full.unknown
