@@ -90,6 +90,8 @@ class Shift:
         self.events: SimpleQueue[Event] = SimpleQueue()
         """What workers have to say; the observer hears it from the runner."""
         self.given = 0
+        self.refused = ""
+        """Why a worker could not begin."""
         self.runner = session.query(session.family.questions["backend"])[0][0]
 
     def work(self) -> list[Mapping[str, Any]]:
@@ -159,6 +161,10 @@ class Shift:
         """One worker more, or one less, where that is better."""
         now, rows = time.monotonic(), self.measured.changed
         since, before = self.read
+        if self.refused:
+            many = max(1, self.governor.staff.workers - 1)
+            self.governor.staff, self.refused = Staff(many, None, many + 1, 0, self.refused), ""
+            self.read = (now, rows)
         if unfair:
             self.read = (now, rows)
         if unfair or now - since < READING or self.claims_nothing:
@@ -222,17 +228,20 @@ class Worker(threading.Thread):
         self.claims = False
 
     def run(self) -> None:
-        shift, first = self.shift, True
+        shift, at_work = self.shift, False
         try:
             with shift.crew.open_session() as session:
                 self._enlist(session)
-                while (number := shift.number(first=first)) is not None:
-                    first = False
+                while not self.leaves and (number := shift.number(first=not at_work)) is not None:
+                    at_work = True
                     self._perform(session, number)
-                    if self.leaves:
-                        break
         except Stopped:
             pass
+        except ConnectionFailed as problem:
+            if at_work or self.place == 1 or shift.crew.wanted is not None:
+                shift.fail(problem)
+            else:  # it was one more than the server has room for
+                shift.refused = problem.message
         except BaseException as problem:
             shift.fail(problem)
         finally:

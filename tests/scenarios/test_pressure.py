@@ -137,6 +137,6 @@ def test_53_batches_wait_for_an_old_transaction_and_for_a_full_disk(server_datab
         watch = Pressure(session, Limits(transaction=-1.0), seen.append, pause)
         _, reason = watch.follow("fill", TableName("public", "users"))
         assert ends.format(pid) in reason
-        (full,) = burdens(session, Limits(disk=1 << 60), paused=False)
+        (full,) = burdens(session, Limits(disk=1 << 50), paused=False)
     assert {type(event) for event in seen} == {Waiting, Resumed}
     assert "disk are free (1024 TB have to be)" in full.reason or "on its own machine only" in full.unknown
