@@ -8,7 +8,7 @@ import importlib
 import click
 
 from migrator.cli.commands import COMMANDS
-from migrator.setting_values import SIZES, share, size
+from migrator.setting_values import SIZES, UNITS, share, size
 from migrator.settings import READERS, Settings, setting_names
 
 from .rule_pages import rules_page
@@ -29,8 +29,8 @@ ABOUT = {
     "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",
     "dead_rows": "Dead rows, as a share of the live ones, above which batches wait for a vacuum; `0`: never.",
     "history_length": "Transactions that InnoDB may have to purge before batches pause; `0` does not look.",
-    "disk_reserve": "Bytes of the server's disk that stay free, `20GB`, else batches pause; by default 1 GB, or 2 % of a"
-    " small disk, where the server runs on this machine; `0` does not look.",
+    "disk_reserve": "Bytes of the server's disk that stay free, `20GB`, else batches pause; by default 1 GB, or 2 % of"
+    " a small disk, where the server runs on this machine; `0` does not look.",
     "long_transaction": "How old a transaction of others may be that keeps old rows, before batches pause; `0` does not"
     " look.",
     "max_latency": "How long a look at the table may take for others while a backfill runs, before it slows down;"
@@ -81,9 +81,7 @@ def shown(name: str, default: object) -> str:
     if READERS[name] is size and default is not None:
         return f"`{int(str(default)) // SIZES['GB']}GB`"
     if isinstance(default, float) and name != "gate_hours":
-        long, unit = next(
-            (s, u) for s, u in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s
-        )
+        unit, long = next((unit, long) for unit, long in reversed(UNITS.items()) if default >= long)
         return f"`{default / long:g}{unit}`"
     return "" if default in (None, ()) else f"`{default}`"
 
