@@ -129,6 +129,15 @@ class Slowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Staffed:
+    """So many workers are at a backfill from here on; `reason`: why not more."""
+
+    name: str
+    workers: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
 
@@ -193,6 +202,7 @@ Event = (
     | Resumed
     | Reconnected
     | Slowed
+    | Staffed
     | Unwatched
     | Unjudged
     | LoggedAsSet

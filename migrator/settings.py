@@ -26,6 +26,7 @@ from migrator.setting_values import (
     url,
     urls,
     whole,
+    workers,
 )
 
 
@@ -41,6 +42,7 @@ class Settings:
     lock_give_up: float = 300.0
     batch_target: float = 0.1
     reconnect: float = 60.0
+    workers: int | None = 1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
     verify_replica: str | None = None
@@ -48,6 +50,9 @@ class Settings:
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    history_length: int = 1_000_000
+    disk_reserve: int | None = None
+    long_transaction: float = 6 * 3600.0
     max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
@@ -107,6 +112,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_give_up": duration,
     "batch_target": duration,
     "reconnect": lag,
+    "workers": workers,
     "replica_lag": lag,
     "replicas": urls,
     "verify_replica": url,
@@ -114,6 +120,9 @@ READERS: dict[str, Callable[[object], Any]] = {
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "history_length": whole,
+    "disk_reserve": size,
+    "long_transaction": lag,
     "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
