@@ -16,6 +16,7 @@ from phases.computing import batch
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
 from phases.dialects.walks import walk_for
 from phases.effects import Commit, Cursor, Pause, Performance, Progress, Query, RowAside
+from phases.endless import refuse_endless
 from phases.errors import Held, Refused, Unchanged
 from phases.isolation import Start, halved, isolate, retry
 from phases.model import Fill
@@ -87,6 +88,7 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
         if not (step.repeat or aside) or not (yield Query(walk.left()))[0][0]:
             yield Commit(finishes=True)
             return
+        yield from refuse_endless(walk, state)
         if walk.step.copy and state["rows"] == before:
             yield patience.pause(1)  # what is left is held by somebody
         else:
