@@ -1,82 +1,115 @@
 """Kill one backfill at random moments, again and again, and let it finish.
 
 `python -m tests.crash.at_random PROJECT URL KILLS SEED`. Runs apart from pytest because it forks: what is imported once
-is not imported again for every run. Most runs are killed a moment after their first batch, some before it. After so many
-kills nobody is killed any more. Prints how many there were, and how the last run ended, as JSON.
+is not imported again for every run. Most runs begin with the phase, and are killed a moment after one of their first
+batches; some are the whole command, and are killed at any time. After so many kills nobody is killed any more. Prints
+how many there were, and how the last run ended, as JSON.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
-import select
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from migrator import api, settings
+from migrator import api, runs, settings
 from migrator.events import Event, StepProgress
+from migrator.revisions import RevisionGraph
+from phases.model import Phase
 
-SOON = 0.02
-"""Seconds after its first batch within which a run is killed …"""
-EARLY, BEGINNING = 0.1, 0.4
+BATCHES, SOON = 3, 0.004
+"""A run is killed after so many batches at most, and within so many seconds of the last of them …"""
+EARLY, BEGINNING = 0.1, 0.5
 """… and the share of the runs that are killed within their first seconds instead, whatever they do by then."""
 
 
-def runner(given: settings.Settings, pipe: int) -> int:
-    """Start a run that says through a pipe that it has done a batch; returns its process."""
-    child = os.fork()
-    if child:
-        return child
+class Runs:
+    """Runs of one backfill."""
+
+    def __init__(self, given: settings.Settings, revision: str) -> None:
+        self.given, self.revision = given, revision
+        self.graph: RevisionGraph = runs.load_graph(given)
+
+    def command(self, pipe: int) -> None:
+        api.apply(self.given, observer=teller(pipe))
+
+    def phase(self, pipe: int) -> None:
+        """What the command does once it has planned."""
+        with runs.running(self.given, "apply") as session:
+            runs.execution(self.given, session, self.graph, teller(pipe)).run_phase(self.revision, Phase.MIGRATE)
+
+    def killed(self, chance: random.Random) -> int:
+        """A run that is killed by chance; returns how it ended."""
+        if chance.random() < EARLY:
+            with child(self.command) as (process, _):
+                time.sleep(chance.uniform(0, BEGINNING))
+                os.kill(process, signal.SIGKILL)
+                return ended(process)
+        with child(self.phase) as (process, batches):
+            for _ in range(chance.randint(1, BATCHES)):
+                os.read(batches, 1)  # another batch, or its end
+            time.sleep(chance.uniform(0, SOON))
+            os.kill(process, signal.SIGKILL)
+            return ended(process)
+
+    def finished(self) -> int:
+        with child(self.command) as (process, batches):
+            while os.read(batches, 4096):
+                pass
+            return ended(process)
+
+
+def teller(pipe: int) -> Callable[[Event], None]:
+    """Says through a pipe that a batch is done."""
 
     def observer(event: Event) -> None:
         if isinstance(event, StepProgress):
             os.write(pipe, b".")
 
-    try:
-        api.apply(given, observer=observer)
-    except BaseException as problem:
-        sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
-        os._exit(1)
-    os._exit(0)
+    return observer
 
 
-def run(given: settings.Settings, chance: random.Random | None) -> int:
-    """One run, killed by chance; returns the signal that ended it, or minus its exit code."""
+@contextmanager
+def child(action: Callable[[int], object]) -> Iterator[tuple[int, int]]:
+    """Do something in a process of its own; gives that and where it says what it does."""
     reading, writing = os.pipe()
-    child = runner(given, writing)
+    process = os.fork()
+    if process == 0:
+        try:
+            action(writing)
+        except BaseException as problem:
+            sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
+            os._exit(1)
+        os._exit(0)
     os.close(writing)
-    if chance is not None:
-        if chance.random() < EARLY:
-            time.sleep(chance.uniform(0, BEGINNING))
-        else:
-            select.select([reading], [], [])  # its first batch, or its end
-            time.sleep(chance.uniform(0, SOON))
-        os.kill(child, signal.SIGKILL)
-    else:
-        while os.read(reading, 4096):
-            pass
-    os.close(reading)
-    _, status = os.waitpid(child, 0)
+    try:
+        yield process, reading
+    finally:
+        os.close(reading)
+
+
+def ended(process: int) -> int:
+    """The signal that ended a process, or minus its exit code."""
+    _, status = os.waitpid(process, 0)
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
 
 
 def main() -> None:
     folder, url, wanted, seed = sys.argv[1:]
-    environment = {"database_url": url, "batch_target": "1ms"}
-    given = settings.load(environment, environ={}, directory=Path(folder))
+    given = settings.load({"database_url": url, "batch_target": "1ms"}, environ={}, directory=Path(folder))
     api.status(given)
-    chance, kills = random.Random(int(seed)), 0
-    for _ in range(2 * int(wanted)):
-        if kills == int(wanted):
-            break
-        ended = run(given, chance)
-        if ended != signal.SIGKILL:
-            break  # it was faster
+    gc.freeze()  # what is here is not looked through again by every child
+    work, chance, kills = Runs(given, "change"), random.Random(int(seed)), 0
+    while kills < int(wanted) and work.killed(chance) == signal.SIGKILL:
         kills += 1
-    print(json.dumps({"kills": kills, "ended": run(given, None)}))
+    sys.stdout.write(json.dumps({"kills": kills, "ended": work.finished()}))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ import sys
 from tests.plugins.projects import ROOT
 
 KILLS = int(os.environ.get("MIGRATOR_TEST_RANDOM_KILLS", "200"))
-PAGES_FOR_EACH = 24
+ROWS_FOR_EACH = 130
 """More than a run gets through before it is killed, so that the last kill is one of the same backfill."""
-ROWS_OF_A_PAGE = 10
 LOGGED = (
     "CREATE TABLE users (id int PRIMARY KEY, amount int NOT NULL, filler text NOT NULL) WITH (fillfactor = 10)",
-    f"INSERT INTO users SELECT i, 0, repeat('x', 40) FROM generate_series(1, {KILLS * PAGES_FOR_EACH * 9}) i",
+    f"INSERT INTO users SELECT i, 0, repeat('x', 40) FROM generate_series(1, {KILLS * ROWS_FOR_EACH}) i",
     "CREATE TABLE rows_written (id int)",
     "CREATE TABLE statements_run (sql text)",
     "CREATE FUNCTION log_row() RETURNS trigger LANGUAGE plpgsql AS"
@@ -39,7 +38,7 @@ def test_backfill_17_killed_at_random_nothing_is_done_twice_and_nothing_is_missi
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=project.environment(), check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"kills": KILLS, "ended": 0}, f"seed {seed}: {done.stderr}"
-    assert database.rows("SELECT amount, count(*) FROM users GROUP BY amount") == [(1, KILLS * PAGES_FOR_EACH * 9)]
+    assert database.rows("SELECT amount, count(*) FROM users GROUP BY amount") == [(1, KILLS * ROWS_FOR_EACH)]
     assert database.rows("SELECT id FROM rows_written GROUP BY id HAVING count(*) > 1") == []
     assert database.rows("SELECT sql FROM statements_run GROUP BY sql HAVING count(*) > 1") == []
     assert database.rows("SELECT count(*) FROM statements_run")[0][0] > 2 * KILLS
