@@ -1,8 +1,8 @@
 """How many rows a second a way to fill a table may write before others notice: `python -m benchmarks.backfill`.
 
-Clients come at fixed times, at a share of what the server could serve. First they are alone for a while; then each way
-is run at one rate after another, and its highest rate is looked for at which the 99th percentile of what they wait stays
-within 1.1 times what it was. One big UPDATE has no rate: it is run as it is, and what it does to them is said.
+Clients come at fixed times, at a share of what the server could serve. First they are alone for a while; then each
+way is run at one rate after another, and its highest rate is looked for at which the 99th percentile of what they wait
+stays within 1.1 times what it was. One big UPDATE has no rate: it is run as it is, and what it does to them is said.
 """
 
 from __future__ import annotations

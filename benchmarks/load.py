@@ -1,7 +1,7 @@
 """Clients that come at fixed times, whatever the server does: an open loop, in a process of its own.
 
-What a statement waits for is counted from when it was due, so a server that stands still for a second is felt by all who
-would have come in that second.
+What a statement waits for is counted from when it was due, so a server that stands still for a second is felt by all
+who would have come in that second.
 """
 
 from __future__ import annotations
