@@ -2,8 +2,8 @@
 
     python -m benchmarks.simulate [--rows 10000000000] [--rates rates.json] [--set replay_bytes_per_second=40e6]
 
-`rates.json` is what `python -m benchmarks.scale --format json` printed on such a server; what it does not know (how busy
-the applications are, how fast log is archived) is given with `--set`. See `benchmarks.simulation` for the names.
+`rates.json` is what `python -m benchmarks.scale --format json` printed on such a server; what it does not know (how
+busy the applications are, how fast log is archived) is given with `--set`. See `benchmarks.simulation` for the names.
 """
 
 from __future__ import annotations
