@@ -1,6 +1,6 @@
 """How a backfill compares with one big UPDATE: time, growth of the heap, HOT updates, what users feel.
 
-    python -m benchmarks.backfill [--rows 1000000] [--format json]
+    python -m benchmarks.backfill [--rows 1000000] [--workers 2] [--format json]
 
 Both run on the same server, one after the other, on tables made by the same
 statements, with the same dual-write triggers in place. So do plain batches of 1,000
@@ -14,7 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -63,6 +63,7 @@ class Figures:
 
     rows: int
     server: str
+    workers: int
     single_update_seconds: float
     backfill_seconds: float
     ratio_to_single_update: float
@@ -115,12 +116,13 @@ class PostgreSQLForeground(Foreground):
 class Bench:
     """One project on one server; every measurement starts from a table made anew."""
 
-    def __init__(self, server: EmbeddedServer, folder: Path, rows: int, quiet_seconds: float) -> None:
+    def __init__(self, server: EmbeddedServer, folder: Path, rows: int, quiet_seconds: float, **options: str) -> None:
         self.quiet_seconds = quiet_seconds
         self.rows, self.url = rows, server.url().replace("+psycopg", "")
         projects.write_setup(projects.plan_setup(folder))
         (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(MIGRATION)
-        self.settings = settings.load({"database_url": server.url()}, environ={}, directory=folder)
+        given = {"database_url": server.url(), **options}
+        self.settings = settings.load(given, environ={}, directory=folder)
 
     def run(self, *statements: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -175,20 +177,25 @@ class Bench:
         return PostgreSQLForeground(self.url, self.rows).felt(self.quiet_seconds, work)
 
 
-def measure(rows: int, quiet_seconds: float) -> Figures:
-    """Measure everything, on a server of our own."""
+def measure(rows: int, quiet_seconds: float, workers: int = 1) -> Figures:
+    """Measure everything, on a server of our own; several workers rest for nobody while they are measured alone."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer(settings=SERVER) as server:
-        bench = Bench(server, Path(folder), rows, quiet_seconds)
+        bench = Bench(server, Path(folder), rows, quiet_seconds, workers=str(workers))
+        as_given = bench.settings
+        if workers > 1:
+            bench.settings = replace(as_given, max_latency=0.0)
         # A-B-B-A: whatever warms up or wears off in the course of the run falls on both.
         ways = bench.single_update, bench.backfill, bench.backfill, bench.single_update
         a1, b1, b2, a2 = [bench.alone(way) for way in ways]
         single, ours = a1.seconds + a2.seconds, b1.seconds + b2.seconds
         keyset = bench.alone(bench.keyset)
+        bench.settings = as_given
         _, single_during = bench.felt(bench.single_update)
         before, during = bench.felt(bench.backfill)
         return Figures(
             rows,
             f"PostgreSQL {server.binaries.major}",
+            workers,
             round(single / 2, 2),
             round(ours / 2, 2),
             round(single / ours, 2),
@@ -213,25 +220,26 @@ def measure(rows: int, quiet_seconds: float) -> Figures:
         )
 
 
-def unnoticed(rows: int, given: equal_latency.Trials) -> equal_latency.EqualLatency:
+def unnoticed(rows: int, given: equal_latency.Trials, workers: int = 1) -> equal_latency.EqualLatency:
     """Rates that others do not notice, on a server of our own."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer(settings=SERVER) as server:
-        return equal_latency.measure(Bench(server, Path(folder), rows, 0.0), given)
+        return equal_latency.measure(Bench(server, Path(folder), rows, 0.0, workers=str(workers)), given)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--workers", type=int, default=1, help="sessions that walk the table at once, unthrottled")
     parser.add_argument("--quiet-seconds", type=float, default=5.0, help="how long to watch before the work")
     parser.add_argument("--window", type=float, default=10.0, help="seconds of each trial at one rate")
     parser.add_argument("--steps", type=int, default=8, help="trials of each way")
     parser.add_argument("--share", type=float, default=0.3, help="of what the server could serve, that clients ask for")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     given = parser.parse_args()
-    figures = asdict(measure(given.rows, given.quiet_seconds))
+    figures = asdict(measure(given.rows, given.quiet_seconds, given.workers))
     if given.window:
         trials = equal_latency.Trials(given.window, given.steps, given.share)
-        found = asdict(unnoticed(given.rows, trials))
+        found = asdict(unnoticed(given.rows, trials, given.workers))
         figures |= {f"unnoticed_{name}": value for name, value in found.items()}
     show(figures, given.format)
 

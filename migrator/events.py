@@ -105,6 +105,15 @@ class Slowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Staffed:
+    """So many workers are at a backfill from here on; `reason`: why not more."""
+
+    name: str
+    workers: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
 
@@ -167,6 +176,7 @@ Event = (
     | Waiting
     | Resumed
     | Slowed
+    | Staffed
     | Unwatched
     | Unjudged
     | LoggedAsSet

@@ -25,6 +25,7 @@ from migrator.setting_values import (
     size,
     urls,
     whole,
+    workers,
 )
 
 
@@ -39,12 +40,16 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    workers: int | None = 1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    history_length: int = 1_000_000
+    disk_reserve: int | None = None
+    long_transaction: float = 6 * 3600.0
     max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
@@ -103,12 +108,16 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "workers": workers,
     "replica_lag": lag,
     "replicas": urls,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "history_length": whole,
+    "disk_reserve": size,
+    "long_transaction": lag,
     "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,

@@ -34,6 +34,7 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         from migrator import events
+        from phases.staffing import counted
 
         match event:
             case events.PhaseStarted():
@@ -62,6 +63,9 @@ class Lines:
             case events.Slowed():
                 said = f"rests {event.rest:g} x as long as it writes: {event.reason}" if event.rest else "at full speed"
                 note(f"  {said}", fg="yellow")
+            case events.Staffed():
+                why = f": {event.reason}" if event.reason else ""
+                note(f"  {counted(event.workers)}{why}", fg="yellow")
             case events.Unwatched():
                 note(f"  batches do not wait for replicas: {event.reason}; {event.remedy}", fg="yellow")
             case events.Unjudged():

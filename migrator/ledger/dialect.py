@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from migrator.ledger import mysql, postgresql
 
@@ -24,7 +24,6 @@ class Writer(Protocol):
     def add(self, connection: Connection, tables: tuple[Table, ...]) -> None:
         """Create tables of a later version."""
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None: ...
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
 
@@ -55,11 +54,6 @@ def create(connection: Connection) -> None:
 
 def add(connection: Connection, tables: tuple[Table, ...]) -> None:
     of(connection).add(connection, tables)
-
-
-def save_cursor(connection: Connection, values: dict[str, Any]) -> None:
-    """Write a worker's cursor, in one statement: this is on the path of every batch."""
-    of(connection).save_cursor(connection, values)
 
 
 def hold_deployments(connection: Connection, *, exclusive: bool) -> None:

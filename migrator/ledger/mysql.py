@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.schema import CreateTable
 
 from migrator.ledger import tables
-from migrator.ledger.tables import SCHEMA, backfills, ledger_version
-from migrator.ledger.types import NOW
+from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -61,16 +60,6 @@ class Ledger:
             for option, value in OPTIONS.items():
                 table.dialect_kwargs[f"{connection.dialect.name}_{option}"] = value
             connection.execute(CreateTable(table, if_not_exists=True))
-
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
-        statement = insert(backfills).values(values)
-        connection.execute(
-            statement.on_duplicate_key_update(
-                cursor=statement.inserted.cursor,
-                rows_done=backfills.c.rows_done + statement.inserted.rows_done,
-                updated_at=NOW,
-            )
-        )
 
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert as plain_insert
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from migrator.ledger import tables
-from migrator.ledger.tables import SCHEMA, backfills, ledger_version
-from migrator.ledger.types import NOW
+from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -62,19 +60,6 @@ class Ledger:
 
     def add(self, connection: Connection, tables_: tuple[Table, ...]) -> None:
         tables.metadata.create_all(connection, tables=tables_)
-
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
-        statement = insert(backfills).values(values)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[backfills.c.step_id, backfills.c.worker],
-                set_={
-                    "cursor": statement.excluded.cursor,
-                    "rows_done": backfills.c.rows_done + statement.excluded.rows_done,
-                    "updated_at": NOW,
-                },
-            )
-        )
 
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         kind = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"

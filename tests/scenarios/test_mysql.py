@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
 import pytest
@@ -11,7 +12,10 @@ from migrator.database import connect
 from migrator.dialects.base import Trouble
 from migrator.dialects.mysql import MySQLFamily
 from migrator.errors import DriftFound, PlanRefused, RunnerBusy
-from migrator.events import Paused, StepProgress
+from migrator.events import Paused, Resumed, StepProgress, Waiting
+from migrator.pressure import Pressure
+from phases.model import TableName
+from phases.pressure import Limits
 from tests.compatibility.living import Watched
 
 pytestmark = pytest.mark.in_turn
@@ -129,6 +133,29 @@ def test_mysql_18_a_second_runner_is_refused(mysql_database, project):
     project.seen = Watched(second)
     project.apply("expand")
     assert refused
+
+
+def test_mysql_21_batches_wait_while_an_old_snapshot_keeps_the_history_of_innodb(mysql_database):
+    mysql_database.run(*users(50))
+    users_ = TableName(mysql_database.name, "users")
+    with closing(mysql_database.connect()) as old, connect(mysql_database.url, "test") as session:
+        with old.cursor() as cursor:
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        for number in range(60):
+            mysql_database.run(f"UPDATE users SET full_name = 'user {number}' WHERE id = 1")
+        seen = []
+
+        def pause(_seconds):
+            old.rollback()
+            time.sleep(0.05)
+
+        watch = Pressure(session, Limits(history=40), seen.append, pause)
+        assert "40" in watch.look(users_)[0].reason
+        watch.looked = None
+        waited, reason = watch.follow("fill", users_)
+    assert waited
+    assert "of InnoDB has" in reason
+    assert {type(event) for event in seen} == {Waiting, Resumed}
 
 
 def test_mysql_23_limits_made_for_the_application_cut_no_statement_of_ours_short(mysql_database):
