@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from migrator import api, runs, settings
@@ -28,6 +29,9 @@ BATCHES, SOON = 3, 0.004
 """A run is killed after so many batches at most, and within so many seconds of the last of them …"""
 EARLY, BEGINNING = 0.1, 0.5
 """… and the share of the runs that are killed within their first seconds instead, whatever they do by then."""
+
+WORKERS = (1, 1, 2)
+"""What one run has begun another one goes on with, whether it has more workers or fewer."""
 
 
 class Runs:
@@ -46,7 +50,8 @@ class Runs:
             runs.execution(self.given, session, self.graph, teller(pipe)).run_phase(self.revision, Phase.MIGRATE)
 
     def killed(self, chance: random.Random) -> int:
-        """A run that is killed by chance; returns how it ended."""
+        """A run of one worker or two that is killed by chance; returns how it ended."""
+        self.given = replace(self.given, workers=chance.choice(WORKERS))
         if chance.random() < EARLY:
             with child(self.command) as (process, _):
                 time.sleep(chance.uniform(0, BEGINNING))
