@@ -15,13 +15,12 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from migrator import api, runs, settings
-from migrator.events import Event, StepProgress
+from migrator.events import Event, Observer, StepProgress
 from migrator.revisions import RevisionGraph
 from phases.model import Phase
 
@@ -41,69 +40,74 @@ class Runs:
         self.given, self.revision = given, revision
         self.graph: RevisionGraph = runs.load_graph(given)
 
-    def command(self, pipe: int) -> None:
-        api.apply(self.given, observer=teller(pipe))
+    def command(self, observer: Observer) -> None:
+        api.apply(self.given, observer=observer)
 
-    def phase(self, pipe: int) -> None:
+    def phase(self, observer: Observer) -> None:
         """What the command does once it has planned."""
         with runs.running(self.given, "apply") as session:
-            runs.execution(self.given, session, self.graph, teller(pipe)).run_phase(self.revision, Phase.MIGRATE)
+            runs.execution(self.given, session, self.graph, observer).run_phase(self.revision, Phase.MIGRATE)
 
     def killed(self, chance: random.Random) -> int:
         """A run of one worker or two that is killed by chance; returns how it ended."""
         self.given = replace(self.given, workers=chance.choice(WORKERS))
         if chance.random() < EARLY:
-            with child(self.command) as (process, _):
-                time.sleep(chance.uniform(0, BEGINNING))
-                os.kill(process, signal.SIGKILL)
-                return ended(process)
-        with child(self.phase) as (process, batches):
+            run = Run(self.command)
+            time.sleep(chance.uniform(0, BEGINNING))
+        else:
+            run = Run(self.phase)
             for _ in range(chance.randint(1, BATCHES)):
-                os.read(batches, 1)  # another batch, or its end
+                run.another()
             time.sleep(chance.uniform(0, SOON))
-            os.kill(process, signal.SIGKILL)
-            return ended(process)
+        os.kill(run.process, signal.SIGKILL)
+        return run.ended()
 
     def finished(self) -> int:
-        with child(self.command) as (process, batches):
-            while os.read(batches, 4096):
-                pass
-            return ended(process)
+        run = Run(self.command)
+        while run.another():
+            pass
+        return run.ended()
 
 
-def teller(pipe: int) -> Callable[[Event], None]:
-    """Says through a pipe that a batch is done."""
+class Run:
+    """Something that is done in a process of its own, and waits after each batch until it may go on."""
 
+    def __init__(self, action: Callable[[Observer], object]) -> None:
+        self.batches, telling = os.pipe()
+        going, self.go = os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            os._exit(outcome(action, telling, going))
+        os.close(telling)
+        os.close(going)
+
+    def another(self) -> bool:
+        """Let it go on after its next batch; False where there is none."""
+        more = bool(os.read(self.batches, 1))
+        if more:
+            os.write(self.go, b".")
+        return more
+
+    def ended(self) -> int:
+        """The signal that ended it, or minus its exit code."""
+        os.close(self.batches)
+        os.close(self.go)
+        _, status = os.waitpid(self.process, 0)
+        return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
+
+
+def outcome(action: Callable[[Observer], object], telling: int, going: int) -> int:
     def observer(event: Event) -> None:
         if isinstance(event, StepProgress):
-            os.write(pipe, b".")
+            os.write(telling, b".")
+            os.read(going, 1)
 
-    return observer
-
-
-@contextmanager
-def child(action: Callable[[int], object]) -> Iterator[tuple[int, int]]:
-    """Do something in a process of its own; gives that and where it says what it does."""
-    reading, writing = os.pipe()
-    process = os.fork()
-    if process == 0:
-        try:
-            action(writing)
-        except BaseException as problem:
-            sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
-            os._exit(1)
-        os._exit(0)
-    os.close(writing)
     try:
-        yield process, reading
-    finally:
-        os.close(reading)
-
-
-def ended(process: int) -> int:
-    """The signal that ended a process, or minus its exit code."""
-    _, status = os.waitpid(process, 0)
-    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else -os.WEXITSTATUS(status)
+        action(observer)
+    except BaseException as problem:
+        sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
+        return 1
+    return 0
 
 
 def main() -> None:

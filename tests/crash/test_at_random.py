@@ -10,8 +10,9 @@ import sys
 
 from tests.plugins.projects import ROOT
 
-KILLS = int(os.environ.get("MIGRATOR_TEST_RANDOM_KILLS", "200"))
-ROWS_FOR_EACH = 130
+# Two hundred in one backfill: MIGRATOR_TEST_RANDOM_KILLS=200.
+KILLS = int(os.environ.get("MIGRATOR_TEST_RANDOM_KILLS", "100"))
+ROWS_FOR_EACH = 200
 """More than a run gets through before it is killed, so that the last kill is one of the same backfill."""
 LOGGED = (
     "CREATE TABLE users (id int PRIMARY KEY, amount int NOT NULL, filler text NOT NULL) WITH (fillfactor = 10)",
