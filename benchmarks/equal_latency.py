@@ -1,8 +1,9 @@
 """How many rows a second a way to fill a table may write before others notice: `python -m benchmarks.backfill`.
 
-Clients come at fixed times, at a share of what the server could serve. First they are alone for a while; then each
-way is run at one rate after another, and its highest rate is looked for at which the 99th percentile of what they wait
-stays within 1.1 times what it was. One big UPDATE has no rate: it is run as it is, and what it does to them is said.
+Clients come at fixed times, at a share of what the server could serve. Each way is run at one rate after another, and
+its highest rate is looked for at which the 99th percentile of what they wait stays within 1.1 times what it is while
+the way pauses, which it does before every trial. One big UPDATE has no rate: it is run as it is, and what it does to
+them is said.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,6 +20,7 @@ import psycopg
 
 from benchmarks.load import Felt, Load, saturation
 from migrator import api, controlling
+from migrator.errors import UsageError
 from phases.model import Phase
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class Way(Protocol):
 
     def begin(self, rate: float) -> None: ...
     def pace(self, rate: float) -> None: ...
+    def hold(self, paused: bool) -> None: ...
     def rows(self) -> int: ...
     def over(self) -> bool: ...
     def end(self) -> None: ...
@@ -103,14 +106,19 @@ class Ours(Thread):
     def pace(self, rate: float) -> None:
         controlling.throttle(self.settings, rows_per_second=rate)
 
+    def hold(self, paused: bool) -> None:
+        (controlling.pause if paused else controlling.resume)(self.settings)
+
     def rows(self) -> int:
         with psycopg.connect(self.bench.url, autocommit=True) as connection:
             found = connection.execute(DONE.encode()).fetchone()
         return int(found[0]) if found else 0
 
     def end(self) -> None:
+        with suppress(UsageError):  # it is not paused
+            controlling.resume(self.settings)
         controlling.throttle(self.settings)
-        self.thread.join()
+        self.thread.join()  # what is left is done as fast as it goes
 
 
 class Keyset(Thread):
@@ -118,7 +126,8 @@ class Keyset(Thread):
 
     def __init__(self, bench: Bench) -> None:
         self.bench, self.rate, self.done = bench, math.inf, 0
-        self.stopping = threading.Event()
+        self.stopping, self.going = threading.Event(), threading.Event()
+        self.going.set()
 
     def begin(self, rate: float) -> None:
         self.bench.fresh()
@@ -129,7 +138,7 @@ class Keyset(Thread):
     def walk(self) -> None:
         after, due = 0, time.perf_counter()
         with psycopg.connect(self.bench.url, autocommit=True) as connection:
-            while not self.stopping.is_set():
+            while self.going.wait() and not self.stopping.is_set():
                 found = connection.execute(KEYSET, [after, BATCH]).fetchone()
                 if found is None or found[0] is None:
                     return
@@ -140,28 +149,37 @@ class Keyset(Thread):
     def pace(self, rate: float) -> None:
         self.rate = rate
 
+    def hold(self, paused: bool) -> None:
+        (self.going.clear if paused else self.going.set)()
+
     def rows(self) -> int:
         return self.done
 
     def end(self) -> None:
         self.stopping.set()
+        self.going.set()
         self.thread.join()
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What a way did at a rate, and what was felt of it."""
+    """What a way did at a rate, and what was felt of it, and before it."""
 
     rows_per_second: float
+    quiet: Felt
     felt: Felt
 
 
 def tried(way: Way, load: Load, rate: float, window: float) -> Trial:
-    """Run at a rate for a while; on a table made anew where the one at hand is done too early."""
+    """Pause, then run at a rate for a while; on a table made anew where the one at hand is done too early."""
     for fresh in (False, True):
         if fresh or way.over():
             way.end()
             way.begin(rate)
+        way.hold(True)
+        wait(way, min(SETTLE, window))
+        quiet = load.during(window)
+        way.hold(False)
         way.pace(rate)
         wait(way, min(SETTLE, window))
         load.taken()
@@ -170,7 +188,7 @@ def tried(way: Way, load: Load, rate: float, window: float) -> Trial:
         seconds, rows, felt = time.perf_counter() - begun, way.rows() - before, load.taken()
         if seconds >= window / 2:
             break
-    return Trial(rows / seconds, felt)
+    return Trial(rows / seconds, quiet, felt)
 
 
 def wait(way: Way, seconds: float) -> None:
@@ -180,14 +198,16 @@ def wait(way: Way, seconds: float) -> None:
         time.sleep(0.02)
 
 
-def highest(way: Way, load: Load, allowed_ms: float, given: Trials) -> float:
-    """The most rows a second that nobody notices; 0 where there is none."""
+def highest(way: Way, load: Load, given: Trials) -> tuple[float, float]:
+    """The most rows a second that nobody notices, 0 where there is none; and the baseline in milliseconds."""
     low, high, rate = 0.0, math.inf, FIRST_RATE
+    quiet = load.during(given.window)
     way.begin(rate)
     try:
         for _ in range(given.steps):
             trial = tried(way, load, rate, given.window)
-            if trial.felt.p99 <= allowed_ms:
+            quiet = Felt(quiet.waits_ms + trial.quiet.waits_ms)
+            if trial.felt.p99 <= ALLOWED * quiet.p99:
                 low = max(low, trial.rows_per_second)
                 if trial.rows_per_second < 0.7 * rate:
                     break  # it does not go any faster
@@ -196,7 +216,7 @@ def highest(way: Way, load: Load, allowed_ms: float, given: Trials) -> float:
             rate = between(low, high)
     finally:
         way.end()
-    return low
+    return low, quiet.p99
 
 
 def between(low: float, high: float) -> float:
@@ -210,22 +230,20 @@ def measure(bench: Bench, given: Trials) -> EqualLatency:
     """Look for the highest rate of each way, and say what one big UPDATE does."""
     bench.fresh()
     clients = given.share * saturation(bench.url, bench.rows, min(3.0, given.window))
-    found = {}
-    baselines = []
-    for name, way in (("ours", Ours(bench)), ("keyset", Keyset(bench))):
-        with loaded(bench, clients) as load:
-            baselines.append(load.during(given.window).p99)
-            found[name] = highest(way, load, ALLOWED * baselines[-1], given)
+    with loaded(bench, clients) as load:
+        ours, baseline = highest(Ours(bench), load, given)
+    with loaded(bench, clients) as load:
+        keyset, other = highest(Keyset(bench), load, given)
     with loaded(bench, clients) as load:
         before = load.during(given.window).p99
         seconds = bench.single_update()
         during = load.taken().p99
     return EqualLatency(
         round(clients, 1),
-        round(max(baselines), 2),
-        round(found["ours"]),
-        round(found["keyset"]),
-        round(found["ours"] / found["keyset"], 2) if found["keyset"] else None,
+        round(max(baseline, other), 2),
+        round(ours),
+        round(keyset),
+        round(ours / keyset, 2) if keyset else None,
         round(bench.rows / seconds),
         round(during / before, 1) if before else None,
     )
