@@ -19,6 +19,9 @@ COMMANDS = {
     "restore": "Take the contract of a revision back.",
     "gate": "Show whether a contract may run, and why.",
     "deploy": "Record deployments, and ask whether a build may run.",
+    "consumer": "Say who uses the database, and who is gone.",
+    "override": "Ask for, and approve, a contract before its time.",
+    "audit": "Find records that were changed by hand; export the log.",
     "doctor": "Check server, privileges, settings and leftovers.",
     "demo": "Watch a live table change, on a PostgreSQL of its own.",
 }
