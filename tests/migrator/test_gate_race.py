@@ -92,7 +92,7 @@ RACING = [(POSTGRESQL, servers(POSTGRESQL)[0]), *((MYSQL, family) for family in 
 
 
 @pytest.mark.parametrize("server_database", RACING, indirect=True, ids=lambda param: named(*param))
-def test_33_never_both_on_a_server(server_database, project):
+def test_case_33_never_both_on_a_server(server_database, project):
     server_database.run("CREATE TABLE users (id int PRIMARY KEY, full_name varchar(50))")
     project.url = server_database.url
     project.revision("first", 'CreateTable("other", Column("id", "int", primary_key=True))')
