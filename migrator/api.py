@@ -26,6 +26,9 @@ from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
 from migrator.notices import noticed
+from migrator.observing import Look as Look
+from migrator.observing import Observed as Observed
+from migrator.observing import observe as observe
 from migrator.planning import Plan, finished
 from migrator.repairing import Verified as Verified
 from migrator.repairing import verify as verify

@@ -41,6 +41,7 @@ class Settings:
     batch_target: float = 0.1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
+    poolers: tuple[str, ...] = ()
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
@@ -105,6 +106,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "batch_target": duration,
     "replica_lag": lag,
     "replicas": urls,
+    "poolers": urls,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
@@ -120,6 +122,7 @@ READERS: dict[str, Callable[[object], Any]] = {
 SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+    "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
 LISTS = (patterns, urls)
 SECTIONS = ("lint",)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from migrator.ledger.types import NOW, Moment
 
 SCHEMA = "migrator"
-VERSION = 4
+VERSION = 5
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -207,11 +207,49 @@ events = Table(
     Column("detail", JSON),
 )
 
+looks = Table(
+    "looks",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source", String(120), nullable=False),
+    Column("thing", String(255), nullable=False, index=True),
+    Column("since", Moment(), nullable=False),
+    Column("until", Moment(), nullable=False),
+    Column("looks", BigInteger, nullable=False),
+    Column("reset_at", Moment()),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("source", String(120), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("role", String(120), primary_key=True),
+    Column("first_seen", Moment(), nullable=False),
+    Column("last_seen", Moment(), nullable=False),
+    Column("looks", BigInteger, nullable=False),
+)
+
+uses = Table(
+    "uses",
+    metadata,
+    Column("source", String(120), primary_key=True),
+    Column("thing", String(255), primary_key=True),
+    Column("statement", String(120), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("role", String(120), nullable=False),
+    Column("manner", String(40), nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("used_after", Moment()),
+    Column("used_at", Moment()),
+)
+
 
 def legal() -> list[dict[str, str]]:
     """Rows of `transitions`."""
     return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
 
 
-ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls)}
+ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls), 5: (looks, sightings, uses)}
 """Tables that a version of the ledger has and the one before had not."""

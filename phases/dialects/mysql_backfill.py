@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from phases.catalog import Column, Server, Table
-from phases.dialects.mysql_statements import literal
+from phases.dialects.mysql_statements import COMPARED, literal
 from phases.dialects.postgresql_backfill import KeySpan, KeyWalk
 from phases.effects import Commit, Performance, Progress, Query
 from phases.errors import Mismatched, Refused
@@ -305,9 +305,11 @@ def within(keys: Keys, after: Sequence[str], upto: Sequence[str] | None) -> str:
 def comparison(step: Verify, where: str) -> str:
     """Question for rows compared, and rows that differ."""
     return (
-        f"SELECT count(*), sum(CASE WHEN {step.mismatch} THEN 1 ELSE 0 END) FROM {qualified(step.table)} WHERE {where}"
+        f"SELECT count(*), sum(CASE WHEN {step.mismatch} THEN 1 ELSE 0 END) AS {COMPARED}"
+        f" FROM {qualified(step.table)} WHERE {where}"
     )
 
 
 def differing_rows(step: Verify, keys: Keys, where: str) -> str:
-    return f"SELECT {keys.texts()} FROM {qualified(step.table)} WHERE {where} AND ({step.mismatch}) LIMIT {SAMPLE}"
+    texts = f"{keys.texts()} AS {COMPARED}"
+    return f"SELECT {texts} FROM {qualified(step.table)} WHERE {where} AND ({step.mismatch}) LIMIT {SAMPLE}"
