@@ -209,7 +209,8 @@ def found(each: Sample, names: Sequence[OldName]) -> Look:
         sessions[key] = sessions.get(key, 0) + 1
     ran = each.ran or Ran()
     counts = {str(name): len(using(ran, name, each.dialect)) for name in names} if each.ran and not ran.missing else {}
-    missing = [(item.missing, item.remedy) for item in (each.connected, ran) if item.missing]
+    reasons = [(each.connected.missing, each.connected.remedy), (ran.missing or ran.partly, ran.remedy)]
+    missing = [(reason, remedy) for reason, remedy in reasons if reason]
     return Look(each.source, sessions, counts, tuple(missing))
 
 
@@ -226,7 +227,10 @@ def readings(connection: Connection, settings: Settings, revision: str, builds: 
     watched = by_source(sources(settings), kept.stretches(connection), kept.sightings(connection))
     seen = sessions_reading(watched, builds, now, settings.gate_hours)
     counts = counted(connection, settings, old_names(connection, revision), now)
-    return (seen, *statements_readings(counts, now, settings.gate_hours))
+    record = store.revision(connection, revision)
+    # Before that it was backfilled: whoever ran statements then, we did, too.
+    begin = record.released_at if record else None
+    return (seen, *statements_readings(counts, now, settings.gate_hours, begin))
 
 
 def counted(connection: Connection, settings: Settings, names: Sequence[OldName], now: datetime) -> list[Counts]:
@@ -249,7 +253,8 @@ def counted(connection: Connection, settings: Settings, names: Sequence[OldName]
             answer.append(Counts(SERVER, str(name), before, here.missing, here.remedy))
         else:
             uses = using(here, name, connection.dialect.name)
-            answer.append(Counts(SERVER, str(name), counted_again(before, uses, here.counters, now)))
+            after = counted_again(before, uses, here.counters, now)
+            answer.append(Counts(SERVER, str(name), after, here.partly, here.remedy))
         for source in sources(settings):
             if source.startswith("replica "):
                 answer.append(elsewhere(source, str(name), known.get((source, str(name)), Statements()), now))

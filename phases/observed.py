@@ -18,7 +18,6 @@ OLD_STATEMENTS = "no statement that names the old shape"
 OTHER_STATEMENTS = "no statement that may use the old shape"
 NAMED = ("writes", "reads")
 """Manners of statements that say by name what they use."""
-JUST_NOW = timedelta(minutes=5)
 SHOWN = 3
 LONGEST = 120
 LOOK = "migrator observe --every 1m, for as long as a contract waits"
@@ -97,17 +96,25 @@ def not_watched(source: str, gap: timedelta, hours: float) -> str:
     return f"not observed: nobody has looked who is on {source} for {spoken(seconds)} of the last {hours:g} hours"
 
 
-def statements_readings(counts: Sequence[Counts], now: datetime, hours: float) -> tuple[Reading, ...]:
+def statements_readings(
+    counts: Sequence[Counts], now: datetime, hours: float, after: datetime | None = None
+) -> tuple[Reading, ...]:
     """Whether statements that use the old shape were run, and when last.
 
     Args:
         counts: of every source, for each thing that the contract takes away.
         hours: how long none may have been run.
+        after: when the revision was migrated; what was run before does not count.
     """
     if not counts:
         return ()
     begin = now - timedelta(hours=hours)
-    uses = [(item, use) for item in counts for use in item.known.uses.values() if use.at is not None]
+    uses = [
+        (item, use)
+        for item in counts
+        for use in item.known.uses.values()
+        if use.at is not None and (after is None or use.at > after)
+    ]
     named = [(item, use) for item, use in uses if use.manner in NAMED]
     others = [(item, use) for item, use in uses if use.manner not in NAMED and use.at is not None and use.at > begin]
     first = named_reading(counts, named, now, begin)
@@ -128,11 +135,10 @@ def named_reading(
     said = "; ".join(f"{use.manner} {item.thing}: {statement(item, use)}" for item, use in recent[:SHOWN])
     said += more(recent)
     if running:
-        writes = any(use.manner == NAMED[0] and use.after and now - use.after <= JUST_NOW for _, use in running)
         remedy = (
             "deploy builds that do not use it, or find out who does; when exactly, migrator observe --every 1m finds out"
         )
-        return Reading(OLD_STATEMENTS, Looked.SEEN, said, remedy, last, overridable=not writes)
+        return Reading(OLD_STATEMENTS, Looked.SEEN, said, remedy, last)
     missing = dict.fromkeys((item.missing, item.remedy) for item in counts if item.missing)
     if missing:
         reasons = "; ".join(f"not observed: {reason}" for reason, _ in missing)

@@ -31,11 +31,18 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """Statements that a server has counted. `missing`: why they cannot be known, and `remedy`: what lets them be."""
+    """Statements that a server has counted.
+
+    Args:
+        missing: why they cannot be known.
+        partly: why some of them cannot.
+        remedy: what lets them be.
+    """
 
     statements: tuple[Counted, ...] = ()
     counters: Counters = Counters()
     missing: str = ""
+    partly: str = ""
     remedy: str = ""
 
 
