@@ -14,10 +14,9 @@ from migrator.dialects import family
 from migrator.dialects.statistics import Connected, Ran
 from migrator.errors import DatabaseError, MigratorError
 from migrator.ledger import observed as kept
-from migrator.ledger import store
+from migrator.ledger import schema, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.old_names import OldName, old_names, waiting_names
-from migrator.runs import install_ledger
 from migrator.statement_uses import using, words
 from phases.observation import GAP, Statements, counted_again, seen_again
 from phases.observed import SERVER, Counts, by_source, sessions_reading, show, statements_readings
@@ -77,7 +76,8 @@ def observe(settings: Settings) -> Observed:
     """
     with connect(settings.require_url(), "observe") as session:
         require_writable(session)
-        install_ledger(session)
+        with session.transaction() as connection:
+            schema.install(connection)
         return look(settings, session)
 
 
@@ -214,18 +214,22 @@ def found(each: Sample, names: Sequence[OldName]) -> Look:
     return Look(each.source, sessions, counts, tuple(missing))
 
 
-def readings(connection: Connection, settings: Settings, revision: str, builds: Builds) -> tuple[Reading, ...]:
+def readings(
+    connection: Connection, settings: Settings, revision: str, builds: Builds, tools: Sequence[str] = ()
+) -> tuple[Reading, ...]:
     """What is known, for the gate of a revision, of who was connected and which statements were run. Writes nothing.
 
     The server's counters are read as they are; of replicas and poolers it is known what the last look has found.
-    """
-    from migrator.ledger import schema
 
+    Args:
+        builds: by application and version, whether a build survives the contract.
+        tools: names of sessions that are of no build.
+    """
     now = store.clock(connection)
     if (schema.installed(connection) or 0) < kept.SINCE:
         return ()
     watched = by_source(sources(settings), kept.stretches(connection), kept.sightings(connection))
-    seen = sessions_reading(watched, builds, now, settings.gate_hours)
+    seen = sessions_reading(watched, builds, now, settings.gate_hours, tools)
     counts = counted(connection, settings, old_names(connection, revision), now)
     record = store.revision(connection, revision)
     # Before that it was backfilled: whoever ran statements then, we did, too.

@@ -13,6 +13,7 @@ from migrator.errors import SettingsError
 from migrator.setting_values import (
     MINIMUM_GATE_HOURS,
     duration,
+    gate_policy,
     hours,
     lag,
     latency,
@@ -50,6 +51,9 @@ class Settings:
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
+    policy: str = "standard"
+    clean_deployments: int = 1
+    override_approvals: int = 0
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
     free_disk: int | None = None
@@ -115,6 +119,9 @@ READERS: dict[str, Callable[[object], Any]] = {
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,
+    "policy": gate_policy,
+    "clean_deployments": positive,
+    "override_approvals": whole,
     "retention": duration,
     "unprepared_applications": patterns,
     "free_disk": size,

@@ -3,8 +3,8 @@
 - A build is live from the start of its deployment, not from full traffic: a 1 % canary already reads and writes,
   and so does a shadow.
 - It stops being live when the next *succeeded* deployment of the same consumer finishes that has not kept it; when it
-  was recorded as stopped; or, where its own deployment failed or was rolled back, when that was recorded. A deployment
-  that never finished is live.
+  was recorded as stopped, which is the only end of a shadow; or, where its own deployment failed or was rolled back,
+  when that was recorded. A deployment that never finished is live.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Deployment:
         stopped_at: when it was recorded that its instances are gone.
         declared: it is known what the build uses.
         late: seconds that the clock of whoever recorded its end was ahead of the database's.
+        digest: of the artifact; two of one version are two builds.
     """
 
     application: str
@@ -49,6 +50,7 @@ class Deployment:
     stopped_at: datetime | None = None
     declared: bool = True
     late: float = 0.0
+    digest: str = ""
 
     @property
     def target(self) -> Target:
@@ -94,3 +96,56 @@ class Exposure:
 
 def place(environment: str, region: str) -> str:
     return f"{environment}/{region}" if region else environment
+
+
+def by_target(deployments: Sequence[Deployment]) -> dict[Target, list[Deployment]]:
+    found: dict[Target, list[Deployment]] = defaultdict(list)
+    for deployment in sorted(deployments, key=lambda d: d.started_at):
+        found[deployment.target].append(deployment)
+    return found
+
+
+def arrives(deployment: Deployment, kind: str = "") -> bool:
+    """Whether a build has come to stay for its consumer: of a cron job, whether it ran."""
+    return (
+        deployment.status == "succeeded"
+        and deployment.finished_at is not None
+        and deployment.strategy != SHADOW
+        and (kind != "cron" or deployment.strategy == RUN)
+    )
+
+
+def live_until(deployment: Deployment, others: Sequence[Deployment], kind: str = "") -> datetime | None:
+    """When a build stopped being live; None while it is. `kind`: of its consumer."""
+    if deployment.status == "started" or deployment.finished_at is None:
+        return None
+    if deployment.status in ("failed", "rolled_back"):
+        return deployment.finished_at
+    ends = [
+        other.finished_at
+        for other in others
+        if other is not deployment
+        and deployment.strategy != SHADOW
+        and arrives(other, kind)
+        and not other.keeps
+        and other.finished_at is not None
+        and other.started_at >= deployment.started_at
+        and other.finished_at >= deployment.finished_at
+    ]
+    ends += [deployment.stopped_at] if deployment.stopped_at is not None else []
+    return min(ends, default=None)
+
+
+def exposures(deployments: Sequence[Deployment], consumers: Sequence[Consumer] = ()) -> list[Exposure]:
+    """When each recorded build was live. What a consumer had is over where the consumer is."""
+    registered = {consumer.target: consumer for consumer in consumers}
+    found = []
+    for target, group in by_target(deployments).items():
+        consumer = registered.get(target)
+        for deployment in group:
+            until = live_until(deployment, group, consumer.kind if consumer else "")
+            retired = consumer.retired_at if consumer else None
+            if retired is not None and deployment.started_at <= retired:
+                until = min(until or retired, retired)
+            found.append(Exposure(deployment, deployment.started_at, until))
+    return found

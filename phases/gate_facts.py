@@ -63,7 +63,9 @@ class Standing:
         newest: moment of the newest record; a clock behind it was set back.
         ahead: seconds that the database's clock is ahead of that of the machine that asks.
         elsewhere: deployments that were recorded in another database, of which this one is a copy.
-        promoted: another server has taken over since the newest deployment was recorded.
+        promoted: a replica has taken over since the newest deployment was recorded.
+        moved: consumers whose newest deployment was recorded on another server, of which it is not known whether this
+            one took over from it, or is a copy.
         unknown: why it is not known which server this is; empty where it is.
     """
 
@@ -71,6 +73,7 @@ class Standing:
     ahead: float = 0.0
     elsewhere: int = 0
     promoted: bool = False
+    moved: Sequence[str] = ()
     unknown: str = ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from phases.gate_facts import Looked, Reading
@@ -30,7 +30,7 @@ class Counts:
 
     source: str
     thing: str
-    known: Statements = Statements()
+    known: Statements = field(default_factory=Statements)
     missing: str = ""
     remedy: str = ""
 
@@ -44,38 +44,49 @@ class Watched:
     sightings: Sequence[Sighting] = ()
 
 
-def sessions_reading(watched: Sequence[Watched], builds: Builds, now: datetime, hours: float) -> Reading:
+def sessions_reading(
+    watched: Sequence[Watched], builds: Builds, now: datetime, hours: float, tools: Sequence[str] = ()
+) -> Reading:
     """Whether builds that use the old shape were seen, and when last.
 
     Args:
         watched: every source that has to be looked at.
         builds: by application and version, whether a build survives the contract.
         hours: how long none may have been seen.
+        tools: names of sessions that are of no build.
     """
     begin = now - timedelta(hours=hours)
-    old = [(source, sighting) for source in watched for sighting in of_old_builds(source.sightings, builds)]
+    sorted_ = [(source, *sorted_out(source.sightings, builds, tools)) for source in watched]
+    old = [(source, sighting) for source, dirty, _ in sorted_ for sighting in dirty]
+    strange = [sighting for *_, unknown in sorted_ for sighting in unknown if sighting.last_seen > begin]
     last = max((sighting.last_seen for _, sighting in old), default=None)
     there = [sighting for source, sighting in old if still_there(source, sighting, now)]
     recent = [sighting for _, sighting in old if sighting.last_seen > begin]
     gaps = [(source.source, unwatched(source.stretches, begin, now)) for source in watched]
-    blind = [said for source, gap in gaps if gap > GAP for said in [not_watched(source, gap, hours)]]
+    blind = [not_watched(source, gap, hours) for source, gap in gaps if gap > GAP]
+    if strange:
+        blind.append(f"nobody recorded whose these were: {'; '.join(map(described, strange[:SHOWN]))}{more(strange)}")
     said = f"seen: {'; '.join(map(described, recent[:SHOWN]))}{more(recent)}" if recent else ""
     if there:
         remedy = "stop those instances, or deploy a build that survives the contract; then: migrator observe"
         return Reading(OLD_SESSIONS, Looked.SEEN, "; ".join(filter(None, (said, *blind))), remedy, last)
     if blind:
-        return Reading(OLD_SESSIONS, Looked.UNSEEN, "; ".join(filter(None, (said, *blind))), LOOK, last)
+        remedy = "; ".join([LOOK, *(["migrator consumer add --app NAME --owner WHO"] if strange else [])])
+        return Reading(OLD_SESSIONS, Looked.UNSEEN, "; ".join(filter(None, (*blind, said))), remedy, last)
     looks = sum(stretch.looks for source in watched for stretch in source.stretches if stretch.until > begin)
     return Reading(OLD_SESSIONS, Looked.CLEAN, said or f"none in {looks} looks of the last {hours:g} hours", "", last)
 
 
-def of_old_builds(sightings: Iterable[Sighting], builds: Builds) -> list[Sighting]:
-    """Those that say that they are of a build that does not survive, or that nobody recorded."""
+def sorted_out(
+    sightings: Iterable[Sighting], builds: Builds, tools: Sequence[str]
+) -> tuple[list[Sighting], list[Sighting]]:
+    """Those that say that they are of a build that does not survive, or was not recorded; and those of nobody."""
     by_name: dict[str, list[Sighting]] = defaultdict(list)
     for sighting in sightings:
         by_name[sighting.name].append(sighting)
-    seen = sort_out([Session(0, name) for name in by_name], builds)
-    return [sighting for session in (*seen.old, *seen.unrecorded) for sighting in by_name[session.name]]
+    seen = sort_out([Session(0, name) for name in by_name], builds, tools)
+    old = [sighting for session in (*seen.old, *seen.unrecorded) for sighting in by_name[session.name]]
+    return old, [sighting for session in seen.unknown for sighting in by_name[session.name] if sighting.name]
 
 
 def still_there(watched: Watched, sighting: Sighting, now: datetime) -> bool:
@@ -92,8 +103,8 @@ def described(sighting: Sighting) -> str:
 def not_watched(source: str, gap: timedelta, hours: float) -> str:
     seconds = gap.total_seconds()
     if seconds >= hours * 3600:
-        return f"not observed: nobody has looked who is on {source} in the last {hours:g} hours"
-    return f"not observed: nobody has looked who is on {source} for {spoken(seconds)} of the last {hours:g} hours"
+        return f"nobody has looked who is on {source} in the last {hours:g} hours"
+    return f"nobody has looked who is on {source} for {spoken(seconds)} of the last {hours:g} hours"
 
 
 def statements_readings(
@@ -135,19 +146,17 @@ def named_reading(
     said = "; ".join(f"{use.manner} {item.thing}: {statement(item, use)}" for item, use in recent[:SHOWN])
     said += more(recent)
     if running:
-        remedy = (
-            "deploy builds that do not use it, or find out who does; when exactly, migrator observe --every 1m finds out"
-        )
+        remedy = "deploy builds that do not use it, or find out who does; migrator observe --every 1m finds out when"
         return Reading(OLD_STATEMENTS, Looked.SEEN, said, remedy, last)
     missing = dict.fromkeys((item.missing, item.remedy) for item in counts if item.missing)
     if missing:
-        reasons = "; ".join(f"not observed: {reason}" for reason, _ in missing)
+        reasons = "; ".join(reason for reason, _ in missing)
         remedies = "; ".join(remedy for _, remedy in missing if remedy)
-        return Reading(OLD_STATEMENTS, Looked.UNSEEN, "; ".join(filter(None, (said, reasons))), remedies, last)
+        return Reading(OLD_STATEMENTS, Looked.UNSEEN, "; ".join(filter(None, (reasons, said))), remedies, last)
     since = max((item.known.coverage.since for item in counts if item.known.coverage), default=now)
     if since > begin:
-        reason = f"not observed: what was run before {show(since)} is not known"
-        return Reading(OLD_STATEMENTS, Looked.UNSEEN, "; ".join(filter(None, (said, reason))), LOOK, last)
+        reason = f"what was run before {show(since)}"
+        return Reading(OLD_STATEMENTS, Looked.UNSEEN, "; ".join(filter(None, (reason, said))), LOOK, last)
     return Reading(OLD_STATEMENTS, Looked.CLEAN, said or f"none since {show(since)}", "", last)
 
 

@@ -33,6 +33,9 @@ ABOUT = {
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
+    "policy": "What shuts the contract gate: `standard`: what was seen; `strict`: also what could not be looked at.",
+    "clean_deployments": "Successful deployments of builds that survive a contract, of each consumer, before it.",
+    "override_approvals": "Approvals of others that an override of the gate takes.",
     "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
     "retention": "How long a quarantined column or table is kept before a purge.",
 }

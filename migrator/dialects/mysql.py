@@ -125,7 +125,7 @@ class MySQLFamily:
     reads_replicas: str = 'name them: replicas = ["mysql://…"]; or say that none has to be waited for: replicas = []'
     may_log_less: str = "GRANT SESSION_VARIABLES_ADMIN ON *.* TO … (MySQL) or GRANT BINLOG ADMIN ON *.* TO … (MariaDB)"
     ends_session: str = "KILL number"
-    statistics: Statistics = MySQLStatistics()
+    statistics: Statistics = field(default_factory=MySQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": "SELECT CONNECTION_ID()",

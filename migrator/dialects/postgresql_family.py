@@ -38,7 +38,7 @@ class PostgreSQLFamily:
     reads_replicas: str = "GRANT pg_monitor to this role"
     may_log_less: str = ""
     ends_session: str = "SELECT pg_terminate_backend(pid)"
-    statistics: Statistics = PostgreSQLStatistics()
+    statistics: Statistics = field(default_factory=PostgreSQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": postgresql.BACKEND_PID,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from phases.observation import Counted, Counters
@@ -40,7 +40,7 @@ class Ran:
     """
 
     statements: tuple[Counted, ...] = ()
-    counters: Counters = Counters()
+    counters: Counters = field(default_factory=Counters)
     missing: str = ""
     partly: str = ""
     remedy: str = ""

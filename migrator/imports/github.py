@@ -81,16 +81,17 @@ def deployments(where: str, document: Any) -> Iterator[Found]:
             where, repository, data.get("id"), data, str(status.get("state")), status.get("created_at"), run(status)
         )
     elif "data" in document or "repository" in document:
-        inner = part(document, "data") or document
-        repository = part(inner, "repository")
-        nodes = part(repository, "deployments").get("nodes") or ()
-        for place, node in enumerate(nodes):
-            status = part(node, "latestStatus")
-            state, at = str(status.get("state") or node.get("state")), status.get("createdAt") or node.get("createdAt")
-            name = str(repository.get("nameWithOwner") or part(node, "repository").get("nameWithOwner") or "")
-            yield Found(f"{where}: node {place}", name, node.get("databaseId"), node, state, at, status.get("logUrl"))
+        yield from of_graphql(where, part(part(document, "data") or document, "repository"))
     elif "id" in document and "environment" in document:
         yield of_rest(where, document)
+
+
+def of_graphql(where: str, repository: Mapping[str, Any]) -> Iterator[Found]:
+    for place, node in enumerate(part(repository, "deployments").get("nodes") or ()):
+        status = part(node, "latestStatus")
+        state, at = str(status.get("state") or node.get("state")), status.get("createdAt") or node.get("createdAt")
+        name = str(repository.get("nameWithOwner") or "")
+        yield Found(f"{where}: node {place}", name, node.get("databaseId"), node, state, at, status.get("logUrl"))
 
 
 def of_rest(where: str, data: Mapping[str, Any]) -> Found:

@@ -50,20 +50,20 @@ def reported(documents: Iterator[tuple[str, Any]], given: Given, faults: Faults)
     for where, document in documents:
         for place, item in items(where, document):
             try:
-                found = rolled(place, item)
+                one = rolled(place, item)
             except ValueError as problem:
                 faults.add(place, problem)
             else:
-                groups[found.owner].append(found)
+                groups[one.owner].append(one)
     if not groups and not faults.found:
         faults.add("input", "neither a Deployment nor a ReplicaSet is in it")
     made = []
     for group in groups.values():
-        for item, status in statuses(group):
+        for each, status in statuses(group):
             try:
-                made.append(report(item, status, given))
+                made.append(report(each, status, given))
             except ValueError as problem:
-                faults.add(item.where, problem)
+                faults.add(each.where, problem)
     return made
 
 

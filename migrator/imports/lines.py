@@ -30,8 +30,11 @@ def objects(name: str, content: str, faults: Faults) -> Iterator[tuple[str, Mapp
         if isinstance(found, Mapping):
             yield where, found
         else:
-            faults.add(where, "not an object; write for example "
-                       '{"application": "shop", "version": "2.0", "at": "2026-03-01T12:00:00Z"}')
+            faults.add(
+                where,
+                "not an object; write for example "
+                '{"application": "shop", "version": "2.0", "at": "2026-03-01T12:00:00Z"}',
+            )
 
 
 def reported(where: str, data: Mapping[str, Any], given: Given) -> Reported:
@@ -53,7 +56,9 @@ def reported(where: str, data: Mapping[str, Any], given: Given) -> Reported:
     if status not in STATUSES:
         raise ValueError(f'status "{status}" is none of {", ".join(STATUSES)}')
     if "key" not in fields and (at is None or status == "started"):
-        needed = "key is missing, by which its end is known to be its" if status == "started" else "key or at is missing"
+        needed = (
+            "key is missing, by which its end is known to be its" if status == "started" else "key or at is missing"
+        )
         raise ValueError(f"{needed}: without it the same deployment would be recorded twice")
     made = f"line:{application}:{environment}:{region}:{version}:{at.isoformat() if at else ''}"
     optional = {

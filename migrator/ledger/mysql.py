@@ -9,6 +9,7 @@ from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.schema import CreateTable
 
 from migrator.ledger import tables
+from migrator.ledger.places import Place
 from migrator.ledger.tables import SCHEMA, backfills, ledger_version
 from migrator.ledger.types import NOW
 
@@ -31,6 +32,12 @@ class Ledger:
 
     def table_exists(self, connection: Connection, name: str) -> bool:
         return self._there(connection, "tables", "table", PREFIX + name)
+
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        question = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :name"
+        )
+        return set(connection.execute(text(question), {"name": PREFIX + name}).scalars())
 
     def version(self, connection: Connection) -> int | None:
         # In plain words: Alembic's connections do not know of the prefix. The row is written last of all.
@@ -81,3 +88,9 @@ class Ledger:
 
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         return None  # a cursor holds keys, which are the same wherever the rows are
+
+    def place(self, connection: Connection) -> Place:
+        # MariaDB has no identity of its own; a server that took over is another one on both.
+        kind = "@@hostname, ':', @@port" if connection.dialect.name == "mariadb" else "@@server_uuid"
+        system, database = connection.execute(text(f"SELECT CONCAT({kind}), DATABASE()")).one()
+        return Place(str(system), str(database), takes_over=True)

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from migrator.ledger import tables
+from migrator.ledger.places import Place
 from migrator.ledger.tables import SCHEMA, backfills, ledger_version
 from migrator.ledger.types import NOW
 
@@ -46,6 +47,14 @@ class Ledger:
             {"schema": SCHEMA, "name": name},
         )
         return found.first() is not None
+
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        question = (
+            "SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped"
+        )
+        return set(connection.execute(text(question), {"schema": SCHEMA, "name": name}).scalars())
 
     def version(self, connection: Connection) -> int | None:
         if not self.table_exists(connection, ledger_version.name):
@@ -85,3 +94,11 @@ class Ledger:
             return None
         system, timeline = connection.execute(text(IDENTITY)).one()
         return system, timeline
+
+    def place(self, connection: Connection) -> Place:
+        question = "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"
+        database = str(connection.execute(text(question)).scalar_one())
+        found = self.identity(connection)
+        if found is None:
+            return Place("", database, unknown="this role may not ask (pg_control_system), a copy is not told apart")
+        return Place(found[0], database, found[1])

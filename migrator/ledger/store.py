@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from migrator.errors import UsageError
-from migrator.ledger import dialect, tables
+from migrator.ledger import audit, dialect, tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
-from migrator.ledger.tables import backfills, overrides
+from migrator.ledger.tables import backfills
 from migrator.ledger.types import NOW
 from phases.encoding import decode, encode
 from phases.model import Phase, Step
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Table
 
 STEP_COLUMNS = [
     tables.steps.c[name]
@@ -232,9 +232,16 @@ def record_event(
     revision: str | None = None,
     step: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    rows: Sequence[tuple[Table, Mapping[str, Any]]] = (),
 ) -> None:
-    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": detail}
-    connection.execute(insert(tables.events), values)
+    """Add an entry to the audit log, at the end of its chain.
+
+    Args:
+        rows: tables and keys of records that were written with it; they are kept as they are.
+    """
+    kept = {**(detail or {}), "rows": audit.snapshots(connection, rows)} if rows else detail
+    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": kept}
+    audit.append(connection, {"at": clock(connection), **values})
 
 
 def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
@@ -242,8 +249,3 @@ def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
     columns = [tables.events.c[n] for n in ("id", "at", "kind", "revision", "step", "actor", "detail")]
     rows = connection.execute(select(*columns).order_by(tables.events.c.id.desc()).limit(limit))
     return [EventRecord(*row) for row in rows]
-
-
-def add_override(connection: Connection, revision: str, reason: str) -> None:
-    values = {"revision": revision, "reason": reason, "actor": actor()}
-    connection.execute(insert(overrides), values)

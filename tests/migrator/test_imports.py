@@ -78,7 +78,9 @@ def test_what_a_job_says_of_itself(name):
     environ, expected = JOBS[name]
     report = ci.reported(environ, Given(), "succeeded")
     assert (report.application, report.version, report.environment, report.actor, report.ci_run) == expected
-    again = ci.reported({**environ, "GITHUB_RUN_ATTEMPT": "3", "CI_JOB_ID": "10", "BUILD_URL": "x/4/"}, Given(), "failed")
+    again = ci.reported(
+        {**environ, "GITHUB_RUN_ATTEMPT": "3", "CI_JOB_ID": "10", "BUILD_URL": "x/4/"}, Given(), "failed"
+    )
     assert again.key != report.key
 
 
