@@ -34,6 +34,7 @@ class Mentioned(Frozen):
         columns: those that it names.
         stars: tables of which it reads whatever columns they have: `*`, a whole row, a natural join.
         unlisted: tables that it writes to without saying which columns.
+        copied: tables of which it only writes out the rows, as a backup does, with whatever columns they have.
         folded: names are compared without regard to case.
     """
 
@@ -42,6 +43,7 @@ class Mentioned(Frozen):
     stars: tuple[Name, ...] = ()
     unlisted: tuple[Name, ...] = ()
     written: tuple[Name, ...] = ()
+    copied: tuple[Name, ...] = ()
     folded: bool = False
 
     def manner(self, table: Name, column: str | None = None) -> Manner | None:
@@ -51,7 +53,7 @@ class Mentioned(Frozen):
         without its schema is in any.
         """
         if not any(self._same(table, found) for found in self.tables):
-            return None
+            return Manner.READS_ALL if any(self._same(table, found) for found in self.copied) else None
         if column is None:
             return Manner.WRITES if any(self._same(table, found) for found in self.written) else Manner.READS
         used = list(self._uses(table, column))

@@ -23,6 +23,7 @@ ABOUT = {
     "batch_target": "How long one transaction of a backfill should take.",
     "replica_lag": "How far behind a replica may be before batches pause; `0` looks at no replica at all.",
     "replicas": "URLs of replicas of MySQL and MariaDB that batches wait for; `[]`: none has to be waited for.",
+    "poolers": "URLs of the consoles of PgBouncers, whose clients `migrator observe` looks at.",
     "binlog_row_image": "`minimal` where no reader of MySQL's binary log needs whole rows; `server` leaves it as set.",
     "archive_backlog": "How much WAL may wait to be archived before batches pause; `0` does not look.",
     "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",

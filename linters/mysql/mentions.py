@@ -25,6 +25,8 @@ QUIET = frozenset(
 )
 """First words of statements that use no rows of a table; no version of an application sends those that define it."""
 QUERIES = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "TABLE", "(")
+DUMP = re.compile(r"^\s*SELECT\s+(?:/\*!40001\s+)?SQL_NO_CACHE\s+(?:\*/\s+)?", re.I)
+"""How mysqldump and mariadb-dump begin to read a table, and hardly anybody else."""
 CUT = re.compile(r"\.\.\.\s*$")
 Aliases = dict[str, list[Name]]
 
@@ -50,14 +52,17 @@ def mentioned(sql: str) -> Mentioned:
         return Mentioned(())
     if first not in QUERIES:
         raise ValueError(f"{first or 'nothing'} is not read")
-    tree = parsed(text)
+    dumped = DUMP.match(text)
+    tree = parsed(DUMP.sub("SELECT ", text) if dumped else text)
+    if dumped:
+        return Mentioned((), copied=tuple(map(name_of, tree.find_all(expressions.Table))), folded=True)
     aliases: Aliases = {}
     for table in tree.find_all(expressions.Table):
         aliases.setdefault(table.alias_or_name.casefold(), []).append(name_of(table))
     written = [name_of(table) for table in targets(tree)]
     tables = tuple(dict.fromkeys(table for named in aliases.values() for table in named))
     columns = tuple(named(tree, aliases))
-    return Mentioned(tables, columns, tuple(stars(tree, aliases)), tuple(unlisted(tree)), tuple(written), True)
+    return Mentioned(tables, columns, tuple(stars(tree, aliases)), tuple(unlisted(tree)), tuple(written), folded=True)
 
 
 def targets(tree: Any) -> Iterator[Any]:

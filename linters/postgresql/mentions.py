@@ -13,7 +13,7 @@ from linters.values import Name
 WRITES = ("InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt")
 USING = frozenset(
     "SelectStmt InsertStmt UpdateStmt DeleteStmt MergeStmt CopyStmt ExplainStmt PrepareStmt DeclareCursorStmt"
-    " CreateTableAsStmt CallStmt DoStmt LockStmt TruncateStmt".split()
+    " CreateTableAsStmt CallStmt DoStmt TruncateStmt".split()
 )
 """Statements of those who use tables. Others define them: no version of an application sends them."""
 EXCLUDED = "excluded"
@@ -30,6 +30,8 @@ def mentioned(sql: str) -> Mentioned:
     tree = parse(sql)
     if not any(kind_of(item.stmt) in USING for item in tree.stmts):
         return Mentioned(())
+    if dumped := copied_out(tree):
+        return Mentioned((), copied=dumped)
     found = [(node.DESCRIPTOR.name, node) for _, node in nodes(tree)]
     aliases: Aliases = {}
     for kind, node in found:
@@ -48,12 +50,17 @@ def mentioned(sql: str) -> Mentioned:
         unlisted += [relation(node.relation)] if kind == "InsertStmt" and not node.cols and has_rows(node) else []
     for node in copied:
         table = relation(node.relation)
-        columns += [Column(item.string.sval, (table,), node.is_from) for item in node.attlist]
-        unlisted += [table] if node.is_from and not node.attlist else []
+        columns += [Column(item.string.sval, (table,), True) for item in node.attlist]
+        unlisted += [table] if not node.attlist else []
     written = [relation(node.relation) for _, node in writes]
     written += [relation(node.relation) for node in copied if node.is_from]
-    stars = [*all_columns(found, aliases), *(relation(n.relation) for n in copied if not n.is_from and not n.attlist)]
-    return Mentioned(tables, tuple(columns), tuple(stars), tuple(unlisted), tuple(written))
+    return Mentioned(tables, tuple(columns), tuple(all_columns(found, aliases)), tuple(unlisted), tuple(written))
+
+
+def copied_out(tree: Any) -> tuple[Name, ...]:
+    """The table of COPY … TO: pg_dump names the columns that it finds there."""
+    copies = [item.stmt.copy_stmt for item in tree.stmts if item.stmt.HasField("copy_stmt")]
+    return tuple(relation(node.relation) for node in copies if not node.is_from and node.HasField("relation"))
 
 
 def kind_of(statement: Any) -> str:

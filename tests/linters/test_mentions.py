@@ -39,7 +39,8 @@ POSTGRESQL = {
     "MERGE INTO users u USING t ON u.id = t.id WHEN MATCHED THEN UPDATE SET full_name = t.n": WRITES,
     "DELETE FROM users WHERE full_name IS NULL": READS,
     "COPY users TO STDOUT": ALL,
-    "COPY users (id, full_name) TO STDOUT": READS,
+    "COPY public.users (id, full_name) TO STDOUT": ALL,
+    "COPY (SELECT full_name FROM users) TO STDOUT": READS,
     "COPY users FROM STDIN": WRITES,
     "DECLARE c CURSOR FOR SELECT full_name FROM users": READS,
     "ALTER TABLE users ALTER full_name SET NOT NULL": None,
@@ -61,6 +62,7 @@ MYSQL = {
     "DELETE `u` FROM `users` `u` WHERE `u` . `full_name` = ?": READS,
     "EXECUTE SELECT `full_name` FROM `users` WHERE `id` = ?": READS,
     "SHOW CREATE TABLE `users`": None,
+    "SELECT SQL_NO_CACHE * FROM `users`": ALL,
 }
 
 
@@ -80,6 +82,17 @@ def test_a_table_that_goes_is_used_by_whoever_names_it():
     assert mentioned("TRUNCATE users", "postgresql").manner(USERS) is READS
     assert mentioned("DELETE FROM `users`", "mysql").manner(USERS) is WRITES
     assert mentioned("SELECT id FROM orders", "postgresql").manner(USERS) is None
+
+
+def test_a_backup_is_no_use_of_what_it_copies():
+    for statement, dialect in (
+        ("COPY public.users (id, full_name) TO stdout", "postgresql"),
+        ("SELECT SQL_NO_CACHE * FROM `users`", "mysql"),
+        ("SELECT /*!40001 SQL_NO_CACHE */ `id` , `full_name` FROM `users`", "mariadb"),
+    ):
+        assert mentioned(statement, dialect).manner(USERS) is ALL
+        assert mentioned(statement, dialect).manner(USERS, "full_name") is ALL
+    assert mentioned("LOCK TABLE public.users IN ACCESS SHARE MODE", "postgresql").manner(USERS) is None
 
 
 @pytest.mark.parametrize("text", ["SELECT `id` , `full_na...", "CALL `all_users` ( ? )", "EXECUTE `s` USING @?"])
