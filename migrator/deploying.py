@@ -143,11 +143,11 @@ def deploy_start(settings: Settings, build: Build) -> DeploymentRecord:
     Raises:
         NotYet: the build reads a shape that is not there yet, or uses one that is gone.
     """
-    from migrator.deployments import begin, ground
+    from migrator.deployments import begin
 
     graph = load_graph(settings)
     with recording(settings) as session, session.transaction() as connection:
-        return begin(connection, going(graph, build), ground(connection, graph))[0]
+        return begin(connection, going(graph, build), graph)[0]
 
 
 def deploy_record(settings: Settings, build: Build) -> DeploymentRecord:
@@ -156,16 +156,14 @@ def deploy_record(settings: Settings, build: Build) -> DeploymentRecord:
     Raises:
         NotYet: it is recorded, and the build may not run.
     """
-    from migrator.deployments import begin, finish, ground, may_run
+    from migrator.deployments import begin, finish
 
     graph = load_graph(settings)
-    build_ = going(graph, build)
     with recording(settings) as session:
         with session.transaction() as connection:
-            on = ground(connection, graph)
-            started, shape = begin(connection, build_, on, live=True)
-            made = finish(connection, started, "succeeded", build.claimed) if started.finished_at is None else started
-            refusal = may_run(connection, build_, shape, on, live=True)
+            made, refusal = begin(connection, going(graph, build), graph, live=True)
+            if made.finished_at is None:
+                made = finish(connection, made, "succeeded", build.claimed)
         if refusal is not None:
             raise refusal
         return made

@@ -191,7 +191,9 @@ def shape_for(connection: Connection, going: Going) -> Shape:
     return known_shape(connection, going) or going.shape
 
 
-def begin(connection: Connection, going: Going, on: Ground, *, live: bool = False) -> tuple[DeploymentRecord, Shape]:
+def begin(
+    connection: Connection, going: Going, graph: RevisionGraph, *, live: bool = False
+) -> tuple[DeploymentRecord, NotYet | None]:
     """Record that a deployment begins, unless its build may not run.
 
     With a key that is known already the first record is returned; what it lacks is added.
@@ -199,24 +201,27 @@ def begin(connection: Connection, going: Going, on: Ground, *, live: bool = Fals
     Args:
         live: it is live already, so it is recorded whether it may run or not.
 
+    Returns:
+        The record, and why the build may not run although it does.
+
     Raises:
         NotYet: the build is above the ceiling or below the floor.
         UsageError: the key is that of another build.
     """
-    hold(connection)
+    hold(connection)  # before anything is read: a contract may be about to commit
     shape = shape_for(connection, going)
-    refusal = None if live else may_run(connection, going, shape, on)
-    if refusal is not None:
+    refusal = may_run(connection, going, shape, ground(connection, graph), live=live)
+    if refusal is not None and not live:
         raise refusal
     known = deployed.by_key(connection, going.key)
     shaped = {"uses": shape.uses, "survives": shape.survives, "shape_source": shape.source}
-    if known is not None:
-        refuse_other(known, going)
-        if known.declared or shape.source == UNKNOWN:
-            return known, shape
-        return deployed.change(connection, known.id, shaped, "deployment declared"), shape
-    values = {**going.values, **shaped, **where(connection), "status": "started"}
-    return deployed.add(connection, values, "deployment started"), shape
+    if known is None:
+        values = {**going.values, **shaped, **where(connection), "status": "started"}
+        return deployed.add(connection, values, "deployment started"), refusal
+    refuse_other(known, going)
+    if known.declared or shape.source == UNKNOWN:
+        return known, refusal
+    return deployed.change(connection, known.id, shaped, "deployment declared"), refusal
 
 
 def refuse_other(known: DeploymentRecord, going: Going) -> None:

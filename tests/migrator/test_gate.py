@@ -204,7 +204,7 @@ def test_what_is_kept_beside_a_new_build_is_live_until_it_is_stopped_or_retired(
 
 
 @everywhere
-def test_23_a_clock_that_was_set_back_shuts_the_gate(shop):
+def test_case_23_a_clock_that_was_set_back_shuts_the_gate(shop):
     record(shop, "2.0")
     age(shop.url, 25)
     assert gate(shop).open
@@ -213,7 +213,7 @@ def test_23_a_clock_that_was_set_back_shuts_the_gate(shop):
     assert gate(shop).opens_at is None
 
 
-def test_37_a_copy_of_a_database_inherits_no_permission(database, project):
+def test_case_37_a_copy_of_a_database_inherits_no_permission(database, project):
     project.url = database.url
     project.revision("change", 'CreateTable("other", Column("id", "int", primary_key=True))')
     project.apply()

@@ -254,7 +254,7 @@ def test_the_gate(name):
         assert expected is None or expected > NOW
 
 
-def test_24_local_time_changes_nothing():
+def test_case_24_local_time_changes_nothing():
     """The night in which clocks go forward, told by a server in Berlin."""
     berlin = timezone(timedelta(hours=2))
     case = CASES["24 days of 23 hours in local time"]
