@@ -6,11 +6,16 @@ from contextlib import closing, contextmanager
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from migrator import api
+from migrator.database import connect
 from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.embedded_mysql import EmbeddedMySQL
 from migrator.embedded_mysql import found as mysql_program
+from migrator.observing import sample
+from migrator.old_names import OldName
+from phases.model import TableName
 from tests.linters.mysql.servers import QUICK
 from tests.plugins.servers import missing, versions
 
@@ -62,6 +67,20 @@ PREPARE = {
     "mysql": "PREPARE old FROM 'SELECT full_name FROM users'",
 }
 
+WITHOUT_PRIVILEGES = {
+    "postgresql": ["CREATE ROLE somebody LOGIN"],
+    "mariadb": ["CREATE USER somebody@localhost", "GRANT ALL ON shop.* TO somebody@localhost"],
+    "mysql": ["CREATE USER somebody@localhost", "GRANT ALL ON shop.* TO somebody@localhost"],
+}
+
+
+def unprivileged(url):
+    """What a role that may look at nothing is told: why not, and what would let it."""
+    name = OldName(TableName("public", "users"), "full_name")
+    with connect(make_url(url).set(username="somebody").render_as_string(), "observe") as session:
+        sampled = sample("server", session, [name])
+    return [(item.missing, item.remedy) for item in (sampled.connected, sampled.ran) if item.missing]
+
 
 def conditions(project):
     (verdict,) = api.gate(project.settings, "change").values()
@@ -98,6 +117,11 @@ def test_old_builds_and_their_statements_are_seen_whatever_is_recorded(family, p
         (look,) = api.observe(project.settings).looks
         hidden = ["1 executions of prepared statements, whose text this server does not count"]
         assert [reason for reason, _ in look.missing] == (hidden if family == "mariadb" else [])
+        for statement in WITHOUT_PRIVILEGES[family]:
+            run(statement)
+        said = unprivileged(url)
+        assert said[-1][0] == "this role sees no statements but its own" or "denied" in said[-1][0]
+        assert all("GRANT" in remedy for _, remedy in said)
 
 
 def test_clients_behind_a_pooler_are_seen_by_their_own_names(database, pooler, project):
