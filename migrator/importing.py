@@ -16,7 +16,7 @@ from migrator.runs import load_graph
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from migrator.deployments import Going, Ground
+    from migrator.deployments import Going
     from migrator.ledger.records import DeploymentRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
@@ -69,7 +69,7 @@ def import_job(settings: Settings, environ: Mapping[str, str], given: Given, sta
 
 
 def record(settings: Settings, reports: Sequence[Reported]) -> Imported:
-    from migrator.deployments import ground, hold
+    from migrator.deployments import hold
 
     graph = load_graph(settings)
     builds = [(report, build) for report, build in zip(reports, prepared(graph, reports), strict=True)]
@@ -78,10 +78,9 @@ def record(settings: Settings, reports: Sequence[Reported]) -> Imported:
     refused: dict[int, str] = {}
     with recording(settings) as session, session.transaction() as connection:
         hold(connection)
-        on = ground(connection, graph)
         for report, build in builds:
             try:
-                fresh, changed, reason = one(connection, report, build, on)
+                fresh, changed, reason = one(connection, report, build, graph)
             except UsageError as problem:
                 raise UsageError(f"{report.where}: {problem.message}", next_step=problem.next_step) from None
             if changed is not None:
@@ -125,21 +124,20 @@ def build_of(report: Reported) -> Build:
 
 
 def one(
-    connection: Connection, report: Reported, build: Going, on: Ground
+    connection: Connection, report: Reported, build: Going, graph: RevisionGraph
 ) -> tuple[bool, DeploymentRecord | None, str]:
     """Record one report: whether it is of a deployment that was not known, what was recorded, and why that may not run.
 
     A report that comes late takes nothing back: what has ended stays ended.
     """
-    from migrator.deployments import begin, finish, may_run
+    from migrator.deployments import begin, finish
     from migrator.ledger import deployed
 
     known = deployed.by_key(connection, report.key)
-    started, shape = begin(connection, build, on, live=True)
+    started, refusal = begin(connection, build, graph, live=True)
     ends = report.status != "started" and (started.status == "started" or report.status == "rolled_back")
     if known is not None and (not ends or started.status == report.status):
         return False, None, ""
     changed = finish(connection, started, report.status, report.at) if ends else started
     live = changed.status in ("started", "succeeded")
-    refusal = may_run(connection, build, shape, on, live=True) if live else None
-    return known is None, changed, refusal.message if refusal else ""
+    return known is None, changed, refusal.message if refusal and live else ""

@@ -126,6 +126,7 @@ def use(connection: Connection, record: OverrideRecord, verdict: Verdict, revisi
     Raises:
         NotYet: the override is over, used, not approved, or for other blockers.
     """
+    audit.hold(connection)  # in the order of whoever approves
     found = by_id(connection, record.id)
     why = refusal(permission(found), verdict, revision, store.clock(connection))
     if why:

@@ -132,7 +132,7 @@ SECRETS = {
     "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
 LISTS = (patterns, urls)
-SECTIONS = ("lint",)
+SECTIONS = ("lint", "rollout")
 """Tables below ours that have readers of their own."""
 
 

@@ -13,7 +13,7 @@ import click
 from migrator.cli.commands import COMMANDS
 from migrator.cli.deploy_import import import_
 from migrator.cli.options import example, moment, settings_from, with_database
-from migrator.cli.render import print_json, say
+from migrator.cli.render import plain, print_json, say
 from migrator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -270,7 +270,8 @@ def list_(database_url: str | None, config: Path | None, form: str) -> None:
 
     found = api.deployments(settings_from(database_url, config))
     if form == "json":
-        print_json({"deployments": found})
+        lived = [{**plain(item.deployment), "live_since": item.since, "live_until": item.until} for item in found]
+        print_json({"deployments": lived})
         return
     for item in found:
         until = f"live until {when(item.until)}" if item.until else f"live since {when(item.since)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -242,6 +243,13 @@ def conflicts(wanted: LockMode, held: str) -> bool:
 
 
 COMMIT_LATER = "SET LOCAL synchronous_commit = off"
+
+
+def lock_key(name: str) -> int:
+    """Key of an advisory lock that has a name: 64 bits with a sign."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
 TRY_RUNNER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock({RUNNER_LOCK})"
 RUNNER_OWNER = OWNER.format(key=RUNNER_LOCK)
 BACKEND_PID = "SELECT pg_catalog.pg_backend_pid()"

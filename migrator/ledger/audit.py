@@ -82,6 +82,7 @@ def take_over(connection: Connection, kind: str, detail: Mapping[str, Any]) -> N
 
 def hold(connection: Connection) -> tuple[str, int]:
     """The last hash and the number of events; nobody else adds one until this transaction ends."""
+    dialect.wait_longer(connection)
     last, count = connection.execute(select(chain.c.hash, chain.c.events).with_for_update()).one()
     return last, count
 

@@ -30,6 +30,9 @@ class Writer(Protocol):
 
     def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None: ...
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
+    def wait_longer(self, connection: Connection) -> None:
+        """Wait for the end of the audit log as long as whoever holds it may take, where sessions wait less."""
+
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
     def place(self, connection: Connection) -> Place: ...
 
@@ -74,6 +77,10 @@ def save_cursor(connection: Connection, values: dict[str, Any]) -> None:
 def hold_deployments(connection: Connection, *, exclusive: bool) -> None:
     """Keep deployments and contracts apart until the transaction ends."""
     of(connection).hold_deployments(connection, exclusive=exclusive)
+
+
+def wait_longer(connection: Connection) -> None:
+    of(connection).wait_longer(connection)
 
 
 def identity(connection: Connection) -> tuple[str, int] | None:

@@ -82,9 +82,12 @@ class Ledger:
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
         if self.version(connection) is not None:
-            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
+            self.wait_longer(connection)
             row = select(ledger_version.c.version)
             connection.execute(row.with_for_update(read=not exclusive))
+
+    def wait_longer(self, connection: Connection) -> None:
+        connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
 
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         return None  # a cursor holds keys, which are the same wherever the rows are

@@ -89,6 +89,9 @@ class Ledger:
         kind = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
         connection.execute(text(f"SELECT pg_catalog.{kind}({DEPLOYMENT_LOCK})"))
 
+    def wait_longer(self, connection: Connection) -> None:
+        return  # a session of ours waits for rows as long as it takes, but for a step that may not
+
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         if not connection.execute(text(MAY_ASK)).scalar_one():
             return None

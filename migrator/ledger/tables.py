@@ -213,6 +213,38 @@ consumers = Table(
     CheckConstraint("kind IN ('application', 'worker', 'cron', 'reader', 'tool')", name="consumers_kind"),
 )
 
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    # One at a time of an application and environment: named while it runs, empty after that.
+    Column("running", String(255), unique=True),
+    Column("application", String(255), nullable=False),
+    Column("environment", String(255), nullable=False),
+    Column("version", String(255), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("wish", String(20), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("started_at", Moment(), nullable=False, server_default=NOW),
+    Column("finished_at", Moment()),
+    Column("actor", Text, nullable=False),
+    CheckConstraint("(status = 'running') = (running IS NOT NULL)", name="rollouts_running"),
+)
+
+rollout_actions = Table(
+    "rollout_actions",
+    metadata,
+    Column("rollout_id", ForeignKey(rollouts.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("action", JSON, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("outcome", JSON),
+    Column("started_at", Moment(), nullable=False, server_default=NOW),
+    Column("finished_at", Moment()),
+)
+
 overrides = Table(
     "overrides",
     metadata,
@@ -307,7 +339,7 @@ ADDED: dict[int, tuple[Table, ...]] = {
     2: (set_aside,),
     3: (parts,),
     4: (progress, controls),
-    5: (consumers, approvals, chain, looks, sightings, uses),
+    5: (consumers, approvals, chain, rollouts, rollout_actions, looks, sightings, uses),
 }
 """Tables that a version of the ledger has and the one before had not."""
 DEPLOYED = (

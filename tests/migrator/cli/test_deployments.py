@@ -37,9 +37,9 @@ def test_a_deployment_from_its_canary_to_the_floor(shop):
     assert "shop 1.0 in production/eu: succeeded at" in listed
     assert "blue-green, 1 %, live since" in listed
     (first, _) = shop.json("deploy", "list")["deployments"]
-    assert first["until"] is None
-    assert first["deployment"]["claimed_started_at"] == "2026-03-01T12:00:00+00:00"
-    assert first["deployment"]["actor"] == "ann"
+    assert first["live_until"] is None
+    assert first["claimed_started_at"] == "2026-03-01T12:00:00+00:00"
+    assert first["actor"] == "ann"
     gate = said(shop, "gate", code=3)
     assert "rename: closed\n" in gate
     assert "kept beside 2.0 (blue-green)" in gate
