@@ -36,7 +36,14 @@ from migrator.errors import NotYet, UsageError
 from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
+from migrator.importing import Imported as Imported
+from migrator.importing import deploy_import as deploy_import
+from migrator.importing import import_job as import_job
+from migrator.imports.reported import Given as Given
 from migrator.notices import noticed
+from migrator.observing import Look as Look
+from migrator.observing import Observed as Observed
+from migrator.observing import observe as observe
 from migrator.permitting import override_approve as override_approve
 from migrator.permitting import override_request as override_request
 from migrator.permitting import overrides as overrides

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ from migrator.errors import NotYet, UsageError
 from migrator.gathering import gate_facts
 from migrator.ledger import store
 from migrator.ledger.dialect import hold_deployments
+from migrator.observing import readings
 from phases.gate import judge
 from phases.gate_facts import Policy, Verdict
+from phases.gate_sessions import builds, tools
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,7 +49,8 @@ def policy(settings: Settings) -> Policy:
 def judge_gate(connection: Connection, settings: Settings, graph: RevisionGraph, revision: str) -> Verdict:
     """Judge the contract gate of a revision from records, what is seen, and the database's clock. Writes nothing."""
     facts = gate_facts(connection, revision, lineage(connection, graph))
-    return judge(facts, policy(settings))
+    looks = readings(connection, settings, revision, builds(facts), tools(facts.consumers))
+    return judge(replace(facts, evidence=(*facts.evidence, *looks)), policy(settings))
 
 
 def contract_guard(settings: Settings, graph: RevisionGraph, revision: str, override: Override | None) -> Guard:

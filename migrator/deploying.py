@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from migrator.database import Session, connect, require_writable
 from migrator.errors import UsageError
+from migrator.observing import glance
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ def recording(settings: Settings) -> Iterator[Session]:
     with connect(settings.require_url(), "deploy") as session:
         require_writable(session)
         install_ledger(session)
+        # What was run until here is no use of the time after it.
+        glance(settings, session)
         yield session
 
 

@@ -47,6 +47,7 @@ class Settings:
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
     verify_replica: str | None = None
+    poolers: tuple[str, ...] = ()
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
@@ -120,6 +121,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "replica_lag": lag,
     "replicas": urls,
     "verify_replica": url,
+    "poolers": urls,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
@@ -142,6 +144,7 @@ SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
     "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
+    "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
 LISTS = (patterns, urls)
 SECTIONS = ("lint", "rollout")

@@ -26,6 +26,7 @@ ABOUT = {
     "reconnect": "How long to try for a connection that was lost in the middle of a step; 0: not at all.",
     "verify_replica": "URL of a replica that `migrator verify` compares rows on.",
     "replicas": "URLs of replicas of MySQL and MariaDB that batches wait for; `[]`: none has to be waited for.",
+    "poolers": "URLs of the consoles of PgBouncers, whose clients `migrator observe` looks at.",
     "binlog_row_image": "`minimal` where no reader of MySQL's binary log needs whole rows; `server` leaves it as set.",
     "archive_backlog": "How much WAL may wait to be archived before batches pause; `0` does not look.",
     "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",

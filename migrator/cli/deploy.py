@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from migrator.cli.commands import COMMANDS
+from migrator.cli.deploy_import import import_
 from migrator.cli.options import example, moment, settings_from, with_database
 from migrator.cli.render import plain, print_json, say
+from migrator.errors import UsageError
 
 if TYPE_CHECKING:
     from migrator.api import Checked
@@ -25,6 +28,7 @@ migrator deploy start --app shop --version 2.0         before: exit 3 if that bu
 migrator deploy finish --app shop --status succeeded
 migrator deploy check 1.0 --app shop                   may 1.0 run now? exit 3: no, and what may
 migrator deploy stop --app shop --version 1.0          the blue that was kept warm is gone
+migrator deploy import deploys.jsonl                   what other systems have recorded
 migrator deploy list
 """)
 
@@ -77,7 +81,7 @@ def with_build(function: F) -> F:
             " head of this checkout; 'none': none; 'unknown': nobody knows.",
         ),
         with_place,
-        click.option("--version", required=True, help="Version, best the commit or digest."),
+        click.option("--version", help="Version, best the commit or digest; the commit of a CI job by default."),
         click.option("--app", "application", required=True, help="Name of the application."),
     ):
         function = option(function)
@@ -87,8 +91,25 @@ def with_build(function: F) -> F:
 def build_of(given: dict[str, Any]) -> Any:
     from migrator.api import Build
 
-    previous = given.pop("previous")
+    previous, given = given.pop("previous"), with_job(given)
     return Build(**given, keeps=None if previous is None else previous == "kept")
+
+
+def with_job(given: dict[str, Any]) -> dict[str, Any]:
+    """What was not said, as the environment of a CI job has it.
+
+    Raises:
+        UsageError: no version is given, and this is no such job.
+    """
+    from migrator.imports.ci import job
+
+    found = job(os.environ)
+    if found is not None:
+        said = {"version": found.commit, "commit": found.commit, "actor": found.actor, "ci_run": found.url}
+        given = {**given, **{name: value for name, value in said.items() if given[name] is None}}
+    if given["version"] is None:
+        raise UsageError("no version is given", next_step='--version "$SHA"; a CI job that is known needs none')
+    return given
 
 
 def show(record: DeploymentRecord, form: str) -> None:
@@ -259,3 +280,6 @@ def list_(database_url: str | None, config: Path | None, form: str) -> None:
         say(f"{line(said)}; {said.strategy}{weight}, {until}; made for {said.survives or 'no revision'}")
     if not found:
         say("No deployment is recorded.")
+
+
+command.add_command(import_)

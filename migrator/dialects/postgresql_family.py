@@ -9,6 +9,8 @@ from typing import Any
 
 from migrator.dialects import postgresql
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.postgresql_statistics import PostgreSQLStatistics
+from migrator.dialects.statistics import Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import blames_row
@@ -51,6 +53,7 @@ class PostgreSQLFamily:
     reads_replicas: str = "GRANT pg_monitor to this role"
     may_log_less: str = ""
     ends_session: str = "SELECT pg_terminate_backend(pid)"
+    statistics: Statistics = field(default_factory=PostgreSQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": postgresql.BACKEND_PID,

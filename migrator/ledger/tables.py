@@ -300,6 +300,44 @@ chain = Table(
 )
 """The end of the chain that the events make: how many, and the hash of the last."""
 
+looks = Table(
+    "looks",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source", String(120), nullable=False),
+    Column("thing", String(255), nullable=False, index=True),
+    Column("since", Moment(), nullable=False),
+    Column("until", Moment(), nullable=False),
+    Column("looks", BigInteger, nullable=False),
+    Column("reset_at", Moment()),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("source", String(120), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("role", String(120), primary_key=True),
+    Column("first_seen", Moment(), nullable=False),
+    Column("last_seen", Moment(), nullable=False),
+    Column("looks", BigInteger, nullable=False),
+)
+
+uses = Table(
+    "uses",
+    metadata,
+    Column("source", String(120), primary_key=True),
+    Column("thing", String(255), primary_key=True),
+    Column("statement", String(120), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("role", String(120), nullable=False),
+    Column("manner", String(40), nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("used_after", Moment()),
+    Column("used_at", Moment()),
+)
+
 
 def legal() -> list[dict[str, str]]:
     """Rows of `transitions`."""
@@ -310,7 +348,7 @@ ADDED: dict[int, tuple[Table, ...]] = {
     2: (set_aside,),
     3: (parts,),
     4: (progress, controls),
-    5: (consumers, approvals, chain, rollouts, rollout_actions, verifications),
+    5: (consumers, approvals, chain, rollouts, rollout_actions, looks, sightings, uses, verifications),
 }
 """Tables that a version of the ledger has and the one before had not."""
 DEPLOYED = (

@@ -14,7 +14,15 @@ from migrator.database import connect
 from migrator.ledger import audit, tables
 from migrator.ledger.mysql import APPEND_ONLY, PREFIX
 
-MOMENTS = (tables.deployments, tables.consumers, tables.overrides, tables.approvals)
+MOMENTS = (
+    tables.deployments,
+    tables.consumers,
+    tables.overrides,
+    tables.approvals,
+    tables.looks,
+    tables.sightings,
+    tables.uses,
+)
 
 
 def age(url: str, hours: float) -> None:
