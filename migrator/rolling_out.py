@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from migrator.runs import install_ledger, load_graph, looking
 if TYPE_CHECKING:
     from migrator.ledger.rollouts import ActionRecord, RolloutRecord
     from migrator.rollouts.configuration import Configuration
+    from migrator.rollouts.targets.base import Target
     from migrator.settings import Settings
 
 
@@ -44,6 +45,16 @@ class Rollout:
 def configured(config: Path | None, strategy: str | None = None) -> Configuration:
     found = configuring.load(config)
     return replace(found, strategy=strategy) if strategy else found
+
+
+def rollout_files(config: Path | None = None) -> Mapping[str, str]:
+    """What the target has to be configured with, by path; the configuration comes first. Reads no database.
+
+    Raises:
+        UsageError: the target is configured wrongly.
+        TargetFailed: it is of a kind that nothing is written for.
+    """
+    return made(configured(config)).files()
 
 
 def rollout_run(
@@ -101,7 +112,7 @@ def live_version(records: Any, found: Configuration) -> str:
     return version
 
 
-def made(found: Configuration) -> Any:
+def made(found: Configuration) -> Target:
     try:
         return target_of(found)
     except ValueError as problem:

@@ -86,7 +86,7 @@ class World:
             case Admit(server):
                 self.target.admit(server)
             case Drain(server):
-                return self._drain(server)
+                return self._drain(server, elapsed)
             case Split(shares):
                 begun = time.monotonic()
                 self.target.split(shares)
@@ -110,27 +110,24 @@ class World:
         except MigratorError as problem:
             return {"unknown": problem.message}
 
-    def _drain(self, server: str) -> Outcome:
+    def _drain(self, server: str, elapsed: float) -> Outcome:
         """Three ends: nothing is left; time is over, and what is left is cut off or stays; somebody aborts."""
         self.target.drain(server)
-        begun, limit = time.monotonic(), self.configuration.drain.timeout
-        while left := self.target.look().servers[server].in_flight:
-            if time.monotonic() - begun > limit:
-                break
-            wish = self.heard()
-            if wish.what == "abort":
-                self.target.admit(server)
-                raise Aborted(str(wish))
+        begun, limit = time.monotonic() - elapsed, self.configuration.drain.timeout
+        asked, left = Wish(), self.target.look().servers[server].in_flight
+        while left and asked.what != "abort" and time.monotonic() - begun <= limit:
             time.sleep(EVERY)
-        facts = {"end": "timeout" if left else "empty", "seconds": round(time.monotonic() - begun, 3), "left": left}
-        if not left:
+            asked, left = self.heard(), self.target.look().servers[server].in_flight
+        end = "empty" if not left else "aborted" if asked.what == "abort" else "timeout"
+        facts = {"end": end, "seconds": round(time.monotonic() - begun, 3), "left": left}
+        if end == "empty":
             return Outcome(ok=True, facts=facts)
         said = f"{server} still works on {left} after {limit:g} s"
-        if self.configuration.drain.then == "cut":
+        if end == "timeout" and self.configuration.drain.then == "cut":
             self.target.cut(server)
             return Outcome(ok=True, reason=f"{said}: cut off", facts=facts)
         self.target.admit(server)
-        return Outcome(ok=False, reason=said, facts=facts)
+        return Outcome(ok=False, reason=str(asked) if end == "aborted" else said, facts=facts)
 
     def _watch(self, watch: Watch, elapsed: float) -> Outcome:
         """Wait, and judge meanwhile; ends early where somebody promotes or aborts, or the arm does badly."""

@@ -21,7 +21,8 @@ def plan(configuration: Configuration, target: Target, version: str, previous: s
         UsageError: it cannot be done as it is configured, with the reason.
         TargetFailed: what divides the traffic cannot be reached.
     """
-    missing = sorted(NEEDS.get(configuration.strategy, set()) - target.can)
+    needs = NEEDS.get(configuration.strategy, set()) | ({"cut"} if configuration.drain.then == "cut" else set())
+    missing = sorted(needs - target.can)
     if missing:
         raise UsageError(f"{configuration.strategy} needs a target that can {', '.join(missing)}")
     pools = tuple(dict.fromkeys(place.pool for place in configuration.places))

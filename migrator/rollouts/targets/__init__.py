@@ -8,10 +8,12 @@ from migrator.rollouts.targets.haproxy import HAProxy
 from migrator.setting_values import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from migrator.rollouts.configuration import Configuration
     from migrator.rollouts.targets.base import Target
 
-TARGETS = {"haproxy": HAProxy}
+TARGETS: Mapping[str, Callable[[Configuration], Target]] = {"haproxy": HAProxy}
 
 
 def target_of(configuration: Configuration) -> Target:
@@ -25,4 +27,4 @@ def target_of(configuration: Configuration) -> Target:
         near = nearest(kind, TARGETS)
         hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(TARGETS)}"
         raise ValueError(f'target: unknown kind "{kind}"; {hint}')
-    return TARGETS[kind](configuration.target, configuration.places, configuration.folder)
+    return TARGETS[kind](configuration)

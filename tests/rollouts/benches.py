@@ -1,0 +1,166 @@
+"""Programs that divide traffic, each started with exactly the files that `migrator rollout config` writes."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from migrator.embedded import free_port
+from migrator.rollouts import configuration as configuring
+from migrator.rollouts.targets import target_of
+from tests.plugins.servers import missing
+
+POOLS = {"blue": ("b1", "b2"), "green": ("g1",), "amber": ("a1",)}
+ROUTES = [
+    {"header": "x-canary", "value": "always", "pool": "green"},
+    {"cookie": "arm", "value": "amber", "pool": "amber"},
+]
+
+
+def program(name):
+    """Where a program is; skips, or fails in CI, where it is not."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        missing(f"no {name} on this machine")
+    return found
+
+
+def until(holds, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@dataclass
+class Bench:
+    """A program in front of servers.
+
+    Args:
+        ports: of the servers, by name.
+    """
+
+    folder: Path
+    ports: dict[str, int]
+    front: int = field(default_factory=free_port)
+    process: subprocess.Popen | None = None
+    kind = ""
+
+    def settings(self):
+        return {}
+
+    def configuration(self, **settings):
+        data = {
+            "app": "shop",
+            "strategy": "canary",
+            "pools": {pool: {name: f"127.0.0.1:{self.ports[name]}" for name in names} for pool, names in POOLS.items()},
+            "ready": {"url": "http://{address}/ready"},
+            "target": {
+                "kind": self.kind,
+                "listen": f"127.0.0.1:{self.front}",
+                "routes": ROUTES,
+                "check_every": "100ms",
+                **self.settings(),
+                **settings,
+            },
+        }
+        return configuring.read(data, self.folder)
+
+    def target(self, **settings):
+        return target_of(self.configuration(**settings))
+
+    def write(self):
+        for name, content in self.target().files().items():
+            (self.folder / name).write_text(content)
+
+    def begin(self):
+        self.write()
+        self.process = self.started()
+        until(lambda: self.ask()[0] == 200)
+
+    def started(self):
+        raise NotImplementedError
+
+    def ask(self, path="/", method="GET", **headers):
+        """Status and server of one request on a connection of its own; status 0 where it failed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=20)
+        try:
+            connection.request(method, path, headers={name.replace("_", "-"): said for name, said in headers.items()})
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers.get("X-Server", "")
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            connection.close()
+
+    def reload(self):
+        """Have the program read its files again, and wait until it has."""
+        raise NotImplementedError
+
+    def meddle(self):
+        """Give green all traffic, as somebody else would."""
+        raise NotImplementedError
+
+    def half(self, shares):
+        """Leave what a run leaves that was killed between a file and the process."""
+        raise NotImplementedError
+
+    @contextmanager
+    def spoiled(self):
+        """Let the program refuse what it is given."""
+        raise NotImplementedError
+        yield
+
+    def close(self):
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+
+
+class HAProxyBench(Bench):
+    kind = "haproxy"
+
+    def settings(self):
+        return {
+            "socket": "admin.sock",
+            "split_map": "split.map",
+            "mirror_map": "mirror.map",
+            "hold_map": "hold.map",
+            "state_file": "states",
+        }
+
+    def started(self):
+        return subprocess.Popen(
+            [program("haproxy"), "-W", "-f", str(self.folder / "haproxy.cfg")], stderr=subprocess.DEVNULL
+        )
+
+    def reload(self):
+        before = self.target().ask("show info").split("Pid: ")[1].split()[0]
+        self.process.send_signal(signal.SIGUSR2)
+        until(lambda: self.target().ask("show info").split("Pid: ")[1].split()[0] != before)
+
+    def meddle(self):
+        target = self.target()
+        for bucket in range(1000):
+            target.tell(f"set map {target.split_map} {bucket} green")
+
+    def half(self, shares):
+        whole = max(shares, key=shares.get)
+        (self.folder / "split.map").write_text("".join(f"{n} {whole}\n" for n in range(1000)))
+
+    @contextmanager
+    def spoiled(self):
+        name = self.folder / "split.map"
+        kept = name.read_text()
+        yield self.target(split_map="other.map")
+        assert name.read_text() == kept
+
+
+BENCHES = {bench.kind: bench for bench in (HAProxyBench,)}

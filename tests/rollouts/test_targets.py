@@ -1,0 +1,272 @@
+"""What every target promises, with the programs themselves and servers behind them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from migrator.embedded import free_port
+from migrator.rollouts.targets.base import TargetFailed
+from tests.rollouts import upstreams
+from tests.rollouts.benches import BENCHES, POOLS, until
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: shop\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+WHOLE = {"blue": 100.0, "green": 0.0, "amber": 0.0}
+
+
+@pytest.fixture(scope="module")
+def ports():
+    """Servers of all pools, in a process of their own."""
+    found = {name: free_port() for names in POOLS.values() for name in names}
+    words = [f"{name}={port}" for name, port in found.items()]
+    process = subprocess.Popen([sys.executable, upstreams.__file__, *words], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    yield found
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module", params=BENCHES)
+def running(request, ports, tmp_path_factory):
+    bench = BENCHES[request.param](tmp_path_factory.mktemp(request.param), ports)
+    try:
+        bench.begin()
+        yield bench
+    finally:
+        bench.close()
+
+
+@pytest.fixture
+def bench(running):
+    """A program that gives all traffic to blue."""
+    target = running.target()
+    for names in POOLS.values():
+        for name in names:
+            if target.look().servers[name].state != "ready":
+                target.admit(name)
+    target.split(WHOLE)
+    return running
+
+
+@pytest.fixture
+def target(bench):
+    return bench.target()
+
+
+def able(target, *what):
+    """Only targets that can; the others refuse, which is a test of its own."""
+    if not set(what) <= target.can:
+        pytest.skip(f"{target.kind} cannot {', '.join(sorted(set(what) - target.can))}")
+
+
+def share(bench, pool, requests=400, **headers):
+    """Percent of requests that a pool answers."""
+    seen = Counter(bench.ask(**headers) for _ in range(requests))
+    assert all(status == 200 for status, _ in seen), seen
+    return sum(count for (_, name), count in seen.items() if name in POOLS[pool]) * 100 / requests
+
+
+def servers(bench, requests=30):
+    return {bench.ask()[1] for _ in range(requests)}
+
+
+def counted(bench, name):
+    with urllib.request.urlopen(f"http://127.0.0.1:{bench.ports[name]}/count") as answer:
+        return Counter(json.load(answer))
+
+
+@contextmanager
+def work(bench, path="/slow"):
+    """A request under way; yields a list that gets its answer."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(bench.ask(path)))
+    thread.start()
+    yield found
+    thread.join(30)
+
+
+@contextmanager
+def users(bench):
+    """Users who ask without pause, each time on a connection of their own; yields how often they got what."""
+    seen, over = Counter(), threading.Event()
+
+    def go_on():
+        while not over.is_set():
+            seen[bench.ask()[0]] += 1
+
+    threads = [threading.Thread(target=go_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(30)
+
+
+def test_shares_are_those_of_the_requests(bench, target):
+    assert share(bench, "blue", 50) == 100
+    target.split({"blue": 75, "green": 25})
+    assert target.look().shares == {"blue": 75, "green": 25, "amber": 0}
+    assert 15 < share(bench, "green") < 35
+    target.split({"blue": 0, "green": 100})
+    assert share(bench, "green", 50) == 100
+
+
+def test_users_stay_with_a_pool_whose_share_grows(bench, target):
+    able(target, "sticky")
+
+    def having(pool):
+        return {uid for uid in range(150) if bench.ask(cookie=f"uid=user-{uid}")[1] in POOLS[pool]}
+
+    target.split({"blue": 70, "green": 20, "amber": 10})
+    green, amber = having("green"), having("amber")
+    assert green
+    assert amber
+    assert having("green") == green
+    target.split({"blue": 40, "green": 40, "amber": 20})
+    assert green < having("green")
+    assert amber < having("amber")
+
+
+def test_a_drained_server_finishes_its_work_and_gets_no_other(bench, target):
+    target.remove("b2")
+    with work(bench) as answered:
+        until(lambda: counted(bench, "b1")["/slow"] > 0 and not answered)
+        target.admit("b2")
+        target.drain("b1")
+        assert target.look().servers["b1"].state == "drain"
+        assert target.look().servers["b1"].in_flight > 0
+        assert servers(bench) == {"b2"}
+    assert answered == [(200, "b1")]
+    until(lambda: target.look().servers["b1"].in_flight == 0)
+    target.remove("b1")
+    assert target.look().servers["b1"].state == "maint"
+    assert servers(bench) == {"b2"}
+    target.admit("b1")
+    assert servers(bench) == {"b1", "b2"}
+
+
+def test_no_request_fails_while_pools_and_servers_change_under_load(bench, target):
+    with users(bench) as seen:
+        for pool, other in (("green", "blue"), ("blue", "green")) * 3:
+            target.split({pool: 100, other: 0})
+        target.drain("b1")
+        target.admit("b1")
+        target.remove("b2")
+        target.admit("b2")
+    assert set(seen) == {200}
+
+
+def test_what_somebody_else_has_changed_is_seen(bench, target):
+    bench.meddle()
+    until(lambda: target.look().shares["green"] == 100)
+    target.split(WHOLE)
+    assert servers(bench) == {"b1", "b2"}
+
+
+def test_a_reload_keeps_what_was_set(bench, target):
+    target.split({"blue": 0, "green": 60, "amber": 40})
+    target.drain("b1")
+    target.remove("b2")
+    before = target.look()
+    bench.reload()
+    after = target.look()
+    assert after.shares == before.shares
+    assert {name: server.state for name, server in after.servers.items()} == {
+        name: server.state for name, server in before.servers.items()
+    }
+    assert share(bench, "blue", 60) == 0
+
+
+def test_what_is_refused_leaves_the_former_one_serving(bench, target):
+    with bench.spoiled() as other, pytest.raises(TargetFailed) as refused:
+        (other or target).split({"blue": 0, "green": 100})
+    assert refused.value.message
+    assert target.look().shares == WHOLE
+    assert servers(bench) == {"b1", "b2"}
+    target.split({"blue": 0, "green": 100})
+    assert servers(bench) == {"g1"}
+
+
+def test_a_change_that_was_killed_half_way_is_done_again(bench):
+    wanted = {"blue": 0.0, "green": 100.0, "amber": 0.0}
+    bench.half(wanted)
+    again = bench.target()
+    again.split(wanted)
+    assert again.look().shares == wanted
+    assert servers(bench) == {"g1"}
+    bench.reload()
+    assert again.look().shares == wanted
+
+
+def test_copies_are_sent_of_requests_that_change_nothing(bench, target):
+    able(target, "mirror")
+    before = counted(bench, "g1")
+    target.mirror("green", 100)
+    assert target.look().mirrored == {"green": 100}
+    assert {bench.ask(method=method)[1] for method in ("GET", "POST") * 10} <= {"b1", "b2"}
+    until(lambda: (counted(bench, "g1") - before)["/"] >= 10)
+    target.mirror("green", 0)
+    assert servers(bench, 10) == {"b1", "b2"}
+    time.sleep(0.2)
+    after = counted(bench, "g1") - before
+    assert after["POST"] + after["POST copy"] == 0
+    assert after["/"] == 10
+
+
+def test_requests_that_are_held_are_late_and_none_fails(bench, target):
+    able(target, "hold")
+    target.hold(20)
+    with work(bench, "/") as answered:
+        time.sleep(0.2)
+        assert answered == []
+        target.hold(0)
+    assert answered[0][0] == 200
+    target.hold(0.2)
+    assert bench.ask()[0] == 200
+
+
+def test_routes_lead_to_their_pool_whatever_its_share(bench, target):
+    assert {bench.ask(x_canary="always")[1] for _ in range(5)} == {"g1"}
+    assert {bench.ask(x_canary="never")[1] for _ in range(10)} == {"b1", "b2"}
+    assert {bench.ask(cookie="arm=amber")[1] for _ in range(5)} == {"a1"}
+    target.remove("g1")
+    assert {bench.ask(x_canary="always")[1] for _ in range(5)} <= {"b1", "b2"}
+
+
+def test_a_connection_that_was_upgraded_is_in_flight_until_it_is_cut(bench, target):
+    able(target, "cut")
+    target.remove("b2")
+    with socket.create_connection(("127.0.0.1", bench.front), 10) as client:
+        client.sendall(UPGRADE)
+        assert b"101" in client.recv(4096)
+        target.admit("b2")
+        target.drain("b1")
+        client.sendall(b"still here")
+        assert client.recv(4096) == b"still here"
+        assert target.look().servers["b1"].in_flight == 1
+        target.cut("b1")
+        until(lambda: target.look().servers["b1"].in_flight == 0)
+        with suppress(ConnectionError):
+            assert client.recv(4096) == b""
+
+
+def test_what_a_target_cannot_do_it_refuses(target):
+    for what, arguments in {"mirror": ("green", 1.0), "hold": (1.0,), "cut": ("b1",)}.items():
+        if what not in target.can:
+            with pytest.raises(TargetFailed, match="cannot"):
+                getattr(target, what)(*arguments)
