@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import http.client
+import json
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrator.embedded import free_port
 from migrator.rollouts import configuration as configuring
 from migrator.rollouts.targets import target_of
 from tests.plugins.servers import missing
+from tests.rollouts import platform_script
 
 POOLS = {"blue": ("b1", "b2"), "green": ("g1",), "amber": ("a1",)}
 ROUTES = [
@@ -51,6 +55,9 @@ class Bench:
     front: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
     kind = ""
+
+    def __post_init__(self):
+        pass
 
     def settings(self):
         return {}
@@ -142,12 +149,12 @@ class HAProxyBench(Bench):
         )
 
     def reload(self):
-        before = self.target().ask("show info").split("Pid: ")[1].split()[0]
+        before = self.proxy().ask("show info").split("Pid: ")[1].split()[0]
         self.process.send_signal(signal.SIGUSR2)
-        until(lambda: self.target().ask("show info").split("Pid: ")[1].split()[0] != before)
+        until(lambda: self.proxy().ask("show info").split("Pid: ")[1].split()[0] != before)
 
     def meddle(self):
-        target = self.target()
+        target = self.proxy()
         for bucket in range(1000):
             target.tell(f"set map {target.split_map} {bucket} green")
 
@@ -163,4 +170,80 @@ class HAProxyBench(Bench):
         assert name.read_text() == kept
 
 
-BENCHES = {bench.kind: bench for bench in (HAProxyBench,)}
+class NginxBench(Bench):
+    kind = "nginx"
+
+    def __post_init__(self):
+        self.status = free_port()
+        own = f"pid {self.folder}/nginx.pid; error_log {self.folder}/error.log warn;"
+        self.command = f"{program('nginx')} -p {self.folder} -c {self.folder}/nginx.conf -g '{own}'"
+
+    def settings(self):
+        return {
+            "include": "migrator.conf",
+            "status": f"127.0.0.1:{self.status}",
+            "test": f"{self.command} -t",
+            "reload": f"{self.command} -s reload",
+        }
+
+    def started(self):
+        words = shlex.split(self.command)
+        words[-1] += " daemon off;"
+        return subprocess.Popen(words, stderr=subprocess.DEVNULL)
+
+    def reload(self):
+        target = self.target()
+        before = set(target._workers(target._loaded()[0], leaving=False))
+        subprocess.run(shlex.split(f"{self.command} -s reload"), check=True)
+        until(lambda: not before & set(target._workers(target._loaded()[0], leaving=False)))
+
+    def meddle(self):
+        name = self.folder / "migrator.conf"
+        name.write_text(name.read_text().replace("* migrator_blue", "* migrator_green"))
+        self.reload()
+
+    def half(self, shares):
+        target = self.target()
+        wanted = replace(target._loaded()[1], shares=shares)
+        (self.folder / "migrator.conf").write_text(target._rendered(wanted))
+
+    @contextmanager
+    def spoiled(self):
+        name = self.folder / "nginx.conf"
+        kept, include = name.read_text(), (self.folder / "migrator.conf").read_text()
+        name.write_text(kept.replace("proxy_connect_timeout", "proxy_connect_limit"))
+        yield None
+        name.write_text(kept)
+        assert (self.folder / "migrator.conf").read_text() == include
+
+
+class ShellBench(HAProxyBench):
+    """Commands in front of a HAProxy."""
+
+    kind = "shell"
+
+    def __post_init__(self):
+        data = {**HAProxyBench.configuration(self, kind="haproxy").data}
+        (self.folder / "platform.json").write_text(json.dumps(data))
+
+    def configuration(self, **settings):
+        if settings.get("kind") == "haproxy":
+            return super().configuration(**settings)
+        command = f"{sys.executable} {platform_script.__file__} {self.folder}"
+        verbs = dict.fromkeys(("look", "admit", "drain", "remove", "cut", "split", "mirror", "hold"), command)
+        data = {**super().configuration(kind="haproxy").data, "target": {"kind": "shell", "sticky": True, **verbs}}
+        data["target"].update(settings)
+        return configuring.read(data, self.folder)
+
+    def target(self, **settings):
+        return target_of(self.configuration(**settings))
+
+    def proxy(self):
+        return HAProxyBench.target(self, kind="haproxy")
+
+    @contextmanager
+    def spoiled(self):
+        yield self.target(split=f"{sys.executable} -c 'raise SystemExit(5)'")
+
+
+BENCHES = {bench.kind: bench for bench in (HAProxyBench, NginxBench, ShellBench)}

@@ -82,13 +82,17 @@ def servers(bench, requests=30):
     return {bench.ask()[1] for _ in range(requests)}
 
 
+def told(bench, name, path):
+    with urllib.request.urlopen(f"http://127.0.0.1:{bench.ports[name]}{path}") as answer:
+        return answer.read()
+
+
 def counted(bench, name):
-    with urllib.request.urlopen(f"http://127.0.0.1:{bench.ports[name]}/count") as answer:
-        return Counter(json.load(answer))
+    return Counter(json.loads(told(bench, name, "/count")))
 
 
 @contextmanager
-def work(bench, path="/slow"):
+def work(bench, path="/held"):
     """A request under way; yields a list that gets its answer."""
     found = []
     thread = threading.Thread(target=lambda: found.append(bench.ask(path)))
@@ -144,13 +148,15 @@ def test_users_stay_with_a_pool_whose_share_grows(bench, target):
 
 def test_a_drained_server_finishes_its_work_and_gets_no_other(bench, target):
     target.remove("b2")
+    before = counted(bench, "b1")["/held"]
     with work(bench) as answered:
-        until(lambda: counted(bench, "b1")["/slow"] > 0 and not answered)
+        until(lambda: counted(bench, "b1")["/held"] > before)
         target.admit("b2")
         target.drain("b1")
         assert target.look().servers["b1"].state == "drain"
         assert target.look().servers["b1"].in_flight > 0
         assert servers(bench) == {"b2"}
+        told(bench, "b1", "/release")
     assert answered == [(200, "b1")]
     until(lambda: target.look().servers["b1"].in_flight == 0)
     target.remove("b1")
@@ -162,7 +168,7 @@ def test_a_drained_server_finishes_its_work_and_gets_no_other(bench, target):
 
 def test_no_request_fails_while_pools_and_servers_change_under_load(bench, target):
     with users(bench) as seen:
-        for pool, other in (("green", "blue"), ("blue", "green")) * 3:
+        for pool, other in (("green", "blue"), ("blue", "green")) * 2:
             target.split({pool: 100, other: 0})
         target.drain("b1")
         target.admit("b1")
@@ -171,9 +177,17 @@ def test_no_request_fails_while_pools_and_servers_change_under_load(bench, targe
     assert set(seen) == {200}
 
 
+def sees_other(target):
+    """Whether it says that green has all traffic, or that somebody has interfered."""
+    try:
+        return target.look().shares["green"] == 100
+    except TargetFailed as problem:
+        return "somebody else" in problem.message
+
+
 def test_what_somebody_else_has_changed_is_seen(bench, target):
     bench.meddle()
-    until(lambda: target.look().shares["green"] == 100)
+    until(lambda: sees_other(target))
     target.split(WHOLE)
     assert servers(bench) == {"b1", "b2"}
 
@@ -258,7 +272,7 @@ def test_a_connection_that_was_upgraded_is_in_flight_until_it_is_cut(bench, targ
         target.drain("b1")
         client.sendall(b"still here")
         assert client.recv(4096) == b"still here"
-        assert target.look().servers["b1"].in_flight == 1
+        until(lambda: target.look().servers["b1"].in_flight == 1)
         target.cut("b1")
         until(lambda: target.look().servers["b1"].in_flight == 0)
         with suppress(ConnectionError):

@@ -1,7 +1,7 @@
 """Servers of a name each, in one process: upstreams.py b1=8001 b2=8002.
 
-`/slow` takes a second, `/stream` goes on until the client leaves, `/count` says which requests a server has had.
-A request for an upgrade gets an echo of what it sends.
+`/held` takes until somebody asks for `/release`, `/stream` goes on until the client leaves, `/count` says which
+requests a server has had. A request for an upgrade gets an echo of what it sends.
 """
 
 from __future__ import annotations
@@ -43,11 +43,13 @@ async def stream(writer):
 
 
 def served(name, seen):
+    released = asyncio.Event()
+
     async def handle(reader, writer):
         try:
             while request := await read(reader):
                 method, path, headers = request
-                if path not in ("/ready", "/count"):
+                if path not in ("/ready", "/count", "/release"):
                     seen[f"{method} copy" if "x-migrator-mirror" in headers else method] += 1
                     seen[path] += 1
                 if "upgrade" in headers:
@@ -56,8 +58,11 @@ def served(name, seen):
                 if path == "/stream":
                     await stream(writer)
                     break
-                if path == "/slow":
-                    await asyncio.sleep(1)
+                if path == "/held":
+                    released.clear()
+                    await released.wait()
+                if path == "/release":
+                    released.set()
                 body = json.dumps(seen).encode() if path == "/count" else name.encode()
                 length = f"HTTP/1.1 200 OK\r\nX-Server: {name}\r\nContent-Length: {len(body)}\r\n\r\n"
                 writer.write(length.encode() + (b"" if method == "HEAD" else body))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from migrator.rollouts.targets.haproxy import HAProxy
+from migrator.rollouts.targets.nginx import Nginx
+from migrator.rollouts.targets.shell import Shell
 from migrator.setting_values import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from migrator.rollouts.configuration import Configuration
     from migrator.rollouts.targets.base import Target
 
-TARGETS: Mapping[str, Callable[[Configuration], Target]] = {"haproxy": HAProxy}
+TARGETS: Mapping[str, type[HAProxy | Nginx | Shell]] = {kind.kind: kind for kind in (HAProxy, Nginx, Shell)}
 
 
 def target_of(configuration: Configuration) -> Target:
