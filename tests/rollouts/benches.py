@@ -18,7 +18,7 @@ from migrator.embedded import free_port
 from migrator.rollouts import configuration as configuring
 from migrator.rollouts.targets import target_of
 from tests.plugins.servers import missing
-from tests.rollouts import platform_script
+from tests.rollouts import platform_server
 
 POOLS = {"blue": ("b1", "b2"), "green": ("g1",), "amber": ("a1",)}
 ROUTES = [
@@ -143,6 +143,13 @@ class HAProxyBench(Bench):
             "state_file": "states",
         }
 
+    def proxy(self):
+        return self.target()
+
+    def write(self):
+        for name, content in self.proxy().files().items():
+            (self.folder / name).write_text(content)
+
     def started(self):
         return subprocess.Popen(
             [program("haproxy"), "-W", "-f", str(self.folder / "haproxy.cfg")], stderr=subprocess.DEVNULL
@@ -225,11 +232,12 @@ class ShellBench(HAProxyBench):
     def __post_init__(self):
         data = {**HAProxyBench.configuration(self, kind="haproxy").data}
         (self.folder / "platform.json").write_text(json.dumps(data))
+        self.platform = subprocess.Popen([sys.executable, platform_server.__file__, str(self.folder)])
 
     def configuration(self, **settings):
         if settings.get("kind") == "haproxy":
             return super().configuration(**settings)
-        command = f"{sys.executable} {platform_script.__file__} {self.folder}"
+        command = f"{sys.executable} -IS {platform_server.__file__} {self.folder} tell"
         verbs = dict.fromkeys(("look", "admit", "drain", "remove", "cut", "split", "mirror", "hold"), command)
         data = {**super().configuration(kind="haproxy").data, "target": {"kind": "shell", "sticky": True, **verbs}}
         data["target"].update(settings)
@@ -237,6 +245,15 @@ class ShellBench(HAProxyBench):
 
     def target(self, **settings):
         return target_of(self.configuration(**settings))
+
+    def begin(self):
+        until((self.folder / "platform.sock").exists)
+        super().begin()
+
+    def close(self):
+        super().close()
+        self.platform.kill()
+        self.platform.wait(20)
 
     def proxy(self):
         return HAProxyBench.target(self, kind="haproxy")

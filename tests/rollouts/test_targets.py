@@ -71,7 +71,7 @@ def able(target, *what):
         pytest.skip(f"{target.kind} cannot {', '.join(sorted(set(what) - target.can))}")
 
 
-def share(bench, pool, requests=400, **headers):
+def share(bench, pool, requests=250, **headers):
     """Percent of requests that a pool answers."""
     seen = Counter(bench.ask(**headers) for _ in range(requests))
     assert all(status == 200 for status, _ in seen), seen
@@ -109,6 +109,7 @@ def users(bench):
     def go_on():
         while not over.is_set():
             seen[bench.ask()[0]] += 1
+            time.sleep(0.005)
 
     threads = [threading.Thread(target=go_on) for _ in range(2)]
     for thread in threads:
@@ -134,7 +135,7 @@ def test_users_stay_with_a_pool_whose_share_grows(bench, target):
     able(target, "sticky")
 
     def having(pool):
-        return {uid for uid in range(150) if bench.ask(cookie=f"uid=user-{uid}")[1] in POOLS[pool]}
+        return {uid for uid in range(100) if bench.ask(cookie=f"uid=user-{uid}")[1] in POOLS[pool]}
 
     target.split({"blue": 70, "green": 20, "amber": 10})
     green, amber = having("green"), having("amber")

@@ -23,6 +23,7 @@ from migrator.setting_values import duration
 VERBS = ("look", "admit", "drain", "remove", "cut", "split", "mirror", "hold")
 STATES = ("ready", "drain", "maint")
 EVERY = 0.1
+FORM = '{"servers": {"NAME": {"state": "ready", "in_flight": 0, "up": true}}, "shares": {"POOL": 100}}'
 
 
 class Shell(Target):
@@ -62,7 +63,7 @@ class Shell(Target):
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise TargetFailed(
                 f"`{self.commands['look']}` does not print what it should: {problem!r} in {said.strip()[:200]!r}",
-                next_step='{"servers": {"NAME": {"state": "ready", "in_flight": 0, "up": true}}, "shares": {"POOL": 100}}',
+                next_step=FORM,
             ) from None
 
     def _read(self, said: Mapping[str, Any]) -> TrafficState:
@@ -104,7 +105,7 @@ class Shell(Target):
             raise TargetFailed(f"{server} is {found} after `{self.commands[verb]}`, and should be {wanted}")
 
     def split(self, shares: Mapping[str, float]) -> None:
-        wanted = {**{pool: float(share) for pool, share in shares.items()}}
+        wanted = {pool: float(share) for pool, share in shares.items()}
         wanted.update({pool: 0.0 for pool in self.pools if pool not in shares})
         single = {f"share_{re.sub(r'[^A-Za-z0-9]', '_', pool)}": f"{share:g}" for pool, share in wanted.items()}
         self._tell("split", shares=json.dumps(wanted), **single)
