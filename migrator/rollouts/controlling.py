@@ -7,10 +7,9 @@ that has none: every action may be done twice.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from migrator.errors import DriftFound
 from migrator.events import Observer, RolloutStep
@@ -61,7 +60,7 @@ class Controller:
         """The outcome on record of an action; None where it has to be done."""
         if record is None:
             return None
-        if plain(as_data(action)) != record.action:
+        if rollouts.plain(as_data(action)) != record.action:
             raise DriftFound(
                 f"rollout {self.rollout} went another way before: {record.action} and not {words(action)}",
                 next_step="go on with the version of migrator that began it",
@@ -69,18 +68,18 @@ class Controller:
         return Outcome(**record.outcome) if record.outcome is not None else None
 
     def _done(self, position: int, action: Action, record: ActionRecord | None, world: World) -> Outcome:
-        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
         begun, elapsed = time.monotonic(), 0.0
         if record is None:
-            before = plain(world.before(action))
+            before = rollouts.plain(world.before(action))
             with self.session.transaction() as connection:
-                rollouts.begin_action(connection, self.rollout, position, plain(as_data(action)), before)
+                rollouts.begin_action(connection, self.rollout, position, rollouts.plain(as_data(action)), before)
         else:
             with self.session.transaction() as connection:
                 elapsed = max(0.0, (store.clock(connection) - record.started_at).total_seconds())
+        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
         outcome = self._unless_aborted() or world.perform(action, elapsed)
         with self.session.transaction() as connection:
-            rollouts.end_action(connection, self.rollout, position, plain(asdict(outcome)))
+            rollouts.end_action(connection, self.rollout, position, rollouts.plain(asdict(outcome)))
             if outcome.facts.get("heeded") or not outcome.ok:
                 self._heed(connection)
         state = "done" if outcome.ok else "failed"
@@ -112,8 +111,3 @@ class Controller:
         if self._wish.what in ("abort", "promote"):
             rollouts.heeded(connection, self.rollout, self._wish.what)
             self._wish = Wish()
-
-
-def plain(data: Any) -> Any:
-    """Data as it comes back from the ledger."""
-    return json.loads(json.dumps(data))

@@ -15,12 +15,6 @@ STRATEGIES = {
 ENDS = {"rolling": "blue", "blue-green": "green", "canary": "blue"}
 
 
-@pytest.fixture
-def project(database, project):
-    project.url = database.url
-    return project
-
-
 @pytest.fixture(params=STRATEGIES)
 def strategy(request, shop):
     shop.configure(request.param, **STRATEGIES[request.param])
@@ -44,7 +38,8 @@ def test_a_version_goes_live_and_no_user_sees_a_failure(shop, strategy):
     }
 
 
-def test_a_version_that_never_is_ready_gets_no_request_and_everything_is_as_before(shop, strategy):
+@pytest.mark.usefixtures("strategy")
+def test_a_version_that_never_is_ready_gets_no_request_and_everything_is_as_before(shop):
     before = shop.served()
     with shop.clients() as seen:
         done = run(shop, "unready-2.0")
