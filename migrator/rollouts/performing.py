@@ -10,6 +10,7 @@ from typing import Any
 from migrator.errors import MigratorError
 from migrator.rollouts.analysis import Analyst, Judgement
 from migrator.rollouts.configuration import Configuration
+from migrator.rollouts.flags import Flags
 from migrator.rollouts.instances import Instances
 from migrator.rollouts.model import (
     Action,
@@ -17,6 +18,7 @@ from migrator.rollouts.model import (
     Begin,
     Drain,
     Finish,
+    Flag,
     MayRun,
     Mirror,
     Outcome,
@@ -53,6 +55,7 @@ class World:
     records: Records
     analyst: Analyst | None
     heard: Heard
+    flags: Flags | None = None
 
     def perform(self, action: Action, elapsed: float = 0.0) -> Outcome:
         """Do an action, which may have been begun by a run that was killed.
@@ -94,6 +97,8 @@ class World:
                 return Outcome(ok=True, facts={"switch_seconds": round(time.monotonic() - begun, 4)})
             case Mirror(pool, percent):
                 self.target.mirror(pool, percent)
+            case Flag(name, shares) if self.flags is not None:
+                self.flags.set(name, shares)
             case Watch():
                 return self._watch(action, elapsed)
             case Settle():
@@ -108,12 +113,14 @@ class World:
 
     def before(self, action: Action) -> dict[str, Any]:
         """What the traffic is like before an action that changes it; kept, so that people can see what was."""
-        if not isinstance(action, Admit | Drain | Stop | Split | Mirror):
-            return {}
         try:
-            return asdict(self.target.look())
+            if isinstance(action, Flag) and self.flags is not None:
+                return {"flag": self.flags.look(action.name)}
+            if isinstance(action, Admit | Drain | Stop | Split | Mirror):
+                return asdict(self.target.look())
         except MigratorError as problem:
             return {"unknown": problem.message}
+        return {}
 
     def _drain(self, server: str, elapsed: float) -> Outcome:
         """Three ends: nothing is left; time is over, and what is left is cut off or stays; somebody aborts."""
