@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -11,10 +12,15 @@ import time
 import urllib.request
 from collections import Counter
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from migrator.embedded import free_port
+from migrator.rollouts import configuration as configuring
+from migrator.rollouts.model import Drain, Wish
+from migrator.rollouts.performing import World
+from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.targets.base import TargetFailed
 from tests.rollouts import upstreams
 from tests.rollouts.benches import BENCHES, POOLS, until
@@ -285,3 +291,73 @@ def test_what_a_target_cannot_do_it_refuses(target):
         if what not in target.can:
             with pytest.raises(TargetFailed, match="cannot"):
                 getattr(target, what)(*arguments)
+
+
+only_haproxy = pytest.mark.parametrize("running", ["haproxy"], indirect=True)
+
+
+def drained(bench, heard=Wish, **settings):
+    """The outcome of draining a server that works on a request, after which the request is let go."""
+    drain = configuring.Draining(**settings)
+    found = replace(bench.configuration(), drain=drain)
+    plan = RolloutPlan("shop", "production", "rolling", "2.0", "1.0", found.places, "blue", "")
+    world = World(found, plan, bench.target(), None, None, None, heard)
+    bench.target().admit("b1")
+    bench.target().remove("b2")
+    before = counted(bench, "b1")["/held"]
+    with work(bench) as answered:
+        until(lambda: counted(bench, "b1")["/held"] > before)
+        bench.target().admit("b2")
+        outcome = world.perform(Drain("b1"))
+        told(bench, "b1", "/release")
+    return outcome, answered[0][0], bench.target().look().servers["b1"].state
+
+
+@only_haproxy
+def test_a_drain_ends_empty_or_late_or_aborted_and_says_which(bench):
+    def released():
+        told(bench, "b1", "/release")
+        return Wish()
+
+    outcome, status, state = drained(bench, released, timeout=20)
+    assert (outcome.ok, outcome.facts["end"], status, state) == (True, "empty", 200, "drain")
+    outcome, status, state = drained(bench, timeout=0.1)
+    assert (outcome.ok, outcome.facts["end"], status, state) == (False, "timeout", 200, "ready")
+    assert outcome.facts["left"] == 1
+    outcome, status, state = drained(bench, timeout=0.1, then="cut")
+    assert (outcome.ok, outcome.facts["end"], status, state) == (True, "timeout", 502, "drain")
+    outcome, status, state = drained(bench, lambda: Wish("abort", "enough"), timeout=20)
+    assert (outcome.ok, outcome.facts["end"], status, state) == (False, "aborted", 200, "ready")
+    assert outcome.reason == "abort: enough"
+
+
+@only_haproxy
+def test_an_agent_is_not_heard_while_its_server_is_out_of_the_traffic(bench):
+    said = threading.Event()
+
+    class Agent(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(b"up ready 100%\n")
+            said.set()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Agent) as agent:
+        threading.Thread(target=agent.serve_forever, args=(0.02,), daemon=True).start()
+        name = bench.folder / "haproxy.cfg"
+        kept = name.read_text()
+        check = f" agent-check agent-port {agent.server_address[1]} agent-inter 50ms"
+        name.write_text(kept.replace(f":{bench.ports['b1']} ", f":{bench.ports['b1']}{check} "))
+        bench.reload()
+        try:
+            assert said.wait(10)
+            target = bench.target()
+            target.drain("b1")
+            said.clear()
+            assert not said.wait(0.3)
+            assert target.look().servers["b1"].state == "drain"
+            assert servers(bench) == {"b2"}
+            target.admit("b1")
+            assert said.wait(10)
+        finally:
+            agent.shutdown()
+            name.write_text(kept)
+            bench.reload()

@@ -49,7 +49,7 @@ def weights(layout: Layout, shares: Mapping[str, float]) -> dict[str, int]:
 
 def address(text: str) -> dict[str, Any]:
     host, _, port = text.rpartition(":")
-    return {"socket_address": {"address": host.strip("[]"), "port_value": int(port)}}
+    return {"socket_address": {"address": "0.0.0.0" if host == "*" else host.strip("[]"), "port_value": int(port)}}
 
 
 def watched(path: str, folder: str) -> dict[str, Any]:

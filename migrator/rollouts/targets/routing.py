@@ -34,6 +34,12 @@ def token(value: object) -> str:
     return str(value)
 
 
+def listening(value: object) -> str:
+    if not re.fullmatch(r"(\*|\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):\d+", str(value)):
+        raise ValueError(f"{value!r} is no address to listen at; write host:port, or *:port")
+    return str(value)
+
+
 def network(value: object) -> str:
     return str(ipaddress.ip_network(text(value)))
 
@@ -58,7 +64,7 @@ def routes(value: object) -> tuple[Route, ...]:
 
 COMMON = {
     "kind": text,
-    "listen": token,
+    "listen": listening,
     "cookie": token,
     "routes": routes,
     "check_every": duration,
