@@ -79,6 +79,9 @@ class World:
                 return self.records.finish(status)
             case MayRun(version):
                 return self.records.may_run(version)
+            case Start(server, version) if "start" in self.target.can:
+                self.target.start(server, version)
+                self.instances.await_ready(places[server], version)
             case Start(server, version):
                 # A run that was killed may have started it, with a deploy script that does not look.
                 self._stop(places[server])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from migrator.rollouts.targets.envoy import Envoy
 from migrator.rollouts.targets.haproxy import HAProxy
+from migrator.rollouts.targets.kubernetes import Kubernetes
 from migrator.rollouts.targets.nginx import Nginx
 from migrator.rollouts.targets.shell import Shell
 from migrator.setting_values import nearest
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from migrator.rollouts.configuration import Configuration
     from migrator.rollouts.targets.base import Target
 
-Kind = type[HAProxy | Nginx | Envoy | Shell]
-TARGETS: Mapping[str, Kind] = {kind.kind: kind for kind in (HAProxy, Nginx, Envoy, Shell)}
+Kind = type[HAProxy | Nginx | Envoy | Kubernetes | Shell]
+TARGETS: Mapping[str, Kind] = {kind.kind: kind for kind in (HAProxy, Nginx, Envoy, Kubernetes, Shell)}
 
 
 def target_of(configuration: Configuration) -> Target:

@@ -41,7 +41,7 @@ class Target:
 
     kind: ClassVar[str] = ""
     can: frozenset[str] = frozenset()
-    """Of `drain`, `cut`, `split`, `sticky`, `mirror`, `hold`."""
+    """Of `drain`, `cut`, `split`, `sticky`, `mirror`, `hold`, `start`."""
 
     def look(self) -> TrafficState:
         """What it does at this moment."""
@@ -79,6 +79,10 @@ class Target:
     def mirror(self, pool: str, percent: float) -> None:
         """Send copies of a share of the requests to a pool: of those of safe methods only, and nobody its answers."""
         raise self._unable("mirror requests to", pool)
+
+    def start(self, server: str, version: str) -> None:
+        """Put a version on a server in place, with whatever draining the platform does; only one that can `start`."""
+        raise self._unable("start a version on", server)
 
     def hold(self, seconds: float) -> None:
         """Let requests wait, for so long at most; 0: let them go on."""
