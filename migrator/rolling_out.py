@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.database import Session, connect, refuse_shared_backend, require_writable
-from migrator.deployments import all_deployments
 from migrator.errors import NotYet, RunnerBusy, UsageError
 from migrator.events import Observer, ignore
 from migrator.ledger import rollouts, schema
+from migrator.ledger.deployed import all_deployments
 from migrator.rollouts import configuration as configuring
 from migrator.rollouts import planning
 from migrator.runs import install_ledger, load_graph, looking
