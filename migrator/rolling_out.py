@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,6 +35,18 @@ class Rollout:
 def configured(config: Path | None, strategy: str | None = None) -> Configuration:
     found = configuring.load(config)
     return replace(found, strategy=strategy) if strategy else found
+
+
+def rollout_files(config: Path | None = None) -> Mapping[str, str]:
+    """What the target has to be configured with, by path; the configuration comes first. Reads no database.
+
+    Raises:
+        UsageError: the target is configured wrongly.
+        TargetFailed: it is of a kind that nothing is written for.
+    """
+    from migrator.rollouts import driving
+
+    return driving.made(configured(config)).files()
 
 
 def rollout_run(

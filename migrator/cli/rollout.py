@@ -22,6 +22,7 @@ migrator rollout promote                     end the wait it is at; --all: every
 migrator rollout pause
 migrator rollout resume                      after a pause, or when the one that drove it was killed
 migrator rollout abort --reason "slow"       back to what was live
+migrator rollout config --into /etc/haproxy  how the target has to be configured for the pools
 """)
 ENDED = {"succeeded": 0, "rolled_back": 1, "held": 1, "failed": 1, "refused": 3}
 
@@ -142,6 +143,31 @@ def resume(database_url: str | None, config: Path | None, form: str) -> None:
 @with_database
 def abort(reason: str, database_url: str | None, config: Path | None, form: str) -> None:
     going_on(True, reason, database_url, config, form)
+
+
+@command.command("config", help="Print how the target has to be configured for the pools; opens no connection.")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Write it, and the files it reads.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of settings.")
+def config(into: Path | None, config: Path | None) -> None:
+    from migrator import api
+
+    for place, (path, content) in enumerate(api.rollout_files(config).items()):
+        if into is None and place == 0:
+            say(content.rstrip())
+        elif into is None:
+            note(f"reads {path}; --into FOLDER writes it")
+        else:
+            write(into / path, content)
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file unless there is one: it may say where the traffic goes at this moment."""
+    if path.exists():
+        note(f"{path} is there, and stays as it is")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    say(str(path))
 
 
 def going_on(back: bool, reason: str, database_url: str | None, config: Path | None, form: str) -> None:

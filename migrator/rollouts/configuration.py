@@ -76,6 +76,7 @@ class Configuration:
     analysis: Mapping[str, Any]
     folder: Path
     data: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, Any] = field(default_factory=dict)
 
 
 def text(value: object) -> str:
@@ -169,6 +170,7 @@ TOP: Readers = {
     "pools": pools,
     "target": table,
     "analysis": table,
+    "flags": table,
     **dict.fromkeys(PARTS, table),
     **RULES,
 }
@@ -237,4 +239,5 @@ def read(data: Mapping[str, Any], folder: Path) -> Configuration:
         analysis=given.get("analysis", {}),
         folder=folder,
         data=dict(data),
+        flags=given.get("flags", {}),
     )

@@ -10,6 +10,7 @@ from migrator.errors import UsageError
 from migrator.ledger import rollouts
 from migrator.rollouts import configuration as configuring
 from migrator.rollouts.controlling import Controller
+from migrator.rollouts.flags import flags_of
 from migrator.rollouts.instances import Instances
 from migrator.rollouts.performing import World
 from migrator.rollouts.plan import plan_from
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from migrator.events import Observer
     from migrator.revisions import RevisionGraph
     from migrator.rollouts.configuration import Configuration
+    from migrator.rollouts.flags import Flags
     from migrator.rollouts.model import Ending
     from migrator.rollouts.targets.base import Target
 
@@ -39,6 +41,18 @@ def made(found: Configuration) -> Target:
         raise UsageError(f"[{configuring.SECTION}.target]: {problem}") from None
 
 
+def flags(found: Configuration) -> Flags | None:
+    """The feature flags.
+
+    Raises:
+        UsageError: a setting of them is wrong.
+    """
+    try:
+        return flags_of(found)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.flags]: {problem}") from None
+
+
 def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observer) -> Ending:
     """Have everything done that a rollout has still to do, and record how it ended."""
     with session.transaction() as connection:
@@ -48,7 +62,7 @@ def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observ
     controller = Controller(session, rollout, observer)
     records = Records(session, graph, plan, f"rollout {rollout}", record.plan["shape"])
     instances = Instances(found, lambda: None)
-    world = World(found, plan, made(found), instances, records, None, controller.heard)
+    world = World(found, plan, made(found), instances, records, None, controller.heard, flags(found))
     with Probe(found.probe, found.ready.version_header) as probe:
         ending = controller.drive(STRATEGIES[plan.strategy](plan), world)
     with session.transaction() as connection:

@@ -10,6 +10,7 @@ from typing import Any
 from migrator.errors import MigratorError
 from migrator.rollouts.analysis import Analyst, Judgement
 from migrator.rollouts.configuration import Configuration
+from migrator.rollouts.flags import Flags
 from migrator.rollouts.instances import Instances
 from migrator.rollouts.model import (
     Action,
@@ -17,6 +18,7 @@ from migrator.rollouts.model import (
     Begin,
     Drain,
     Finish,
+    Flag,
     MayRun,
     Mirror,
     Outcome,
@@ -53,6 +55,7 @@ class World:
     records: Records
     analyst: Analyst | None
     heard: Heard
+    flags: Flags | None = None
 
     def perform(self, action: Action, elapsed: float = 0.0) -> Outcome:
         """Do an action, which may have been begun by a run that was killed.
@@ -76,6 +79,9 @@ class World:
                 return self.records.finish(status)
             case MayRun(version):
                 return self.records.may_run(version)
+            case Start(server, version) if "start" in self.target.can:
+                self.target.start(server, version)
+                self.instances.await_ready(places[server], version)
             case Start(server, version):
                 # A run that was killed may have started it, with a deploy script that does not look.
                 self._stop(places[server])
@@ -87,13 +93,15 @@ class World:
             case Admit(server):
                 self.target.admit(server)
             case Drain(server):
-                return self._drain(server)
+                return self._drain(server, elapsed)
             case Split(shares):
                 begun = time.monotonic()
                 self.target.split(shares)
                 return Outcome(ok=True, facts={"switch_seconds": round(time.monotonic() - begun, 4)})
             case Mirror(pool, percent):
                 self.target.mirror(pool, percent)
+            case Flag(name, shares) if self.flags is not None:
+                self.flags.set(name, shares)
             case Watch():
                 return self._watch(action, elapsed)
             case Settle():
@@ -108,34 +116,33 @@ class World:
 
     def before(self, action: Action) -> dict[str, Any]:
         """What the traffic is like before an action that changes it; kept, so that people can see what was."""
-        if not isinstance(action, Admit | Drain | Stop | Split | Mirror):
-            return {}
         try:
-            return asdict(self.target.look())
+            if isinstance(action, Flag) and self.flags is not None:
+                return {"flag": self.flags.look(action.name)}
+            if isinstance(action, Admit | Drain | Stop | Split | Mirror):
+                return asdict(self.target.look())
         except MigratorError as problem:
             return {"unknown": problem.message}
+        return {}
 
-    def _drain(self, server: str) -> Outcome:
+    def _drain(self, server: str, elapsed: float) -> Outcome:
         """Three ends: nothing is left; time is over, and what is left is cut off or stays; somebody aborts."""
         self.target.drain(server)
-        begun, limit = time.monotonic(), self.configuration.drain.timeout
-        while left := self.target.look().servers[server].in_flight:
-            if time.monotonic() - begun > limit:
-                break
-            wish = self.heard()
-            if wish.what == "abort":
-                self.target.admit(server)
-                raise Aborted(str(wish))
+        begun, limit = time.monotonic() - elapsed, self.configuration.drain.timeout
+        asked, left = Wish(), self.target.look().servers[server].in_flight
+        while left and asked.what != "abort" and time.monotonic() - begun <= limit:
             time.sleep(EVERY)
-        facts = {"end": "timeout" if left else "empty", "seconds": round(time.monotonic() - begun, 3), "left": left}
-        if not left:
+            asked, left = self.heard(), self.target.look().servers[server].in_flight
+        end = "empty" if not left else "aborted" if asked.what == "abort" else "timeout"
+        facts = {"end": end, "seconds": round(time.monotonic() - begun, 3), "left": left}
+        if end == "empty":
             return Outcome(ok=True, facts=facts)
         said = f"{server} still works on {left} after {limit:g} s"
-        if self.configuration.drain.then == "cut":
+        if end == "timeout" and self.configuration.drain.then == "cut":
             self.target.cut(server)
             return Outcome(ok=True, reason=f"{said}: cut off", facts=facts)
         self.target.admit(server)
-        return Outcome(ok=False, reason=said, facts=facts)
+        return Outcome(ok=False, reason=str(asked) if end == "aborted" else said, facts=facts)
 
     def _watch(self, watch: Watch, elapsed: float) -> Outcome:
         """Wait, and judge meanwhile; ends early where somebody promotes or aborts, or the arm does badly."""

@@ -7,7 +7,7 @@ from migrator.rollouts.configuration import SECTION, Configuration
 from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.targets.base import Target, TrafficState
 
-NEEDS = {"rolling": {"drain"}, "blue-green": {"drain", "split"}, "canary": {"drain", "split"}}
+NEEDS = {"rolling": {"drain"}, "in-place": {"start"}, "blue-green": {"drain", "split"}, "canary": {"drain", "split"}}
 """What a strategy needs of a target."""
 
 
@@ -21,16 +21,20 @@ def plan(configuration: Configuration, target: Target, version: str, previous: s
         UsageError: it cannot be done as it is configured, with the reason.
         TargetFailed: what divides the traffic cannot be reached.
     """
-    missing = sorted(NEEDS.get(configuration.strategy, set()) - target.can)
+    strategy = configuration.strategy
+    if strategy == "rolling" and "start" in target.can:
+        strategy = "in-place"
+    needs = NEEDS.get(strategy, set()) | ({"cut"} if configuration.drain.then == "cut" else set())
+    missing = sorted(needs - target.can)
     if missing:
-        raise UsageError(f"{configuration.strategy} needs a target that can {', '.join(missing)}")
+        raise UsageError(f"{strategy} needs a target that can {', '.join(missing)}")
     pools = tuple(dict.fromkeys(place.pool for place in configuration.places))
     live = live_pool(target.look(), pools)
     rest = [pool for pool in pools if pool not in (live, configuration.rules.baseline)]
     made = RolloutPlan(
         application=configuration.application,
         environment=configuration.environment,
-        strategy=configuration.strategy,
+        strategy=strategy,
         version=version,
         previous=previous,
         places=configuration.places,

@@ -14,6 +14,7 @@ POOLS = {"blue": ("b1", "b2", "b3"), "green": ("g1",), "grey": ("y1",)}
 STEPS = (CanaryStep(5, 60.0), CanaryStep(50, 60.0))
 PLANS = {
     "rolling": Rules(batch_size=2, max_unavailable=2, bake=10.0),
+    "in-place": Rules(bake=10.0),
     "blue-green": Rules(bake=10.0, keep=10.0),
     "blue-green in steps": Rules(steps=STEPS),
     "canary": Rules(steps=STEPS),
@@ -41,6 +42,8 @@ class Fleet:
     def do(self, action):
         self.taken.append(action)
         match action:
+            case Start(server, version) if self.plan.strategy == "in-place":
+                self.version[server] = version
             case Start(server, _) | Stop(server):
                 assert server not in self.admitted or not self.has_traffic(server), "stopped under traffic"
                 self.version.pop(server, None)
