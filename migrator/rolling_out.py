@@ -15,7 +15,11 @@ from migrator.events import Observer, ignore
 from migrator.ledger import rollouts, schema
 from migrator.rollouts import configuration as configuring
 from migrator.rollouts import planning
+from migrator.rollouts.analysis import configuration as analysing
+from migrator.rollouts.analysis.looking import analyst
+from migrator.rollouts.analysis.sources.base import Around
 from migrator.rollouts.controlling import Controller, plain
+from migrator.rollouts.figures import figures
 from migrator.rollouts.instances import Instances
 from migrator.rollouts.model import Ending
 from migrator.rollouts.performing import World
@@ -28,6 +32,8 @@ from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
     from migrator.ledger.rollouts import ActionRecord, RolloutRecord
+    from migrator.rollouts.analysis import Analyst
+    from migrator.rollouts.analysis.model import Rules
     from migrator.rollouts.configuration import Configuration
     from migrator.settings import Settings
 
@@ -76,8 +82,10 @@ def rollout_run(
                 f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
                 next_step="migrator rollout status; then resume or abort it",
             )
-        target = made(found)
-        plan = planning.plan(found, target, version, former)
+        rules, target = judging(found), made(found)
+        plan = planning.plan(found, target, version, former, rules)
+        unused = Probe(found.probe, found.ready.version_header)
+        judge(rules, Around(plan, target, unused, found.folder))
         kept = plain({"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape})
         with session.transaction() as connection:
             rollout = rollouts.begin(connection, found.application, found.environment, version, kept)
@@ -106,6 +114,32 @@ def made(found: Configuration) -> Any:
         return target_of(found)
     except ValueError as problem:
         raise UsageError(f"[{configuring.SECTION}.target]: {problem}") from None
+
+
+def judging(found: Configuration) -> Rules | None:
+    """What arms are held against; None where nothing is judged.
+
+    Raises:
+        UsageError: it cannot be done as it is configured.
+    """
+    if not found.analysis:
+        return None
+    try:
+        return analysing.read(found.analysis)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
+
+
+def judge(rules: Rules | None, around: Around) -> Analyst | None:
+    """What judges by rules.
+
+    Raises:
+        UsageError: a source has nothing to read from.
+    """
+    try:
+        return analyst(rules, around)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
 
 
 @contextmanager
@@ -141,12 +175,15 @@ def drive(settings: Settings, session: Session, rollout: int, observer: Observer
     found = replace(configuring.read(record.plan["configuration"], Path(record.plan["folder"])), strategy=plan.strategy)
     controller = Controller(session, rollout, observer)
     records = Records(session, load_graph(settings), plan, f"rollout {rollout}", record.plan["shape"])
-    instances = Instances(found, lambda: None)
-    world = World(found, plan, made(found), instances, records, None, controller.heard)
+    instances, target = Instances(found, lambda: None), made(found)
     with Probe(found.probe, found.ready.version_header) as probe:
+        judges = judge(judging(found), Around(plan, target, probe, found.folder))
+        world = World(found, plan, target, instances, records, judges, controller.heard, controller.judged)
         ending = controller.drive(STRATEGIES[plan.strategy](plan), world)
     with session.transaction() as connection:
-        rollouts.end(connection, rollout, ending.status, ending.reason, {"probe": probe.facts()})
+        said = rollouts.get(connection, rollout).facts
+        measured = figures(plan, rollouts.taken(connection, rollout))
+        rollouts.end(connection, rollout, ending.status, ending.reason, {**said, **measured, "probe": probe.facts()})
         done = Rollout(rollouts.get(connection, rollout), tuple(rollouts.taken(connection, rollout)), controlled=False)
     refuse(done, ending)
     return done
