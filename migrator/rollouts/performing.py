@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from migrator.errors import MigratorError
-from migrator.rollouts.analysis.model import FAIL, INCONCLUSIVE, PASS, UNDECIDED, Analyst, Arm, Judgement
+from migrator.rollouts.analysis.model import FAIL, INCONCLUSIVE, PASS, UNDECIDED, Analyst, Arm, Judgement, Looks
 from migrator.rollouts.configuration import Configuration
 from migrator.rollouts.instances import Instances
 from migrator.rollouts.model import (
@@ -144,13 +144,18 @@ class World:
         return Outcome(ok=False, reason=said, facts=facts)
 
     def _watch(self, watch: Watch, elapsed: float) -> Outcome:
+        if self.analyst is None or not watch.arm:
+            return self._waited(watch, elapsed, None, 0.0)
+        with self.analyst.watch(*arms(self.plan, watch)) as looks:
+            return self._waited(watch, elapsed, looks, self.analyst.every)
+
+    def _waited(self, watch: Watch, elapsed: float, looks: Looks | None, every: float) -> Outcome:
         """Wait, and judge meanwhile; ends early where somebody promotes or aborts, or the arm does badly.
 
         Nothing passes because its time is over: the last look is taken then.
         """
-        begun = time.monotonic() - elapsed
-        looked, analyst = time.monotonic(), self.analyst if watch.arm else None
-        looks = analyst.begin(*arms(self.plan, watch)) if analyst else None
+        looked = time.monotonic()
+        begun = looked - elapsed
         judged = Judgement(INCONCLUSIVE, "nothing was judged") if looks else Judgement(PASS, "")
         while True:
             wish = self.heard()
@@ -161,25 +166,28 @@ class World:
                 return Outcome(ok=True, reason=str(wish), facts={**facts, "verdict": "promoted", "heeded": True})
             passed = time.monotonic() - begun
             over = watch.seconds is not None and passed >= watch.seconds
-            if analyst and looks and (over or time.monotonic() - looked >= analyst.every):
+            if looks and (over or time.monotonic() - looked >= every):
                 judged, looked = looks.look(), time.monotonic()
                 self.judged(watch, judged)
-                if judged.verdict == FAIL:
-                    return Outcome(ok=False, reason=judged.reason, facts=facts_of(judged))
-                if watch.until_judged and (ending := waited(judged, passed, analyst.patience)):
+                if ending := self._ended(watch, judged, passed):
                     return ending
             if over:
                 return Outcome(ok=True, reason=judged.reason, facts=facts_of(judged))
             time.sleep(min(EVERY, max(0.0, watch.seconds - passed)) if watch.seconds is not None else EVERY)
 
-
-def waited(judged: Judgement, passed: float, patience: float | None) -> Outcome | None:
-    """How a wait for a verdict ends; None while it does not."""
-    if judged.verdict not in UNDECIDED:
-        return Outcome(ok=True, reason=judged.reason, facts=facts_of(judged))
-    if patience is not None and passed >= patience:
-        return Outcome(ok=False, reason=f"no verdict within {patience:g} s: {judged.reason}", facts=facts_of(judged))
-    return None
+    def _ended(self, watch: Watch, judged: Judgement, passed: float) -> Outcome | None:
+        """How a verdict ends a watch before its time; None where it does not."""
+        facts = facts_of(judged)
+        if judged.verdict == FAIL:
+            return Outcome(ok=False, reason=judged.reason, facts=facts)
+        if not watch.until_judged:
+            return None
+        if judged.verdict not in UNDECIDED:
+            return Outcome(ok=True, reason=judged.reason, facts=facts)
+        patience = self.analyst.patience if self.analyst else None
+        if patience is None or passed < patience:
+            return None
+        return Outcome(ok=False, reason=f"no verdict within {patience:g} s: {judged.reason}", facts=facts)
 
 
 def facts_of(judged: Judgement) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def test_a_version_goes_live_and_no_user_sees_a_failure(shop, strategy):
     }
 
 
-def test_a_version_that_never_is_ready_gets_no_request_and_everything_is_as_before(shop, strategy):
+@pytest.mark.usefixtures("strategy")
+def test_a_version_that_never_is_ready_gets_no_request_and_everything_is_as_before(shop):
     before = shop.served()
     with shop.clients() as seen:
         done = run(shop, "unready-2.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from migrator.rollouts.analysis.metrics import kind, number, rate_limit
+from migrator.rollouts.analysis.metrics import TIMED, kind, number, rate_limit
 from migrator.rollouts.analysis.model import Metric, Rules
 from migrator.rollouts.analysis.sources import NONE, SOURCES
 from migrator.rollouts.analysis.statistics import needed
@@ -109,6 +109,8 @@ def metric(name: str, limits: Mapping[str, Any], given: Mapping[str, Any]) -> Me
         raise ValueError(f"metrics.{name}: nothing says where it is read; source is one of {', '.join(SOURCES)}")
     if not set(limits) & set(LIMITS):
         raise ValueError(f"metrics.{name}: has no limit, so it could never fail; give it one of {', '.join(LIMITS)}")
+    if name == "burn" and not made.objective:
+        raise ValueError('metrics.burn: needs the objective that has the budget, as objective = "99.9%"')
     limit = rate_limit(made)
     if limit is not None and limit > SURE and not confirmed:
         raise ValueError(
@@ -120,8 +122,6 @@ def metric(name: str, limits: Mapping[str, Any], given: Mapping[str, Any]) -> Me
             f"metrics.{name}: max_ratio needs a floor, up to which a value is never too much:"
             " as many times a baseline of nothing is nothing"
         )
-    if name == "burn" and not made.objective:
-        raise ValueError('metrics.burn: needs the objective that has the budget, as objective = "99.9%"')
     if name == "latency" and made.max_ratio is None:
         raise ValueError("metrics.latency: is compared with a baseline: give it max_ratio and floor, or limit p95")
     return made
@@ -151,10 +151,11 @@ def refuse_unknown(each: Metric, data: Mapping[str, Any]) -> None:
     offered = SOURCES[each.source].offers(data)
     if offered is None or each.name in offered:
         return
-    others = [name for name in SOURCES if (has := SOURCES[name].offers({})) is not None and each.name in has]
-    known = f"it has {', '.join(sorted(offered)) or 'none'}"
-    hint = f"; {' and '.join(others)} have it" if others else ""
-    raise ValueError(f"metrics.{each.name}: {each.source} does not have it: {known}{hint}")
+    others = [name for name in SOURCES if each.name in (SOURCES[name].offers({}) or ())]
+    others += ["log"] if each.name in TIMED and each.source != "log" else []
+    hint = f"; read it from {' or '.join(others)}" if others else ""
+    known = ", ".join(sorted(offered)) or "none"
+    raise ValueError(f"metrics.{each.name}: {each.source} does not have it: it has {known}{hint}")
 
 
 def minimum(given: Mapping[str, Any], metrics: tuple[Metric, ...], sources: Mapping[str, Any]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from migrator.rollouts.analysis.judging import Seen, judge
@@ -28,10 +29,15 @@ class RuleAnalyst:
     def patience(self) -> float | None:
         return self.rules.patience
 
-    def begin(self, arm: Arm, against: Arm | None) -> Looks:
-        for source in self.sources.values():
-            source.begin()
-        return Watching(self.rules, self.sources, arm, against, time.monotonic())
+    @contextmanager
+    def watch(self, arm: Arm, against: Arm | None) -> Iterator[Looks]:
+        try:
+            for source in self.sources.values():
+                source.begin()
+            yield Watching(self.rules, self.sources, arm, against, time.monotonic())
+        finally:
+            for source in self.sources.values():
+                source.end()
 
 
 @dataclass(slots=True)

@@ -49,6 +49,8 @@ times as fast as planned the error budget is used up.
 """
 COUNTED = {"errors", "traffic", "burn"}
 """Metrics that are computed from counts of requests."""
+TIMED = frozenset({*QUANTILES, "average", "latency"})
+"""Metrics that are computed from the latencies of single requests."""
 AT_ONCE = {"traffic", "saturation", "complaints"}
 """Metrics that mean the same however few requests there are."""
 

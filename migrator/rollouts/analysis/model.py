@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -111,6 +112,9 @@ class Source(Protocol):
     def begin(self) -> None:
         """Read nothing of what was before this moment."""
 
+    def end(self) -> None:
+        """Let go of what was held for the watch."""
+
     def read(self, arm: Arm, seconds: float) -> Reading:
         """What an arm did in the last seconds, which never reach back before `begin`. Raises nothing."""
 
@@ -133,5 +137,5 @@ class Analyst(Protocol):
     def patience(self) -> float | None:
         """Seconds to wait for a verdict when the time of a watch is over; None: until somebody decides."""
 
-    def begin(self, arm: Arm, against: Arm | None) -> Looks:
-        """Begin to look at an arm, and at another one to compare it with."""
+    def watch(self, arm: Arm, against: Arm | None) -> AbstractContextManager[Looks]:
+        """Look at an arm, and at another one to compare it with, until the context is left."""

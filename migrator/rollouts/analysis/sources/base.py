@@ -24,7 +24,7 @@ class Around:
 
 
 class Kind(Protocol):
-    """A kind of source.
+    """A kind of source, to be derived from.
 
     Args:
         data: its own table of the configuration, which `check` has accepted.
@@ -49,6 +49,11 @@ class Kind(Protocol):
 
     def begin(self) -> None:
         """Read nothing of what was before this moment."""
+        return
+
+    def end(self) -> None:
+        """Let go of what was held for the watch."""
+        return
 
     def read(self, arm: Arm, seconds: float) -> Reading:
         """What an arm did in the last seconds, which never reach back before `begin`. Raises nothing."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.rollouts.analysis.model import Arm, Reading
-from migrator.rollouts.analysis.sources.base import Around
+from migrator.rollouts.analysis.sources.base import Around, Kind
 from migrator.rollouts.configuration import fields_of, text
 from migrator.rollouts.running import CouldNotRun, Done, run
 from migrator.setting_values import duration
@@ -22,7 +22,7 @@ NOT_YET = 3
 READERS = {"run": text, "timeout": duration}
 
 
-class Command:
+class Command(Kind):
     """A command that is run at each look, once for each arm."""
 
     def __init__(self, data: Mapping[str, Any], around: Around) -> None:
@@ -40,9 +40,6 @@ class Command:
     @staticmethod
     def offers(_: Mapping[str, Any]) -> None:
         return None
-
-    def begin(self) -> None:
-        """It is told how many seconds to look at."""
 
     def read(self, arm: Arm, seconds: float) -> Reading:
         given = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from migrator.errors import MigratorError
 from migrator.rollouts.analysis.model import Arm, Reading
-from migrator.rollouts.analysis.sources.base import Around
+from migrator.rollouts.analysis.sources.base import Around, Kind
 from migrator.rollouts.configuration import fields_of
 from migrator.rollouts.targets.haproxy import HAProxy
 
@@ -33,7 +33,7 @@ class Counts:
     limit: int = 0
 
 
-class Statistics:
+class Statistics(Kind):
     """Counts of the servers of an arm since the beginning of a watch."""
 
     def __init__(self, data: Mapping[str, Any], around: Around) -> None:

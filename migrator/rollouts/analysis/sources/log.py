@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from migrator.rollouts.analysis.metrics import TIMED
 from migrator.rollouts.analysis.model import Arm, Reading
-from migrator.rollouts.analysis.sources.base import Around
+from migrator.rollouts.analysis.sources.base import Around, Kind
 from migrator.rollouts.configuration import fields_of, table, text
 from migrator.setting_values import nearest
 
 READERS = {"path": text, "fields": table}
+HAS = frozenset({"errors", "burn", "traffic"})
 FIELDS = ("status", "seconds", "milliseconds", "version", "server", "address", "pool")
 TELLING = ("version", "server", "address", "pool")
 """Fields that tell arms apart, the most exact one first."""
@@ -39,7 +41,7 @@ class Line:
     who: Mapping[str, str] = field(default_factory=dict)
 
 
-class AccessLog:
+class AccessLog(Kind):
     """Lines of a log since the beginning of a watch, at most the newest 200,000."""
 
     def __init__(self, data: Mapping[str, Any], around: Around) -> None:
@@ -68,17 +70,16 @@ class AccessLog:
 
     @staticmethod
     def offers(data: Mapping[str, Any], /) -> frozenset[str]:
-        timed = (
-            {"p50", "p95", "p99", "average", "latency"}
-            if {"seconds", "milliseconds"} & set(data.get("fields", {}))
-            else set()
-        )
-        return frozenset({"errors", "burn", "traffic"} | timed)
+        timed = TIMED if {"seconds", "milliseconds"} & set(data.get("fields", {})) else frozenset()
+        return HAS | timed
 
     def begin(self) -> None:
         self.lines.clear()
         self.unread = 0
         self.tail.begin()
+
+    def end(self) -> None:
+        self.tail.close()
 
     def read(self, arm: Arm, seconds: float) -> Reading:
         moment = time.monotonic()
@@ -128,7 +129,8 @@ def line_of(raw: bytes, fields: Mapping[str, str], at: float) -> Line | None:
             seconds = float(last["seconds"])
         elif "milliseconds" in last:
             seconds = float(last["milliseconds"]) / 1000
-        return Line(at, int(last["status"]), seconds, {name: last[name] for name in TELLING if last.get(name)})
+        who = {name: last[name] for name in TELLING if last.get(name)}
+        return Line(at, int(last["status"]), seconds, who) if who else None
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -154,20 +156,21 @@ class Tail:
         Raises:
             OSError: there is no such file, or it may not be read.
         """
-        added = self._rest_of() if self.file is not None else b""
+        added = self._added() if self.file is not None else b""
         if self.file is None or self._replaced():
             self.close()
             self.file = self.path.open("rb")
-            added += self._rest_of()
-        *lines, self.rest = (self.rest + added).split(b"\n")
+            added += b"\n" + self._added()
+        *lines, self.rest = added.split(b"\n")
         return [line for line in lines if line.strip()]
 
-    def _rest_of(self) -> bytes:
+    def _added(self) -> bytes:
+        """What is read from here on, after the beginning of a line that was read before."""
         assert self.file is not None
         if os.fstat(self.file.fileno()).st_size < self.file.tell():  # emptied in its place
             self.file.seek(0)
             self.rest = b""
-        return self.file.read()
+        return self.rest + self.file.read()
 
     def _replaced(self) -> bool:
         assert self.file is not None

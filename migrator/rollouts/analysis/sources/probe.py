@@ -6,14 +6,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from migrator.rollouts.analysis.metrics import TIMED
 from migrator.rollouts.analysis.model import Arm, Reading
-from migrator.rollouts.analysis.sources.base import Around
+from migrator.rollouts.analysis.sources.base import Around, Kind
 from migrator.rollouts.configuration import SECTION, fields_of
 
-HAS = frozenset({"errors", "burn", "traffic", "p50", "p95", "p99", "average", "latency"})
+HAS = frozenset({"errors", "burn", "traffic"}) | TIMED
 
 
-class Client:
+class Client(Kind):
     """What the client saw. A failure that says no version counts against the version that is rolled out."""
 
     def __init__(self, data: Mapping[str, Any], around: Around) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from migrator.rollouts.analysis.model import Arm, Reading
-from migrator.rollouts.analysis.sources.base import Around
+from migrator.rollouts.analysis.sources.base import Around, Kind
 from migrator.rollouts.configuration import fields_of, table, text
 from migrator.setting_values import duration
 
@@ -31,7 +31,7 @@ class NoAnswer(Exception):
     """A query has no value, with the reason."""
 
 
-class Prometheus:
+class Prometheus(Kind):
     """A Prometheus server, or what speaks its API. `requests` and `errors` are queries for counts."""
 
     def __init__(self, data: Mapping[str, Any], around: Around) -> None:
@@ -71,9 +71,6 @@ class Prometheus:
         if "errors" in queries:
             offered |= {"errors", "burn"}
         return frozenset(offered)
-
-    def begin(self) -> None:
-        """Every query is of a window that begins later."""
 
     def read(self, arm: Arm, seconds: float) -> Reading:
         values: dict[str, float] = {}
