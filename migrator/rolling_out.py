@@ -14,26 +14,10 @@ from migrator.errors import NotYet, RunnerBusy, UsageError
 from migrator.events import Observer, ignore
 from migrator.ledger import rollouts, schema
 from migrator.rollouts import configuration as configuring
-from migrator.rollouts import planning
-from migrator.rollouts.analysis import configuration as analysing
-from migrator.rollouts.analysis.looking import analyst
-from migrator.rollouts.analysis.sources.base import Around
-from migrator.rollouts.controlling import Controller, plain
-from migrator.rollouts.figures import figures
-from migrator.rollouts.instances import Instances
-from migrator.rollouts.model import Ending
-from migrator.rollouts.performing import World
-from migrator.rollouts.plan import plan_from
-from migrator.rollouts.probing import Probe
-from migrator.rollouts.recording import Records
-from migrator.rollouts.strategies import STRATEGIES
-from migrator.rollouts.targets import target_of
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
     from migrator.ledger.rollouts import ActionRecord, RolloutRecord
-    from migrator.rollouts.analysis import Analyst
-    from migrator.rollouts.analysis.model import Rules
     from migrator.rollouts.configuration import Configuration
     from migrator.settings import Settings
 
@@ -72,6 +56,8 @@ def rollout_run(
         UsageError: it cannot be done as it is configured, or one is under way.
         NotYet: the version may not run now.
     """
+    from migrator.rollouts import driving
+
     found = configured(config, strategy)
     with controlling(settings, found) as session:
         with session.transaction() as connection:
@@ -82,14 +68,13 @@ def rollout_run(
                 f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
                 next_step="migrator rollout status; then resume or abort it",
             )
-        rules, target = judging(found), made(found)
-        plan = planning.plan(found, target, version, former, rules)
-        unused = Probe(found.probe, found.ready.version_header)
-        judge(rules, Around(plan, target, unused, found.folder))
-        kept = plain({"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape})
+        plan = driving.planned(found, version, former)
+        kept = rollouts.plain(
+            {"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape}
+        )
         with session.transaction() as connection:
             rollout = rollouts.begin(connection, found.application, found.environment, version, kept)
-        return drive(settings, session, rollout, observer)
+        return driven(settings, session, rollout, observer)
 
 
 def live_version(records: Any, found: Configuration) -> str:
@@ -107,39 +92,6 @@ def live_version(records: Any, found: Configuration) -> str:
         )
     version: str = max(done, key=lambda record: record.finished_at).version
     return version
-
-
-def made(found: Configuration) -> Any:
-    try:
-        return target_of(found)
-    except ValueError as problem:
-        raise UsageError(f"[{configuring.SECTION}.target]: {problem}") from None
-
-
-def judging(found: Configuration) -> Rules | None:
-    """What arms are held against; None where nothing is judged.
-
-    Raises:
-        UsageError: it cannot be done as it is configured.
-    """
-    if not found.analysis:
-        return None
-    try:
-        return analysing.read(found.analysis)
-    except ValueError as problem:
-        raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
-
-
-def judge(rules: Rules | None, around: Around) -> Analyst | None:
-    """What judges by rules.
-
-    Raises:
-        UsageError: a source has nothing to read from.
-    """
-    try:
-        return analyst(rules, around)
-    except ValueError as problem:
-        raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
 
 
 @contextmanager
@@ -167,33 +119,20 @@ def taken(session: Session, found: Configuration) -> bool:
     return bool(session.query(session.family.named_lock(name))[0][0])
 
 
-def drive(settings: Settings, session: Session, rollout: int, observer: Observer) -> Rollout:
-    """Have everything done that a rollout has still to do."""
-    with session.transaction() as connection:
-        record = rollouts.get(connection, rollout)
-    plan = plan_from(record.plan["plan"])
-    found = replace(configuring.read(record.plan["configuration"], Path(record.plan["folder"])), strategy=plan.strategy)
-    controller = Controller(session, rollout, observer)
-    records = Records(session, load_graph(settings), plan, f"rollout {rollout}", record.plan["shape"])
-    instances, target = Instances(found, lambda: None), made(found)
-    with Probe(found.probe, found.ready.version_header) as probe:
-        judges = judge(judging(found), Around(plan, target, probe, found.folder))
-        world = World(found, plan, target, instances, records, judges, controller.heard, controller.judged)
-        ending = controller.drive(STRATEGIES[plan.strategy](plan), world)
-    with session.transaction() as connection:
-        said = rollouts.get(connection, rollout).facts
-        measured = figures(plan, rollouts.taken(connection, rollout))
-        rollouts.end(connection, rollout, ending.status, ending.reason, {**said, **measured, "probe": probe.facts()})
-        done = Rollout(rollouts.get(connection, rollout), tuple(rollouts.taken(connection, rollout)), controlled=False)
-    refuse(done, ending)
-    return done
+def driven(settings: Settings, session: Session, rollout: int, observer: Observer) -> Rollout:
+    """A rollout after it was driven to its end.
 
+    Raises:
+        NotYet: it did not begin, because the version may not run.
+    """
+    from migrator.rollouts import driving
 
-def refuse(done: Rollout, ending: Ending) -> None:
-    """Raise what a command of a rollout that did not even begin says."""
+    ending = driving.drive(session, load_graph(settings), rollout, observer)
+    done = looked_at(session, rollout, controlled=False)
     if ending.status == "refused":
         first = done.actions[0].outcome or {}
         raise NotYet(ending.reason, next_step=first.get("facts", {}).get("next", "migrator rollout status"))
+    return done
 
 
 def rollout_go_on(
@@ -219,7 +158,7 @@ def rollout_go_on(
         with session.transaction() as connection:
             rollouts.wish(connection, record.id, "abort" if abort else "", reason)
         if taken(session, found):
-            return drive(settings, session, record.id, observer)
+            return driven(settings, session, record.id, observer)
         return looked_at(session, record.id, controlled=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +55,11 @@ class ActionRecord:
     outcome: Mapping[str, Any] | None
     started_at: datetime
     finished_at: datetime | None
+
+
+def plain(data: Any) -> Any:
+    """Data as it comes back from the ledger."""
+    return json.loads(json.dumps(data))
 
 
 def key(application: str, environment: str) -> str:

@@ -7,10 +7,9 @@ that has none: every action may be done twice.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from migrator.errors import DriftFound
 from migrator.events import Observer, RolloutJudged, RolloutStep
@@ -63,7 +62,7 @@ class Controller:
         """The outcome on record of an action; None where it has to be done."""
         if record is None:
             return None
-        if plain(as_data(action)) != record.action:
+        if rollouts.plain(as_data(action)) != record.action:
             raise DriftFound(
                 f"rollout {self.rollout} went another way before: {record.action} and not {words(action)}",
                 next_step="go on with the version of migrator that began it",
@@ -72,18 +71,18 @@ class Controller:
 
     def _done(self, position: int, action: Action, record: ActionRecord | None, world: World) -> Outcome:
         self._verdict = ""
-        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
         begun, elapsed = time.monotonic(), 0.0
         if record is None:
-            before = plain(world.before(action))
+            before = rollouts.plain(world.before(action))
             with self.session.transaction() as connection:
-                rollouts.begin_action(connection, self.rollout, position, plain(as_data(action)), before)
+                rollouts.begin_action(connection, self.rollout, position, rollouts.plain(as_data(action)), before)
         else:
             with self.session.transaction() as connection:
                 elapsed = max(0.0, (store.clock(connection) - record.started_at).total_seconds())
+        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
         outcome = self._unless_aborted() or world.perform(action, elapsed)
         with self.session.transaction() as connection:
-            rollouts.end_action(connection, self.rollout, position, plain(asdict(outcome)))
+            rollouts.end_action(connection, self.rollout, position, rollouts.plain(asdict(outcome)))
             if outcome.facts.get("heeded") or not outcome.ok:
                 self._heed(connection)
         state = "done" if outcome.ok else "failed"
@@ -114,7 +113,7 @@ class Controller:
         """Keep what is said of an arm where others see it, and tell it where it is something else than before."""
         said = {"arm": watch.arm, "verdict": judgement.verdict, "reason": judgement.reason, **judgement.facts}
         with self.session.transaction() as connection:
-            rollouts.note(connection, self.rollout, {"analysis": plain(said)})
+            rollouts.note(connection, self.rollout, {"analysis": rollouts.plain(said)})
         if judgement.verdict != self._verdict:
             self._verdict = judgement.verdict
             self.observer(RolloutJudged(watch.arm, judgement.verdict, judgement.reason))
@@ -124,8 +123,3 @@ class Controller:
         if self._wish.what in ("abort", "promote"):
             rollouts.heeded(connection, self.rollout, self._wish.what)
             self._wish = Wish()
-
-
-def plain(data: Any) -> Any:
-    """Data as it comes back from the ledger."""
-    return json.loads(json.dumps(data))

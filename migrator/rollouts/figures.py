@@ -51,6 +51,7 @@ def exposures(plan: RolloutPlan, actions: Sequence[ActionRecord]) -> Iterator[tu
         match data["kind"]:
             case "Start":
                 versions[data["server"]] = data["version"]
+                admitted.discard(data["server"])
             case "Admit":
                 admitted.add(data["server"])
             case "Drain" | "Stop":

@@ -36,7 +36,7 @@ class MayRun:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a version on a server, and wait until it says that it is ready and which version it is."""
+    """Start a version on a server in place of what runs there, and wait until it says that it is ready."""
 
     server: str
     version: str

@@ -28,7 +28,7 @@ from migrator.rollouts.model import (
     Watch,
     Wish,
 )
-from migrator.rollouts.plan import RolloutPlan
+from migrator.rollouts.plan import Place, RolloutPlan
 from migrator.rollouts.recording import Records
 from migrator.rollouts.targets.base import Target
 
@@ -86,14 +86,15 @@ class World:
             case MayRun(version):
                 return self.records.may_run(version)
             case Start(server, version):
+                # A run that was killed may have started it, with a deploy script that does not look.
+                self._stop(places[server])
                 self.instances.start(places[server], version)
             case Smoke(server, version):
                 return Outcome(
                     ok=True, facts={"checks": [asdict(ran) for ran in self.instances.check(places[server], version)]}
                 )
             case Stop(server):
-                self.target.remove(server)
-                self.instances.stop(places[server])
+                self._stop(places[server])
             case Admit(server):
                 self.target.admit(server)
             case Drain(server):
@@ -111,6 +112,10 @@ class World:
             case _:
                 return Outcome(ok=False, reason=f"{type(action).__name__} is nothing that this target does")
         return Outcome(ok=True)
+
+    def _stop(self, place: Place) -> None:
+        self.target.remove(place.name)
+        self.instances.stop(place)
 
     def before(self, action: Action) -> dict[str, Any]:
         """What the traffic is like before an action that changes it; kept, so that people can see what was."""

@@ -20,7 +20,7 @@ from migrator.embedded import free_port
 from tests.plugins.servers import missing
 from tests.rollouts import serve
 
-POOLS = {"blue": ("b1", "b2", "b3"), "green": ("g1", "g2")}
+POOLS = {"blue": ("b1", "b2"), "green": ("g1",)}
 
 BALANCER = """\
 global
@@ -161,8 +161,9 @@ def ask(url):
 
 
 @pytest.fixture
-def shop(project, tmp_path):
+def shop(database, project, tmp_path):
     """Blue runs version 1.0 and has all traffic; green is idle."""
+    project.url = database.url
     program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
     if program is None:
         missing("no haproxy on this machine")

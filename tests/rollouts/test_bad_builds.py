@@ -17,7 +17,7 @@ from tests.rollouts.conftest import until
 LIMIT = 'every = "200ms"\nmetrics.errors = { max = "3%" }\n'
 STEPS = '[{ weight = 20, pause = "20s" }, { weight = 50, pause = "20s" }]'
 RULES = {
-    "rolling": ({"bake": '"20s"'}, 100 / 3),
+    "rolling": ({"bake": '"20s"'}, 50),
     "blue-green": ({"steps": STEPS, "bake": '"20s"'}, 20),
     "canary": ({"steps": STEPS}, 20),
 }
@@ -33,12 +33,6 @@ url = "http://127.0.0.1:{port}"
 requests = 'sum(increase(haproxy_server_http_responses_total{{proxy="$pool",server=~"$servers"}}[$window]))'
 errors = 'sum(increase(haproxy_server_http_responses_total{{proxy="$pool",server=~"$servers",code="5xx"}}[$window]))'
 """
-
-
-@pytest.fixture
-def project(database, project):
-    project.url = database.url
-    return project
 
 
 def run(shop, version):

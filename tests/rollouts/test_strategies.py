@@ -15,12 +15,6 @@ STRATEGIES = {
 ENDS = {"rolling": "blue", "blue-green": "green", "canary": "blue"}
 
 
-@pytest.fixture
-def project(database, project):
-    project.url = database.url
-    return project
-
-
 @pytest.fixture(params=STRATEGIES)
 def strategy(request, shop):
     shop.configure(request.param, **STRATEGIES[request.param])

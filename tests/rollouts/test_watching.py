@@ -138,7 +138,7 @@ COSTS = {
     ("blue-green", 1): {"exposed_percent": 20.0, "rollback_seconds": 2.0},
     ("blue-green", 3): {"exposed_percent": 100.0, "rollback_seconds": 2.0},
     ("rolling", 1): {"exposed_percent": 33.33, "rollback_seconds": 2.0},
-    ("rolling", 2): {"exposed_percent": 66.67, "rollback_seconds": 7.0},
+    ("rolling", 2): {"exposed_percent": 66.67, "rollback_seconds": 6.0},
     ("rolling", 0): {"exposed_percent": 100.0},
 }
 

@@ -28,7 +28,6 @@ from migrator.rollouts.plan import RolloutPlan
 
 def ready(server: str, version: str) -> Part:
     """Have a version ready, and checked, on a server that has no traffic."""
-    yield from do(Stop(server))
     yield from do(Start(server, version))
     return (yield from do(Smoke(server, version)))
 
@@ -90,4 +89,4 @@ def taken_back(plan: RolloutPlan, problem: Failed, groups: Iterable[Iterable[Act
 
 def replaced(server: str, version: str) -> tuple[Action, ...]:
     """A server with another version, while others have its traffic."""
-    return Drain(server), Stop(server), Start(server, version), Smoke(server, version), Admit(server)
+    return Drain(server), Start(server, version), Smoke(server, version), Admit(server)
