@@ -51,7 +51,8 @@ def show(found: Rollout, form: str, *, actions: bool = False) -> None:
 def figures(facts: Mapping[str, Any]) -> Iterator[str]:
     """What was measured, in words."""
     if analysis := facts.get("analysis"):
-        yield f"{analysis['arm']}: {analysis['verdict'].replace('_', ' ')}: {analysis['reason']}"
+        verdict = analysis["verdict"].replace("_", " ")
+        yield f"{analysis['arm']} with {analysis['version']}: {verdict}: {analysis['reason']}"
     known = {
         "exposed_percent": "up to {} % of the traffic",
         "switch_seconds": "switched in {} s",

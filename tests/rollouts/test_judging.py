@@ -31,6 +31,7 @@ TRAFFIC = Metric("traffic", "probe", min=1.0)
 ALIKE = tuple(0.1 + step / 1000 for step in range(30))
 SLOWER = tuple(value + 0.1 for value in ALIKE)
 ONE_SLOW = (*ALIKE[:-1], 9.0)
+HALF_SLOW = (0.1, 1.0) * 150
 DOWN = Reading(problem="nobody answers")
 
 JUDGED = {
@@ -62,6 +63,7 @@ JUDGED = {
     "no latencies": (P95, Seen(counted(300, 0)), "inconclusive"),
     "all samples later by a tenth": (LATENCY, Seen(timed(*SLOWER * 10), timed(*ALIKE * 10)), "fail"),
     "one sample that is far out": (LATENCY, Seen(timed(*ONE_SLOW * 10), timed(*ALIKE * 10)), "pass"),
+    "medians that differ by chance": (LATENCY, Seen(timed(*HALF_SLOW, 1.0), timed(*HALF_SLOW, 0.1)), "pass"),
     "slower by less than the floor": (
         LATENCY,
         Seen(timed(*[value / 100 for value in SLOWER] * 10), timed(*[value / 100 for value in ALIKE] * 10)),
@@ -89,6 +91,11 @@ def test_the_worst_of_several_metrics_is_said_and_all_are_kept():
     assert found.verdict == "fail"
     assert found.reason == "traffic 0, and 1 is the least"
     assert [each["verdict"] for each in found.facts["metrics"]] == ["pass", "inconclusive", "fail"]
+
+
+def test_why_nothing_could_be_read_is_said():
+    found = judging.judge(Rules((), {}, minimum=300), {ERRORS: Seen(DOWN), P95: Seen(counted(300, 0))})
+    assert found.reason == "errors: nobody answers; p95: probe has no value of it"
 
 
 def test_a_watch_in_which_nothing_was_judged_is_no_success():

@@ -113,15 +113,15 @@ def test_servers_that_are_replaced_are_compared_with_those_that_are_not():
     assert arms(plan("rolling"), Watch(1.0, "blue", servers=("b1", "b2", "b3")))[1] is None
 
 
-def taken(strategy, fails_at):
-    """The actions of a rollout, a second each, of which the watch with that number fails."""
-    machine, moment, watches, records = STRATEGIES[strategy](plan(strategy)), datetime(2026, 1, 1, tzinfo=UTC), 0, []
+def taken(strategy, kind, number):
+    """The actions of a rollout, a second each, of which the one of a kind with that number fails."""
+    machine, moment, seen, records = STRATEGIES[strategy](plan(strategy)), datetime(2026, 1, 1, tzinfo=UTC), 0, []
     action = next(machine)
     while True:
-        watches += isinstance(action, Watch)
-        bad = isinstance(action, Watch) and watches == fails_at
-        outcome = Outcome(ok=not bad)
+        seen += type(action).__name__ == kind
+        bad = type(action).__name__ == kind and seen == number
         ended = moment + timedelta(seconds=1)
+        outcome = Outcome(ok=not bad)
         records.append(ActionRecord(len(records), as_data(action), {}, asdict(outcome), moment, ended))
         moment = ended
         try:
@@ -131,21 +131,22 @@ def taken(strategy, fails_at):
 
 
 COSTS = {
-    ("canary", 1): {"exposed_percent": 20.0, "rollback_seconds": 2.0},
-    ("canary", 2): {"exposed_percent": 50.0, "rollback_seconds": 2.0},
-    ("canary", 3): {"exposed_percent": 66.67, "rollback_seconds": 3.0},
-    ("canary", 0): {"exposed_percent": 100.0},
-    ("blue-green", 1): {"exposed_percent": 20.0, "rollback_seconds": 2.0},
-    ("blue-green", 3): {"exposed_percent": 100.0, "rollback_seconds": 2.0},
-    ("rolling", 1): {"exposed_percent": 33.33, "rollback_seconds": 2.0},
-    ("rolling", 2): {"exposed_percent": 66.67, "rollback_seconds": 6.0},
-    ("rolling", 0): {"exposed_percent": 100.0},
+    ("canary", "Watch", 1): {"exposed_percent": 20.0, "rollback_seconds": 2.0},
+    ("canary", "Watch", 2): {"exposed_percent": 50.0, "rollback_seconds": 2.0},
+    ("canary", "Watch", 3): {"exposed_percent": 66.67, "rollback_seconds": 3.0},
+    ("canary", "Smoke", 1): {"exposed_percent": 0.0},
+    ("canary", "Watch", 0): {"exposed_percent": 100.0},
+    ("blue-green", "Watch", 1): {"exposed_percent": 20.0, "rollback_seconds": 2.0},
+    ("blue-green", "Watch", 3): {"exposed_percent": 100.0, "rollback_seconds": 2.0},
+    ("rolling", "Watch", 1): {"exposed_percent": 33.33, "rollback_seconds": 2.0},
+    ("rolling", "Watch", 2): {"exposed_percent": 66.67, "rollback_seconds": 6.0},
+    ("rolling", "Watch", 0): {"exposed_percent": 100.0},
 }
 
 
-@pytest.mark.parametrize(("strategy", "fails_at"), COSTS)
-def test_a_rollout_says_how_much_was_exposed_and_how_long_taking_it_back_took(strategy, fails_at):
-    assert figures(plan(strategy), taken(strategy, fails_at)) == COSTS[strategy, fails_at]
+@pytest.mark.parametrize(("strategy", "kind", "number"), COSTS)
+def test_a_rollout_says_how_much_was_exposed_and_how_long_taking_it_back_took(strategy, kind, number):
+    assert figures(plan(strategy), taken(strategy, kind, number)) == COSTS[strategy, kind, number]
 
 
 def instances(folder, **commands):

@@ -68,7 +68,7 @@ class Watching:
         self.count += 1
         self.judged = [*self.judged, judge(self.rules, seen)][-self.rules.within :]
         found = together(self.rules, self.judged)
-        facts = {"looks": self.count, "requests": read.requests(self.arm), "arm": self.arm.version}
+        facts = {"looks": self.count, "requests": read.requests(self.arm), "version": self.arm.version}
         return replace(found, facts={**found.facts, **facts})
 
 
