@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -208,3 +210,19 @@ def test_what_is_judged_or_said_not_to_be_is_planned(strategy, more):
 def test_a_command_that_names_what_is_not_there_is_refused(commands, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         configuration("rolling", commands=commands)
+
+
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
+EXAMPLES = [
+    pytest.param(tomllib.loads(block)["tool"]["migrator"]["rollout"], id=f"{page}-{number}")
+    for page in ("rollouts.md", "rollout-analysis.md")
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", (PAGES / page).read_text(), re.S))
+]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_what_the_pages_show_is_accepted(example):
+    assert read(example["analysis"]).metrics
+    if "strategy" in example:
+        found = configuring.read(example, None)
+        plan(found, Divided(), "2.0", "1.0", read(found.analysis))

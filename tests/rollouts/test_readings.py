@@ -119,7 +119,15 @@ def test_a_log_is_read_from_the_beginning_of_the_watch_over_its_rotation(tmp_pat
     wrote(path, line(500), line(500))
     log = opened(tmp_path, LOG)
     assert log.read(CANARY, 60).requests == 0
-    wrote(path, line(200, ms=12), line(503), line(200, "b1"), line(-1), "garbage\n", '{"s": 200')
+    wrote(
+        path,
+        "Nov 21 10:00:00 edge haproxy[7]: " + line(200, ms=12),
+        line(503),
+        line(200, "b1"),
+        line(-1),
+        "garbage\n",
+        '{"s": 200',
+    )
     assert log.read(CANARY, 60).requests == 2
     wrote(path, ', "who": "g1"}\n', line(200))
     path.rename(tmp_path / "access.json.1")

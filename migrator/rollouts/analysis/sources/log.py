@@ -121,7 +121,7 @@ class AccessLog(Kind):
 def line_of(raw: bytes, fields: Mapping[str, str], at: float) -> Line | None:
     """A line of the log; None where it is not one that can be read."""
     try:
-        data = json.loads(raw)
+        data = json.loads(raw[raw.index(b"{") :])  # syslog writes a time and a name before it
         # What several servers were asked is said with commas between them; the last one is what was answered.
         last = {key: str(data[name]).split(",")[-1].strip() for key, name in fields.items() if name in data}
         seconds = None
