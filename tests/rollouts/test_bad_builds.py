@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from migrator.embedded import free_port
+from migrator.rollouts.analysis.statistics import chance
 from tests.plugins.servers import missing
 from tests.rollouts.conftest import until
 
@@ -39,11 +40,12 @@ def run(shop, version):
     return shop.project.cli("rollout", "run", "--config", "rollout.toml", "--version", version)
 
 
-def exposed(seen, version):
-    """The share of the traffic in percent that a version had, between its first answer and its last."""
+def more_than(seen, version, share):
+    """Whether a version had a larger share of the traffic, in percent, than chance explains, while it had any."""
     first = seen.order.index(version)
-    last = len(seen.order) - seen.order[::-1].index(version)
-    return 100 * seen.order[first:last].count(version) / (last - first)
+    last = len(seen.order) - 1 - seen.order[::-1].index(version)
+    between = seen.order[first + 1 : last]
+    return chance(between.count(version), len(between), share / 100) < 1e-6
 
 
 def taken_back(shop, share, said):
@@ -53,7 +55,7 @@ def taken_back(shop, share, said):
     assert done.returncode == 1, done.stdout + done.stderr
     assert said in done.stdout
     assert set(seen.failed) == {"500 bad-2.0"}
-    assert exposed(seen, "bad-2.0") < share + 12  # what chance adds to so few requests
+    assert not more_than(seen, "bad-2.0", share)
     with shop.clients() as later:
         time.sleep(0.2)
     assert later.failed == []
