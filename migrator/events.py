@@ -28,6 +28,15 @@ class RolloutStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutJudged:
+    """What is said of an arm of a rollout by now: `pass`, `fail`, `insufficient_traffic` or `inconclusive`."""
+
+    arm: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     revision: str
     phase: Phase
@@ -191,6 +200,7 @@ class StateChanged:
 Event = (
     PhaseStarted
     | RolloutStep
+    | RolloutJudged
     | StepStarted
     | StepProgress
     | LockRetried

@@ -14,7 +14,6 @@ from migrator.events import Observer, ignore
 from migrator.ledger import rollouts, schema
 from migrator.ledger.deployed import all_deployments
 from migrator.rollouts import configuration as configuring
-from migrator.rollouts import planning
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def rollout_run(
                 f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
                 next_step="migrator rollout status; then resume or abort it",
             )
-        plan = planning.plan(found, driving.made(found), version, former)
+        plan = driving.planned(found, version, former)
         kept = rollouts.plain(
             {"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape}
         )

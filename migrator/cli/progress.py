@@ -41,6 +41,9 @@ class Lines:
                 note(f"{event.revision}: {event.phase}")
             case events.RolloutStep():
                 self.rollout(event)
+            case events.RolloutJudged():
+                said = f"{event.verdict.replace('_', ' ')}: {event.reason}"
+                note(f"     {event.arm}: {said}", fg=None if event.verdict == "pass" else "yellow")
             case events.StepStarted():
                 self.said = self.begun = time.monotonic()
             case events.StepProgress():

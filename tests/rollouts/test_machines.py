@@ -150,7 +150,7 @@ def test_a_version_that_may_not_run_changes_nothing(made):
     assert fleet.taken == []
 
 
-def test_too_little_traffic_asks_people(made):
+def test_too_little_traffic_waits_for_more_or_for_people(made):
     if not made.rules.steps:
         return
     machine = STRATEGIES[made.strategy](made)
@@ -158,4 +158,4 @@ def test_too_little_traffic_asks_people(made):
     while not isinstance(action, Watch):
         action = machine.send(Outcome(ok=True))
     asked = machine.send(Outcome(ok=True, reason="3 of 300", facts={"verdict": "insufficient_traffic"}))
-    assert asked == replace(action, seconds=None, why=f"{action.why}: 3 of 300")
+    assert asked == replace(action, seconds=None, why=f"{action.why}: 3 of 300", until_judged=True)
