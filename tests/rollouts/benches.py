@@ -195,6 +195,14 @@ class NginxBench(Bench):
             "reload": f"{self.command} -s reload",
         }
 
+    def write(self):
+        """With folders of its own: a nginx that is started as root makes those of the machine its own."""
+        super().write()
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        own = "".join(f"  {kind}_temp_path {self.folder}/{kind};\n" for kind in kinds)
+        name = self.folder / "nginx.conf"
+        name.write_text(name.read_text().replace("http {\n", f"http {{\n{own}", 1))
+
     def started(self):
         words = shlex.split(self.command)
         words[-1] += " daemon off;"

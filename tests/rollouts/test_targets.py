@@ -58,10 +58,9 @@ def running(request, ports, tmp_path_factory):
 def bench(running):
     """A program that gives all traffic to blue."""
     target = running.target()
-    for names in POOLS.values():
-        for name in names:
-            if target.look().servers[name].state != "ready":
-                target.admit(name)
+    for name, found in target.look().servers.items():
+        if found.state != "ready":
+            target.admit(name)
     target.split(WHOLE)
     return running
 
