@@ -44,6 +44,17 @@ def until(holds, seconds=20):
         time.sleep(0.02)
 
 
+def toml(data):
+    """A rollout as TOML; what JSON calls an object is an inline table."""
+
+    def value(item):
+        if isinstance(item, dict):
+            return "{" + ", ".join(f"{json.dumps(key)} = {value(part)}" for key, part in item.items()) + "}"
+        return f"[{', '.join(map(value, item))}]" if isinstance(item, list) else json.dumps(item)
+
+    return "[rollout]\n" + "".join(f"{key} = {value(item)}\n" for key, item in data.items())
+
+
 @dataclass
 class Bench:
     """A program in front of servers.
