@@ -29,6 +29,11 @@ from migrator.notices import noticed
 from migrator.planning import Plan, finished
 from migrator.repairing import Verified as Verified
 from migrator.repairing import verify as verify
+from migrator.rolling_out import Rollout as Rollout
+from migrator.rolling_out import rollout_ask as rollout_ask
+from migrator.rolling_out import rollout_go_on as rollout_go_on
+from migrator.rolling_out import rollout_run as rollout_run
+from migrator.rolling_out import rollout_status as rollout_status
 from migrator.runs import (
     execution,
     load_graph,

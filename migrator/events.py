@@ -16,6 +16,18 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutStep:
+    """An action of a rollout, in words. `state`: `begun`, `done`, `failed`; `again`: a killed run had begun with it."""
+
+    number: int
+    words: str
+    state: str
+    reason: str = ""
+    seconds: float = 0.0
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     revision: str
     phase: Phase
@@ -166,6 +178,7 @@ class StateChanged:
 
 Event = (
     PhaseStarted
+    | RolloutStep
     | StepStarted
     | StepProgress
     | LockRetried

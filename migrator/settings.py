@@ -131,7 +131,7 @@ SECRETS = {
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
 }
 LISTS = (patterns, urls)
-SECTIONS = ("lint",)
+SECTIONS = ("lint", "rollout")
 """Tables below ours that have readers of their own."""
 
 

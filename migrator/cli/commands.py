@@ -19,6 +19,7 @@ COMMANDS = {
     "restore": "Take the contract of a revision back.",
     "gate": "Show whether a contract may run, and why.",
     "deploy": "Record deployments, and ask whether a build may run.",
+    "rollout": "Have a build go live: rolling, blue-green or canary.",
     "doctor": "Check server, privileges, settings and leftovers.",
     "demo": "Watch a live table change, on a PostgreSQL of its own.",
 }

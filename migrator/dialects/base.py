@@ -94,6 +94,9 @@ class Family(Protocol):
     def absent(self, code: str) -> bool:
         """Whether an error says that what a statement drops or changes is not there."""
 
+    def named_lock(self, name: str) -> str:
+        """Question whether this session has a lock of that name by now, which lives as long as the session."""
+
     def owner(self) -> str:
         """Question for the session that holds the runner lock: number, name, role, since when."""
 

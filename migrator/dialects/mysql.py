@@ -6,6 +6,7 @@ the metadata lock of its table, in whole seconds, and whoever comes later queues
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import socket
@@ -216,6 +217,10 @@ class MySQLFamily:
 
     def absent(self, code: str) -> bool:
         return code in ABSENT
+
+    def named_lock(self, name: str) -> str:
+        own = hashlib.sha256(name.encode()).hexdigest()[:12]
+        return f"SELECT GET_LOCK(CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40), ' {own}'), 0)"
 
     def owner(self) -> str:
         return OWNER

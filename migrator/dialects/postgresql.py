@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -281,6 +282,11 @@ def blockers_query(lock: Lock) -> str:
 
 def conflicts(wanted: LockMode, held: str) -> bool:
     return any(mode.value == held for mode in CONFLICTS.get(wanted, frozenset()))
+
+
+def lock_key(name: str) -> int:
+    """Key of an advisory lock that has a name: 64 bits with a sign."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 WORKERS = 0x6D696777

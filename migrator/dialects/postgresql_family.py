@@ -94,6 +94,9 @@ class PostgreSQLFamily:
     def absent(self, code: str) -> bool:
         return False  # what was not finished has left nothing
 
+    def named_lock(self, name: str) -> str:
+        return f"SELECT pg_catalog.pg_try_advisory_lock({postgresql.lock_key(name)})"
+
     def owner(self) -> str:
         return postgresql.RUNNER_OWNER
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from migrator.ledger.types import NOW, Moment
 
 SCHEMA = "migrator"
-VERSION = 4
+VERSION = 5
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -184,6 +184,38 @@ deployments = Table(
     CheckConstraint("(status = 'started') = (finished_at IS NULL)", name="deployments_finished"),
 )
 
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    # One at a time of an application and environment: named while it runs, empty after that.
+    Column("running", String(255), unique=True),
+    Column("application", String(255), nullable=False),
+    Column("environment", String(255), nullable=False),
+    Column("version", String(255), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("wish", String(20), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("started_at", Moment(), nullable=False, server_default=NOW),
+    Column("finished_at", Moment()),
+    Column("actor", Text, nullable=False),
+    CheckConstraint("(status = 'running') = (running IS NOT NULL)", name="rollouts_running"),
+)
+
+rollout_actions = Table(
+    "rollout_actions",
+    metadata,
+    Column("rollout_id", ForeignKey(rollouts.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("action", JSON, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("outcome", JSON),
+    Column("started_at", Moment(), nullable=False, server_default=NOW),
+    Column("finished_at", Moment()),
+)
+
 overrides = Table(
     "overrides",
     metadata,
@@ -213,5 +245,5 @@ def legal() -> list[dict[str, str]]:
     return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
 
 
-ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls)}
+ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls), 5: (rollouts, rollout_actions)}
 """Tables that a version of the ledger has and the one before had not."""

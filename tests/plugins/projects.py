@@ -6,7 +6,9 @@ import atexit
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -96,6 +98,17 @@ class Project:
     def cli(self, *words: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run the command line as a user does, in a process of its own."""
         return warm().run(words, self.folder, self.environment(**extra))
+
+    @contextmanager
+    def begun(self, *words: str, **extra: str) -> Iterator[subprocess.Popen[str]]:
+        """A command that is under way; killed at the end, where it still is."""
+        command = [sys.executable, "-m", "migrator", *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        with subprocess.Popen(command, cwd=self.folder, env=self.environment(**extra), **pipes) as runner:
+            try:
+                yield runner
+            finally:
+                runner.kill()
 
     def alembic(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run Alembic's command line, in a process of its own."""

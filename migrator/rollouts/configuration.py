@@ -1,0 +1,240 @@
+"""`[tool.migrator.rollout]`: what is rolled out, where, how, and what is looked at meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migrator import settings
+from migrator.errors import SettingsError
+from migrator.rollouts.plan import CanaryStep, Place, Rules
+from migrator.setting_values import duration, lag, nearest, positive
+
+SECTION = "tool.migrator.rollout"
+
+Readers = Mapping[str, Callable[[object], Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What starts, stops and checks a build on a server.
+
+    Each is run without a shell, with `{server}`, `{address}`, `{host}`, `{port}`, `{pool}`, `{version}` and
+    `{application}` replaced, and the same as MIGRATOR_… in its environment. `stop` succeeds where nothing runs.
+    """
+
+    start: str = ""
+    stop: str = ""
+    checks: tuple[str, ...] = ()
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Where a server says that it is ready; `version_header` names the header in which it says its version."""
+
+    url: str = ""
+    timeout: float = 30.0
+    version_header: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """How long work in flight is waited for, and whether connections that are left are then cut, or it fails."""
+
+    timeout: float = 30.0
+    then: str = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """A request that is sent as a user would, all the time; no `url`: none is."""
+
+    url: str = ""
+    every: float = 0.1
+    timeout: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All of it. `target` and `analysis` are read by whoever they name."""
+
+    application: str
+    environment: str
+    strategy: str
+    places: tuple[Place, ...]
+    rules: Rules
+    commands: Commands
+    ready: Readiness
+    drain: Draining
+    probe: Probing
+    target: Mapping[str, Any]
+    analysis: Mapping[str, Any]
+    folder: Path
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be text in quotes")
+    return value
+
+
+def texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('must be a list of texts, as ["curl -f http://{address}/"]')
+    return tuple(text(item) for item in value)
+
+
+def table(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return value
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if value not in words:
+            near = nearest(str(value), words)
+            raise ValueError(f"must be one of {', '.join(words)}" + (f'; did you mean "{near}"?' if near else ""))
+        return str(value)
+
+    return read
+
+
+def percent(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        raise ValueError(f"{value!r} is not a share of the traffic; write percent, above 0 and up to 100")
+    return float(value)
+
+
+def steps(value: object) -> tuple[CanaryStep, ...]:
+    """Read `[{ weight = 5, pause = "1m" }, { weight = 50, pause = "promote" }]`."""
+    if not isinstance(value, list) or not value:
+        raise ValueError('must be a list, as [{ weight = 5, pause = "1m" }]')
+    found = []
+    for item in value:
+        given = fields_of("steps", table(item), {"weight": percent, "pause": pause})
+        if set(given) != {"weight", "pause"}:
+            raise ValueError(f"each step has a weight and a pause, not {item!r}")
+        found.append(CanaryStep(**given))
+    if any(later.weight <= earlier.weight for earlier, later in itertools.pairwise(found)):
+        raise ValueError("weights grow from step to step")
+    return tuple(found)
+
+
+def pause(value: object) -> float | None:
+    """Read a duration, or `promote`: until somebody does."""
+    return None if value == "promote" else lag(value)
+
+
+def pools(value: object) -> tuple[Place, ...]:
+    """Read `{ blue = { s1 = "127.0.0.1:8001" } }`."""
+    found = []
+    for pool, servers in table(value).items():
+        for name, address in table(servers).items():
+            if not re.fullmatch(r"[^\s:]+:\d+|\[[0-9a-fA-F:]+\]:\d+", str(address)):
+                raise ValueError(f"{pool}.{name}: {address!r} is no address; write host:port")
+            found.append(Place(name, pool, str(address)))
+    names = [place.name for place in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not found:
+        raise ValueError(f"a server is in one pool; twice: {', '.join(twice)}" if twice else "has no server")
+    return tuple(found)
+
+
+RULES: Readers = {
+    "batch_size": positive,
+    "max_unavailable": positive,
+    "bake": lag,
+    "steps": steps,
+    "baseline": text,
+    "keep": pause,
+}
+PARTS: Mapping[str, tuple[type[Any], Readers]] = {
+    "commands": (Commands, {"start": text, "stop": text, "checks": texts, "timeout": duration}),
+    "ready": (Readiness, {"url": text, "timeout": duration, "version_header": text}),
+    "drain": (Draining, {"timeout": duration, "then": one_of("fail", "cut")}),
+    "probe": (Probing, {"url": text, "every": duration, "timeout": duration}),
+}
+STRATEGY_NAMES = ("rolling", "blue-green", "canary", "shadow", "toggle", "ab")
+TOP: Readers = {
+    "app": text,
+    "environment": text,
+    "strategy": one_of(*STRATEGY_NAMES),
+    "pools": pools,
+    "target": table,
+    "analysis": table,
+    **dict.fromkeys(PARTS, table),
+    **RULES,
+}
+
+
+def fields_of(name: str, given: Mapping[str, Any], readers: Readers) -> dict[str, Any]:
+    """The values of a table, read.
+
+    Raises:
+        ValueError: naming the key, and the near miss of one that is not known.
+    """
+    found = {}
+    for key, value in given.items():
+        if key not in readers:
+            near = nearest(key, readers)
+            hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(readers)}"
+            raise ValueError(f'unknown setting "{key}" of {name}; {hint}')
+        try:
+            found[key] = readers[key](value)
+        except ValueError as problem:
+            raise ValueError(f"{key}: {problem}") from None
+    return found
+
+
+def load(config: Path | None = None, directory: Path | None = None) -> Configuration:
+    """What the nearest pyproject.toml says of rollouts, or another file.
+
+    Raises:
+        SettingsError: naming the file and what in it is wrong.
+    """
+    path = config or settings.find_pyproject(directory or Path.cwd())
+    data = settings.read_toml(path) if path is not None else {}
+    ours = data.get("tool", {}).get("migrator", {}) if path is not None and path.name == "pyproject.toml" else data
+    if path is None or "rollout" not in ours:
+        raise SettingsError(
+            f"nothing says how to roll out: {path or 'no pyproject.toml'} has no [{SECTION}]",
+            next_step="write one; docs: how-to/rollouts",
+        )
+    try:
+        return read(table(ours["rollout"]), path.absolute().parent)
+    except ValueError as problem:
+        raise SettingsError(f"{path}: [{SECTION}]: {problem}", file=str(path)) from None
+
+
+def read(data: Mapping[str, Any], folder: Path) -> Configuration:
+    """A configuration from its table.
+
+    Raises:
+        ValueError: saying what is wrong.
+    """
+    given = fields_of(f"[{SECTION}]", data, TOP)
+    missing = [key for key in ("app", "strategy", "pools", "target") if key not in given]
+    if missing:
+        raise ValueError(f"does not say {', '.join(missing)}")
+    parts = {}
+    for name, (kind, readers) in PARTS.items():
+        parts[name] = kind(**fields_of(f"[{SECTION}.{name}]", given.get(name, {}), readers))
+    return Configuration(
+        application=given["app"],
+        environment=given.get("environment", "production"),
+        strategy=given["strategy"],
+        places=given["pools"],
+        rules=Rules(**{key: given[key] for key in RULES if key in given}),
+        **parts,
+        target=given["target"],
+        analysis=given.get("analysis", {}),
+        folder=folder,
+        data=dict(data),
+    )

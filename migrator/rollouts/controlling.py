@@ -1,0 +1,113 @@
+"""The controller of a rollout: it asks the strategy for actions, has them done, and keeps the ledger ahead of them.
+
+An action is on record before it is begun. Whoever goes on after a kill makes the
+strategy again, sends it the outcomes that are on record, and does the action once more
+that has none: every action may be done twice.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from migrator.errors import DriftFound
+from migrator.events import Observer, RolloutStep
+from migrator.ledger import rollouts, store
+from migrator.rollouts.model import Action, Ending, Machine, MayRun, Outcome, Settle, Wish, as_data, words
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from migrator.database import Session
+    from migrator.ledger.rollouts import ActionRecord
+    from migrator.rollouts.performing import World
+
+LISTEN_EVERY = 0.4
+
+
+class Controller:
+    """Drives one rollout to its end.
+
+    Args:
+        session: a session that nothing else uses; it holds the lock of the rollout.
+        rollout: its number in the ledger.
+    """
+
+    def __init__(self, session: Session, rollout: int, observer: Observer) -> None:
+        self.session, self.rollout, self.observer = session, rollout, observer
+        self.settled = False
+        self._listened = float("-inf")
+        self._wish = Wish()
+
+    def drive(self, machine: Machine, world: World) -> Ending:
+        """Have every action done that is not yet."""
+        with self.session.transaction() as connection:
+            known = rollouts.taken(connection, self.rollout)
+        try:
+            action = next(machine)
+            for position in range(len(known) + 10**6):
+                record = known[position] if position < len(known) else None
+                outcome = self._past(record, action) or self._done(position, action, record, world)
+                self.settled = self.settled or isinstance(action, MayRun | Settle)
+                action = machine.send(outcome)
+        except StopIteration as over:
+            ending: Ending = over.value
+            return ending
+        raise AssertionError("a strategy without end")
+
+    def _past(self, record: ActionRecord | None, action: Action) -> Outcome | None:
+        """The outcome on record of an action; None where it has to be done."""
+        if record is None:
+            return None
+        if rollouts.plain(as_data(action)) != record.action:
+            raise DriftFound(
+                f"rollout {self.rollout} went another way before: {record.action} and not {words(action)}",
+                next_step="go on with the version of migrator that began it",
+            )
+        return Outcome(**record.outcome) if record.outcome is not None else None
+
+    def _done(self, position: int, action: Action, record: ActionRecord | None, world: World) -> Outcome:
+        begun, elapsed = time.monotonic(), 0.0
+        if record is None:
+            before = rollouts.plain(world.before(action))
+            with self.session.transaction() as connection:
+                rollouts.begin_action(connection, self.rollout, position, rollouts.plain(as_data(action)), before)
+        else:
+            with self.session.transaction() as connection:
+                elapsed = max(0.0, (store.clock(connection) - record.started_at).total_seconds())
+        self.observer(RolloutStep(position + 1, words(action), "begun", again=record is not None))
+        outcome = self._unless_aborted() or world.perform(action, elapsed)
+        with self.session.transaction() as connection:
+            rollouts.end_action(connection, self.rollout, position, rollouts.plain(asdict(outcome)))
+            if outcome.facts.get("heeded") or not outcome.ok:
+                self._heed(connection)
+        state = "done" if outcome.ok else "failed"
+        seconds = time.monotonic() - begun
+        self.observer(RolloutStep(position + 1, words(action), state, outcome.reason, seconds))
+        return outcome
+
+    def _unless_aborted(self) -> Outcome | None:
+        wish = self.heard()
+        return Outcome(ok=False, reason=str(wish)) if wish.what == "abort" else None
+
+    def heard(self) -> Wish:
+        """What somebody asks, looked up now and then; waits while it is a pause."""
+        while True:
+            if time.monotonic() - self._listened >= LISTEN_EVERY:
+                self._listened = time.monotonic()
+                with self.session.transaction() as connection:
+                    record = rollouts.get(connection, self.rollout)
+                self._wish = Wish(record.wish, record.said)
+            if self._wish.what == "pause":
+                time.sleep(LISTEN_EVERY)
+            elif self._wish.what == "abort" and self.settled:
+                return Wish()
+            else:
+                return self._wish
+
+    def _heed(self, connection: Connection) -> None:
+        """Take a wish off with the outcome that it led to; `promote all` holds until the end."""
+        if self._wish.what in ("abort", "promote"):
+            rollouts.heeded(connection, self.rollout, self._wish.what)
+            self._wish = Wish()

@@ -1,0 +1,126 @@
+"""What runs on servers: started, stopped and checked by the commands of the configuration."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shlex
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from migrator.errors import MigratorError
+from migrator.rollouts.configuration import Configuration
+from migrator.rollouts.plan import Place
+
+LAST_LINES = 5
+EVERY = 0.1
+
+
+class InstanceFailed(MigratorError):
+    """A command failed, or a server did not become what it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """The servers of a configuration.
+
+    Args:
+        alive: called between looks; raises where nobody waits any more.
+    """
+
+    configuration: Configuration
+    alive: Callable[[], None]
+
+    def start(self, place: Place, version: str) -> None:
+        """Start a version, and wait until the server is ready and says that it is that version.
+
+        Raises:
+            InstanceFailed: the command fails, or it does not come up.
+        """
+        self.run(self.configuration.commands.start, place, version)
+        self.await_ready(place, version)
+
+    def stop(self, place: Place) -> None:
+        """Stop what runs there; succeeds where nothing does."""
+        self.run(self.configuration.commands.stop, place, "")
+
+    def check(self, place: Place, version: str) -> None:
+        """Run each check.
+
+        Raises:
+            InstanceFailed: one fails, with the last lines that it printed.
+        """
+        for command in self.configuration.commands.checks:
+            self.run(command, place, version)
+
+    def run(self, command: str, place: Place, version: str) -> None:
+        if not command:
+            return
+        given = names(self.configuration, place, version)
+        words = [word.format_map(given) for word in shlex.split(command)]
+        environment = {**os.environ, **{f"MIGRATOR_{name.upper()}": value for name, value in given.items()}}
+        seconds = self.configuration.commands.timeout
+        try:
+            done = subprocess.run(
+                words,
+                cwd=self.configuration.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise InstanceFailed(f"{words[0]} on {place.name} took longer than {seconds:g} s") from None
+        except OSError as problem:
+            raise InstanceFailed(f"{words[0]} cannot be run: {problem.strerror}") from None
+        if done.returncode:
+            said = done.stdout.decode(errors="replace").strip().splitlines()[-LAST_LINES:]
+            raise InstanceFailed(f"{words[0]} on {place.name} ended with {done.returncode}: {' | '.join(said)}")
+
+    def await_ready(self, place: Place, version: str) -> None:
+        """Wait until a server answers its readiness URL with success, in the version that was started."""
+        ready = self.configuration.ready
+        if not ready.url:
+            return
+        url = ready.url.format_map(names(self.configuration, place, version))
+        deadline = time.monotonic() + ready.timeout
+        while True:
+            said = answer(url, ready.version_header, version)
+            if not said:
+                return
+            if time.monotonic() > deadline:
+                raise InstanceFailed(f"{place.name} is not ready after {ready.timeout:g} s: {url} {said}")
+            self.alive()
+            time.sleep(EVERY)
+
+
+def names(configuration: Configuration, place: Place, version: str) -> Mapping[str, str]:
+    """What commands and URLs may name."""
+    host, _, port = place.address.rpartition(":")
+    return {
+        "server": place.name,
+        "pool": place.pool,
+        "address": place.address,
+        "host": host,
+        "port": port,
+        "version": version,
+        "application": configuration.application,
+    }
+
+
+def answer(url: str, header: str, version: str) -> str:
+    """Why an answer is none that a ready server of a version gives; empty where it is one."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            served = response.headers.get(header, "") if header else version
+            return "" if served == version else f"is of version {served or 'unknown'}, not {version}"
+    except urllib.error.HTTPError as problem:
+        return f"answers {problem.code}"
+    except (OSError, http.client.HTTPException) as problem:
+        return f"does not answer: {problem}"

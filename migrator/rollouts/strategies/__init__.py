@@ -1,0 +1,15 @@
+"""The strategies by name, each a function from a plan to its machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from migrator.rollouts.model import Machine
+from migrator.rollouts.plan import RolloutPlan
+from migrator.rollouts.strategies.blue_green import blue_green
+from migrator.rollouts.strategies.canary import canary
+from migrator.rollouts.strategies.rolling import rolling
+
+Strategy = Callable[[RolloutPlan], Machine]
+
+STRATEGIES: Mapping[str, Strategy] = {"rolling": rolling, "blue-green": blue_green, "canary": canary}

@@ -1,0 +1,28 @@
+"""Targets by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from migrator.rollouts.targets.haproxy import HAProxy
+from migrator.setting_values import nearest
+
+if TYPE_CHECKING:
+    from migrator.rollouts.configuration import Configuration
+    from migrator.rollouts.targets.base import Target
+
+TARGETS = {"haproxy": HAProxy}
+
+
+def target_of(configuration: Configuration) -> Target:
+    """What divides the traffic.
+
+    Raises:
+        ValueError: it is of no kind that is known, or a setting of it is wrong.
+    """
+    kind = str(configuration.target.get("kind", ""))
+    if kind not in TARGETS:
+        near = nearest(kind, TARGETS)
+        hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(TARGETS)}"
+        raise ValueError(f'target: unknown kind "{kind}"; {hint}')
+    return TARGETS[kind](configuration.target, configuration.places, configuration.folder)

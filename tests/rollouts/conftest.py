@@ -1,0 +1,184 @@
+"""A shop behind HAProxy: processes of a version, a load balancer, a project, and clients that count."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from migrator.embedded import free_port
+from tests.plugins.servers import missing
+from tests.rollouts import serve
+
+POOLS = {"blue": ("b1", "b2"), "green": ("g1",)}
+
+BALANCER = """\
+global
+  stats socket {folder}/admin.sock mode 600 level admin
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 20s
+  timeout server 20s
+  retries 2
+  option redispatch
+frontend shop
+  bind 127.0.0.1:{front}
+  http-request set-var(txn.bucket) rand(1000)
+  http-request set-var(txn.bucket) req.cook(uid),xxh32(7),mod(1000) if {{ req.cook(uid) -m found }}
+  use_backend %[var(txn.bucket),map_int({folder}/split.map)]
+{backends}
+"""
+
+
+@dataclass
+class Shop:
+    """A project, its servers and what divides their traffic."""
+
+    project: object
+    folder: Path
+    front: int
+    ports: dict[str, int]
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.front}/"
+
+    def start(self, pool, version):
+        for server in POOLS[pool]:
+            script("start", self.ports[server], version, self.folder)
+
+    def versions(self, requests=40):
+        """The versions that answer users."""
+        return Counter(ask(self.url) for _ in range(requests))
+
+    def served(self):
+        """The version that each server runs by itself; empty where nothing listens."""
+        return {server: ask(f"http://127.0.0.1:{port}/") for server, port in self.ports.items()}
+
+    def configure(self, strategy, **rules):
+        pools = "".join(
+            f"[rollout.pools.{pool}]\n" + "".join(f'{name} = "127.0.0.1:{self.ports[name]}"\n' for name in names)
+            for pool, names in POOLS.items()
+        )
+        own = "\n".join(f"{key} = {value}" for key, value in rules.items())
+        program = f"{sys.executable} {serve.__file__}"
+        (self.folder / "rollout.toml").write_text(f"""\
+[rollout]
+app = "shop"
+strategy = "{strategy}"
+{own}
+{pools}
+[rollout.target]
+kind = "haproxy"
+socket = "admin.sock"
+split_map = "{self.folder}/split.map"
+state_file = "states"
+[rollout.commands]
+start = "{program} start {{port}} {{version}} {self.folder}"
+stop = "{program} stop {{port}} {self.folder}"
+checks = ["{sys.executable} -c pass"]
+[rollout.ready]
+url = "http://{{address}}/ready"
+version_header = "X-Version"
+timeout = "3s"
+[rollout.drain]
+timeout = "5s"
+[rollout.probe]
+url = "{self.url}"
+every = "20ms"
+""")
+
+    @contextmanager
+    def clients(self, count=3):
+        """Users who ask without pause; yields what they count."""
+        seen, over = Seen(), threading.Event()
+        users = [threading.Thread(target=seen.ask, args=(self.url, over)) for _ in range(count)]
+        for user in users:
+            user.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            for user in users:
+                user.join(30)
+
+
+@dataclass
+class Seen:
+    """What users saw: versions of good answers, and failures."""
+
+    good: Counter = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+
+    def ask(self, url, over):
+        while not over.is_set():
+            try:
+                with urllib.request.urlopen(url, timeout=10) as answer:
+                    self.good[answer.headers["X-Version"]] += 1
+            except urllib.error.HTTPError as problem:
+                self.failed.append(f"{problem.code} {problem.headers['X-Version']}")
+            except OSError as problem:
+                self.failed.append(str(problem))
+            time.sleep(0.002)
+
+
+def script(*words):
+    """Run the deploy script."""
+    subprocess.run([sys.executable, serve.__file__, *map(str, words)], check=True)
+
+
+def ask(url):
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.headers["X-Version"]
+    except urllib.error.HTTPError as problem:
+        return problem.headers["X-Version"]
+    except OSError:
+        return ""
+
+
+@pytest.fixture
+def shop(database, project, tmp_path):
+    """Blue runs version 1.0 and has all traffic; green is idle."""
+    project.url = database.url
+    program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    if program is None:
+        missing("no haproxy on this machine")
+    ports = {name: free_port() for names in POOLS.values() for name in names}
+    found = Shop(project, tmp_path, free_port(), ports)
+    backends = "\n".join(
+        f"backend {pool}\n  option httpchk GET /ready\n"
+        + "\n".join(f"  server {name} 127.0.0.1:{ports[name]} check inter 100ms fall 2 rise 1" for name in names)
+        for pool, names in POOLS.items()
+    )
+    (tmp_path / "haproxy.cfg").write_text(BALANCER.format(folder=tmp_path, front=found.front, backends=backends))
+    (tmp_path / "split.map").write_text("".join(f"{n} blue\n" for n in range(1000)))
+    found.start("blue", "1.0")
+    balancer = subprocess.Popen([program, "-f", str(tmp_path / "haproxy.cfg")], stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: ask(found.url) == "1.0")
+        project.cli("deploy", "record", "--app", "shop", "--version", "1.0", "--shape", "none")
+        yield found
+    finally:
+        for port in ports.values():
+            script("stop", port, tmp_path)
+        balancer.terminate()
+        balancer.wait(10)
+
+
+def until(holds, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
