@@ -18,7 +18,7 @@ from phases.sql import literal, qualified
 TROUBLES = {
     "55P03": Trouble.LOCK_TIMEOUT,
     "40P01": Trouble.DEADLOCK,
-    "40001": Trouble.DEADLOCK,  # of what a trigger does elsewhere: our own transactions are READ COMMITTED
+    "40001": Trouble.DEADLOCK,
     "42501": Trouble.NOT_ALLOWED,
     "25006": Trouble.READ_ONLY,
     "57014": Trouble.CANCELLED,
