@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run, run_each
-from migrator.errors import DatabaseError, StepFailed
+from migrator.errors import Cancelled, DatabaseError, StepFailed
 from migrator.events import Observer, RowFailed
 from migrator.functions import Functions
 from phases.effects import Batch, Batched, Compute, Failure, ListAside, RowAside, SetAside
 from phases.model import Fill
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from migrator.ledger.records import StepRecord
 
+T = TypeVar("T")
+TRIES = 50
 BATCH_LOCK_TIMEOUT_MS = 100
 """Less where `deadlock_timeout` (1 s by default) asks for it: a batch gives way before the server picks a victim."""
 
@@ -54,6 +59,19 @@ def prepare_for_batches(session: Session) -> None:
     for statement in session.family.for_batches(BATCH_LOCK_TIMEOUT_MS):
         with session.transaction():
             session.execute(statement)
+
+
+def insist(work: Callable[[], T]) -> T:
+    """Do something in the ledger, where other workers may be in its way for a moment.
+
+    Raises:
+        LockTimeout, Deadlocked: they were, each time.
+    """
+    for _ in range(TRIES):
+        with suppress(LockTimeout, Deadlocked):
+            return work()
+        time.sleep(random.uniform(0.01, 0.1))
+    return work()
 
 
 WalkEffect = Batch | Compute | SetAside | ListAside
@@ -109,8 +127,8 @@ class Batches:
                 commit = 0.0
             except DatabaseError as problem:
                 state = problem.facts.get("sqlstate")
-                if state is None or not self.session.family.blames_row(state):
-                    raise
+                if state is None or not (isinstance(problem, Cancelled) or self.session.family.blames_row(state)):
+                    raise  # what took too long is done in smaller parts
                 return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
             else:
                 ended = time.monotonic()
@@ -147,12 +165,17 @@ class Batches:
         from migrator.ledger import store
 
         assert isinstance(self.record.step, Fill)
-        with self.session.transaction() as connection:
-            keys = rows_of(connection, effect.sql)
-            for key in keys:
-                rows_aside.add(connection, self.record.id, self.record.step.table, key, effect.failure)
-            store.save_cursor(connection, self.record.id, effect.cursor, rows=0, worker=self.worker)
-            count = rows_aside.count(connection, self.record.id)
+        table = self.record.step.table
+
+        def record() -> tuple[list[tuple[Any, ...]], int]:
+            with self.session.transaction() as connection:
+                keys = rows_of(connection, effect.sql)
+                for key in keys:
+                    rows_aside.add(connection, self.record.id, table, key, effect.failure)
+                store.save_cursor(connection, self.record.id, effect.cursor, rows=0, worker=self.worker)
+                return keys, rows_aside.count(connection, self.record.id)
+
+        keys, count = insist(record)
         for key in keys:
             self.observer(RowFailed(self.record.name, RowAside(key, effect.failure)))
         return count

@@ -12,7 +12,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from migrator.batches import Batches, prepare_for_batches
+from migrator.batches import Batches, insist, prepare_for_batches
 from migrator.errors import ConnectionFailed
 from migrator.events import Event, Observer, Paused, Staffed, StepProgress
 from migrator.turns import Gate, SharedTurn, Stopped
@@ -305,11 +305,15 @@ class Worker(threading.Thread):
         from migrator.ledger import store
 
         if effect.cursor is not None and effect.share is not None:
-            record = self.shift.record
-            with session.transaction() as connection:
-                store.save_cursor(connection, record.id, effect.cursor, rows=0)
-                store.save_cursor(connection, record.id, effect.share, rows=0, worker=number)
-            self.shift.step = effect.cursor
+            step_id, cursor, share = self.shift.record.id, effect.cursor, effect.share
+
+            def save() -> None:
+                with session.transaction() as connection:
+                    store.save_cursor(connection, step_id, cursor, rows=0)
+                    store.save_cursor(connection, step_id, share, rows=0, worker=number)
+
+            insist(save)
+            self.shift.step = cursor
         self._release()
 
     def _release(self) -> None:

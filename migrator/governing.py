@@ -12,7 +12,7 @@ from migrator.foreground import Probe
 from migrator.pruning import Pruning
 from migrator.reporting import Report
 from phases.effects import Progress
-from phases.model import Fill
+from phases.model import Fill, Verify
 from phases.pacing import Allowance, Control, Felt, Grading, graded
 from phases.staffing import Staff, counted
 
@@ -84,6 +84,10 @@ class Governor:
         if self.probe is not None:
             self.probe.close()
             self.probe = None
+
+    def rows(self) -> int:
+        """Rows of the step under way, or of the one that has just ended, as it said last."""
+        return self.report.progress.rows if self.report.progress else 0
 
     @property
     def limits(self) -> str:
@@ -189,7 +193,7 @@ class Governor:
 
     def learn(self, record: StepRecord) -> None:
         """What looks take while we write nothing."""
-        assert isinstance(record.step, Fill)
+        assert isinstance(record.step, Fill | Verify)
         self.quieten()
         if self.probe is None:
             self.probe = Probe(self.url, record.step.table)

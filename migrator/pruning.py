@@ -58,5 +58,4 @@ class Pruning:
         self.read = (now, counted)
         made = Updates(counted.all - before.all, counted.hot - before.hot) if before is not None else Updates()
         batch = percentile(self.batches, 0.5)
-        if batch:
-            self.room = roomy(self.room, made, age, batch, stripes=stripes, workers=workers)
+        self.room = roomy(self.room, made, age, batch, stripes=stripes, workers=workers)

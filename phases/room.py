@@ -46,17 +46,15 @@ def roomy(now: Room, made: Updates, age: float, batch: float, *, stripes: int, w
     Args:
         made: updates since the last reading.
         age: seconds of the oldest snapshot of others that is known.
-        batch: seconds that one of our transactions takes.
+        batch: seconds that one of our transactions takes; 0: it is not known yet.
         stripes: passes over a window; all but the first can be HOT.
         workers: each one has a snapshot of its own, as old as its transaction.
     """
-    oldest = max(age, batch if workers > 1 else 0.0)
-    wanted = max(1, math.ceil(AMPLE * oldest / batch)) if batch > 0 else 1
-    if wanted > MOST:
+    outlives = max(age / batch if batch > 0 else 0.0, 1.0 if workers > 1 else 0.0)
+    if outlives > MOST:
         said = f"a snapshot is {age:.0f} s old: what updates leave behind is not pruned, and the table grows"
         return Room(1, said)
-    if workers > 1:
-        wanted += 1
+    wanted = min(MOST, max(1, math.ceil(AMPLE * outlives)) + (workers > 1))
     if made.all < FEW:
         return Room(max(now.batches, wanted), now.reason)
     share, best = made.hot / made.all, 1 - 1 / stripes

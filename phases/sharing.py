@@ -141,5 +141,5 @@ def claim(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Ge
 
 def stretch(left: int, walk: PageWalk, pacing: Pacing) -> int:
     """Pages that a worker takes at a time: ever fewer, so that all come to their end together."""
-    least = pacing.pages(pacing.smallest_window, walk.stripes)
-    return min(left, max(least, min(left // (2 * pacing.workers), WINDOWS * pacing.largest_window)))
+    least = pacing.pages(pacing.first_window, walk.stripes)
+    return min(left, max(least, min(2 * left // (3 * pacing.workers), WINDOWS * pacing.largest_window)))

@@ -107,6 +107,10 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Paci
     """Walk window after window."""
     smallest = pacing.pages(pacing.smallest_window, walk.stripes)
     while state["page"] < state["end"]:
+        if not (state["stripe"] or state.get("part")):
+            # What is left may be too little for so many batches of that size: then each is smaller.
+            fits = -((state["page"] - state["end"]) // state.get("room", 1))
+            state["window"] = min(state["window"], max(smallest, fits))
         last = window_end(state)
         yield from walk_window(walk, state, servo, pacing, start)
         state |= {"page": last, "stripe": 0, "room": servo.room}

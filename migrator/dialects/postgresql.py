@@ -284,19 +284,17 @@ def conflicts(wanted: LockMode, held: str) -> bool:
     return any(mode.value == held for mode in CONFLICTS.get(wanted, frozenset()))
 
 
+def lock_key(name: str) -> int:
+    """Key of an advisory lock that has a name: 64 bits with a sign."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
 WORKERS = 0x6D696777
 """Key of the advisory lock that the workers of a runner share: the letters "migw"."""
 WORKER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORKERS})"
 NO_WORKERS = f"""
 SELECT CASE WHEN pg_catalog.pg_try_advisory_lock({WORKERS}) THEN pg_catalog.pg_advisory_unlock({WORKERS}) ELSE false END
 """
-
-
-def lock_key(name: str) -> int:
-    """Key of an advisory lock that has a name: 64 bits with a sign."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-
-
 TRY_RUNNER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock({RUNNER_LOCK})"
 RUNNER_OWNER = OWNER.format(key=RUNNER_LOCK)
 BACKEND_PID = "SELECT pg_catalog.pg_backend_pid()"
