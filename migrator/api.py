@@ -52,6 +52,7 @@ from migrator.repairing import Verified as Verified
 from migrator.repairing import verify as verify
 from migrator.rolling_out import Rollout as Rollout
 from migrator.rolling_out import rollout_ask as rollout_ask
+from migrator.rolling_out import rollout_files as rollout_files
 from migrator.rolling_out import rollout_go_on as rollout_go_on
 from migrator.rolling_out import rollout_run as rollout_run
 from migrator.rolling_out import rollout_status as rollout_status
@@ -270,12 +271,14 @@ def look_again(
         VerificationFailed: rows differ; the contract has not begun.
         NotYet: a replica has not replayed what came before; the contract has not begun.
     """
+    from migrator.ledger import verifications
+
     with work.session.transaction() as connection:
         passes = override is not None or judge_gate(connection, settings, graph, revision).open
         if passes:
             work.drift.refuse(connection, revision)
     if passes:
-        work.verify(revision)
+        work.verify(revision, verifications.CONTRACT)
         work.catch_up(revision, f"the contract of {revision}")
 
 

@@ -163,6 +163,16 @@ class Session:
         self.connection = connection
         self.facts = facts
         self.family = family(facts.server.family)
+        self.engine = connection.engine
+
+    def reopen(self) -> None:
+        """Begin anew after the connection was lost; locks and settings of the session are gone.
+
+        Raises:
+            ConnectionFailed: nobody answers.
+        """
+        self.close()
+        self.connection, self.facts = _open(self.engine)
 
     @property
     def server(self) -> Server:
@@ -357,15 +367,22 @@ def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0
             moment to notice that a killed runner is gone.
 
     Raises:
-        RunnerBusy: naming the session that holds it.
+        RunnerBusy: naming the session that holds it, or that workers of a runner that is gone are still there.
     """
     import time
 
+    granted = False
     for wait in (*attempts, None):
-        if session.query(session.family.questions["try lock"])[0][0]:
+        granted = granted or bool(session.query(session.family.questions["try lock"])[0][0])
+        if granted and session.query(session.family.no_workers())[0][0]:
             return
         if wait is not None:
             time.sleep(wait)
+    if granted:
+        raise RunnerBusy(
+            "workers of an earlier run are still at their last batches",
+            next_step="wait a moment, then run the same command again",
+        )
     owner = runner_owner(session)
     raise RunnerBusy(
         f"another runner is at work: {owner}" if owner else "another runner was at work a moment ago",

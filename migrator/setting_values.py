@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from migrator.errors import SettingsError
+from phases.staffing import MOST_WORKERS
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DRIVERS = {
@@ -130,6 +131,23 @@ def positive(text: object) -> int:
     return int(str(text))
 
 
+def workers(text: object) -> int | None:
+    """Read a number of workers, or `auto`, which is None.
+
+    Raises:
+        ValueError: it is neither, or more than anybody needs.
+    """
+    if str(text).strip() == "auto":
+        return None
+    try:
+        number = positive(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of workers; write for example 2, or auto") from None
+    if number > MOST_WORKERS:
+        raise ValueError(f"{number} is more than {MOST_WORKERS} workers; write for example 2, or auto")
+    return number
+
+
 def whole(text: object) -> int:
     if not re.fullmatch(r"\s*\+?\d+\s*", str(text)):
         raise ValueError(f"{text!r} is not a whole number")
@@ -153,6 +171,11 @@ def patterns(value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise ValueError(f'{value!r} is not a list of application names; write for example ["shop", "report-*"]')
     return tuple(item.strip() for item in value if item.strip())
+
+
+def url(value: object) -> str:
+    """Read a database URL."""
+    return normalise_url(str(value))
 
 
 def urls(value: object) -> tuple[str, ...]:

@@ -24,8 +24,10 @@ from migrator.setting_values import (
     row_image,
     share,
     size,
+    url,
     urls,
     whole,
+    workers,
 )
 
 
@@ -40,13 +42,19 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    reconnect: float = 60.0
+    workers: int | None = 1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
+    verify_replica: str | None = None
     poolers: tuple[str, ...] = ()
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    history_length: int = 1_000_000
+    disk_reserve: int | None = None
+    long_transaction: float = 6 * 3600.0
     max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
@@ -108,13 +116,19 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "reconnect": lag,
+    "workers": workers,
     "replica_lag": lag,
     "replicas": urls,
+    "verify_replica": url,
     "poolers": urls,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "history_length": whole,
+    "disk_reserve": size,
+    "long_transaction": lag,
     "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
@@ -129,6 +143,7 @@ READERS: dict[str, Callable[[object], Any]] = {
 SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+    "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
     "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
 LISTS = (patterns, urls)

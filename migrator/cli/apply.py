@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = example("""
 migrator apply                                   expand and migrate what is pending
 migrator apply --phase expand --yes              in a deploy script
+migrator apply --workers auto                    backfills by several sessions, as long as that is faster
 migrator apply --phase contract                  every revision whose gate is open
 migrator apply --phase contract --to 4f2a9c --override --reason "disk full, ticket 42"
 migrator apply --phase purge --to 4f2a9c         after the retention
@@ -42,6 +43,9 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option(
     "--replica-lag", metavar="DURATION", help="Let replicas be so far behind, 10s by default; 0: look at none."
 )
+@click.option(
+    "--workers", metavar="N", help="Sessions that walk a table at once, 1 by default; auto: while it is faster."
+)
 @click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
 @click.option("--precheck-timeout", metavar="DURATION", help="How long to look for rows in the way, 30s by default.")
 @click.option("--free-disk", metavar="SIZE", help="Refuse what needs more than this, 20GB; see plan --estimate.")
@@ -56,6 +60,7 @@ def command(
     lock_timeout: str | None,
     lock_give_up: str | None,
     replica_lag: str | None,
+    workers: str | None,
     set_aside_limit: str | None,
     precheck_timeout: str | None,
     free_disk: str | None,
@@ -72,6 +77,7 @@ def command(
         lock_timeout=lock_timeout,
         lock_give_up=lock_give_up,
         replica_lag=replica_lag,
+        workers=workers,
         set_aside_limit=set_aside_limit,
         precheck_timeout=precheck_timeout,
         free_disk=free_disk,

@@ -34,12 +34,16 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         from migrator import events
+        from phases.staffing import counted
 
         match event:
             case events.PhaseStarted():
                 note(f"{event.revision}: {event.phase}")
             case events.RolloutStep():
                 self.rollout(event)
+            case events.RolloutJudged():
+                said = f"{event.verdict.replace('_', ' ')}: {event.reason}"
+                note(f"     {event.arm}: {said}", fg=None if event.verdict == "pass" else "yellow")
             case events.StepStarted():
                 self.said = self.begun = time.monotonic()
             case events.StepProgress():
@@ -61,9 +65,16 @@ class Lines:
             case events.Resumed():
                 self.waits = ""
                 note(f"  going on after {event.seconds:.0f} s")
+            case events.Reconnected():
+                self.waits = ""
+                said = f": {event.said}" if event.said else ""
+                note(f"  connected again after {event.seconds:.1f} s{said}", fg="yellow")
             case events.Slowed():
                 said = f"rests {event.rest:g} x as long as it writes: {event.reason}" if event.rest else "at full speed"
                 note(f"  {said}", fg="yellow")
+            case events.Staffed():
+                why = f": {event.reason}" if event.reason else ""
+                note(f"  {counted(event.workers)}{why}", fg="yellow")
             case events.Unwatched():
                 note(f"  batches do not wait for replicas: {event.reason}; {event.remedy}", fg="yellow")
             case events.Unjudged():

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from migrator.dialects.statistics import Client, Connected, Ran, Rows
-from phases.dialects.mysql_statements import COMPARED, literal
+from phases.dialects.mysql_statements import literal
 from phases.observation import Counted, Counters
+from phases.sql import COMPARED
 
 WHETHER = """
 SELECT @@global.performance_schema,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from migrator.ledger import mysql, postgresql
 from migrator.ledger.places import Place
@@ -28,12 +28,12 @@ class Writer(Protocol):
     def add(self, connection: Connection, tables: tuple[Table, ...]) -> None:
         """Create tables of a later version."""
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None: ...
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
     def wait_longer(self, connection: Connection) -> None:
         """Wait for the end of the audit log as long as whoever holds it may take, where sessions wait less."""
 
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
+    def server(self, connection: Connection) -> str: ...
     def place(self, connection: Connection) -> Place: ...
 
 
@@ -69,11 +69,6 @@ def add(connection: Connection, tables: tuple[Table, ...]) -> None:
     of(connection).add(connection, tables)
 
 
-def save_cursor(connection: Connection, values: dict[str, Any]) -> None:
-    """Write a worker's cursor, in one statement: this is on the path of every batch."""
-    of(connection).save_cursor(connection, values)
-
-
 def hold_deployments(connection: Connection, *, exclusive: bool) -> None:
     """Keep deployments and contracts apart until the transaction ends."""
     of(connection).hold_deployments(connection, exclusive=exclusive)
@@ -86,6 +81,11 @@ def wait_longer(connection: Connection) -> None:
 def identity(connection: Connection) -> tuple[str, int] | None:
     """Which server this is, and its timeline; None where it is not known, or does not matter."""
     return of(connection).identity(connection)
+
+
+def server(connection: Connection) -> str:
+    """Which server this is, for people; empty where it is not known."""
+    return of(connection).server(connection)
 
 
 def place(connection: Connection) -> Place:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.mysql import insert
@@ -10,14 +10,17 @@ from sqlalchemy.schema import CreateTable
 
 from migrator.ledger import tables
 from migrator.ledger.places import Place
-from migrator.ledger.tables import SCHEMA, backfills, ledger_version
-from migrator.ledger.types import NOW
+from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
 PREFIX = f"{SCHEMA}_"
 OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+SERVER = (
+    "SELECT /*!80000 @@server_uuid */"
+    "/*M!100600 CONCAT('server ', @@server_id, ' at ', @@hostname, '\\:', @@port, ', ', @@datadir) */"
+)
 APPEND_ONLY = (
     "CREATE TRIGGER {name} BEFORE {event} ON {prefix}events FOR EACH ROW"
     " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the events of the ledger are append-only'"
@@ -69,16 +72,6 @@ class Ledger:
                 table.dialect_kwargs[f"{connection.dialect.name}_{option}"] = value
             connection.execute(CreateTable(table, if_not_exists=True))
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
-        statement = insert(backfills).values(values)
-        connection.execute(
-            statement.on_duplicate_key_update(
-                cursor=statement.inserted.cursor,
-                rows_done=backfills.c.rows_done + statement.inserted.rows_done,
-                updated_at=NOW,
-            )
-        )
-
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
         if self.version(connection) is not None:
@@ -91,6 +84,9 @@ class Ledger:
 
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         return None  # a cursor holds keys, which are the same wherever the rows are
+
+    def server(self, connection: Connection) -> str:
+        return str(connection.execute(text(SERVER)).scalar_one())
 
     def place(self, connection: Connection) -> Place:
         # MariaDB has no identity of its own; a server that took over is another one on both.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert as plain_insert
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from migrator.ledger import tables
 from migrator.ledger.places import Place
-from migrator.ledger.tables import SCHEMA, backfills, ledger_version
-from migrator.ledger.types import NOW
+from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -72,19 +70,6 @@ class Ledger:
     def add(self, connection: Connection, tables_: tuple[Table, ...]) -> None:
         tables.metadata.create_all(connection, tables=tables_)
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
-        statement = insert(backfills).values(values)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[backfills.c.step_id, backfills.c.worker],
-                set_={
-                    "cursor": statement.excluded.cursor,
-                    "rows_done": backfills.c.rows_done + statement.excluded.rows_done,
-                    "updated_at": NOW,
-                },
-            )
-        )
-
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         kind = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
         connection.execute(text(f"SELECT pg_catalog.{kind}({DEPLOYMENT_LOCK})"))
@@ -97,6 +82,9 @@ class Ledger:
             return None
         system, timeline = connection.execute(text(IDENTITY)).one()
         return system, timeline
+
+    def server(self, connection: Connection) -> str:
+        return ""  # the role may not ask for the timeline, and nothing else tells a promoted replica
 
     def place(self, connection: Connection) -> Place:
         question = "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"

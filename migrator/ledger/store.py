@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import JSON, BigInteger, bindparam, delete, func, insert, select, update
 
 from migrator.errors import UsageError
-from migrator.ledger import audit, dialect, tables
+from migrator.ledger import audit, tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
 from migrator.ledger.tables import backfills
 from migrator.ledger.types import NOW
@@ -33,6 +33,15 @@ REVISION_COLUMNS = [
     tables.revisions.c[name]
     for name in ("id down_revisions digest message additive state released_at created_at updated_at").split()
 ]
+SAVE_CURSOR = (
+    update(backfills)
+    .where(backfills.c.step_id == bindparam("of_step"), backfills.c.worker == bindparam("of_worker"))
+    .values(
+        cursor=bindparam("position", type_=JSON),
+        rows_done=backfills.c.rows_done + bindparam("more", type_=BigInteger),
+        updated_at=NOW,
+    )
+)
 
 
 def actor() -> str:
@@ -172,18 +181,49 @@ def finish_step(
             lock_waited_ms=lock_waited_ms,
         )
     )
+    connection.execute(delete(tables.verifications).where(tables.verifications.c.step_id == step_id))
 
 
 def reset_step(connection: Connection, step_id: int) -> None:
     """Make a step one that is still to do, from its beginning."""
-    connection.execute(delete(backfills).where(backfills.c.step_id == step_id))
+    for table in (backfills, tables.verifications):
+        connection.execute(delete(table).where(table.c.step_id == step_id))
     fresh = {"state": "pending", "started_at": None, "finished_at": None, "seconds": None}
     connection.execute(update(tables.steps).where(tables.steps.c.id == step_id).values(fresh))
 
 
-def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str, Any] | None:
-    wanted = select(backfills.c.cursor).where(backfills.c.step_id == step_id, backfills.c.worker == worker)
-    return connection.execute(wanted).scalar_one_or_none()
+def cursor(connection: Connection, step_id: int) -> Mapping[str, Any] | None:
+    """Where a step stands."""
+    return cursors(connection, step_id).get(0)
+
+
+def cursors(connection: Connection, step_id: int) -> dict[int, Mapping[str, Any]]:
+    """Where a step (0) and each of its workers stand."""
+    columns = (backfills.c.worker, backfills.c.cursor, backfills.c.rows_done)
+    wanted = select(*columns).where(backfills.c.step_id == step_id).order_by(backfills.c.worker)
+    # A batch saves the rows of those before it, and adds its own.
+    return {
+        worker: {**found, "rows": int(rows)} if "rows" in found else found
+        for worker, found, rows in connection.execute(wanted)
+    }
+
+
+def assign(
+    connection: Connection, step_id: int, position: Mapping[str, Any], shares: Sequence[Mapping[str, Any]]
+) -> None:
+    """Save where a step stands, and its workers, numbered from 1, in place of those that there were."""
+    of_workers = (backfills.c.step_id == step_id, backfills.c.worker > 0)
+    rows = connection.execute(select(func.sum(backfills.c.rows_done)).where(*of_workers)).scalar_one()
+    connection.execute(delete(backfills).where(*of_workers))
+    save_cursor(connection, step_id, position, rows=int(rows or 0))
+    for worker, share in enumerate(shares, 1):
+        save_cursor(connection, step_id, share, rows=0, worker=worker)
+
+
+def rows_of_step(connection: Connection, step_id: int) -> int:
+    """Rows that a backfill has changed so far."""
+    wanted = select(func.coalesce(func.sum(backfills.c.rows_done), 0)).where(backfills.c.step_id == step_id)
+    return int(connection.execute(wanted).scalar_one())
 
 
 def rows_done(connection: Connection) -> dict[str, int]:
@@ -199,9 +239,12 @@ def rows_done(connection: Connection) -> dict[str, int]:
 def save_cursor(
     connection: Connection, step_id: int, position: Mapping[str, Any], *, rows: int, worker: int = 0
 ) -> None:
-    """Save where a worker stands; `rows` is what this batch adds."""
-    values = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
-    dialect.save_cursor(connection, values)
+    """Save where a worker stands; `rows` is what this batch adds. This is on the path of every batch."""
+    values = {"of_step": step_id, "of_worker": worker, "position": dict(position), "more": rows}
+    # An upsert would lock the gap beside the row, which is the place of another worker's.
+    if not connection.execute(SAVE_CURSOR, values).rowcount:
+        fresh = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
+        connection.execute(insert(backfills), fresh)
 
 
 def transition(connection: Connection, revision: str, state: str) -> None:

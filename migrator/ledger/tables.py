@@ -145,6 +145,15 @@ controls = Table(
     Column("updated_at", Moment(), nullable=False, server_default=NOW),
 )
 
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("step_id", ForeignKey(steps.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("purpose", String(20), primary_key=True),
+    Column("cursor", JSON, nullable=False),
+    Column("updated_at", Moment(), nullable=False, server_default=NOW),
+)
+
 set_aside = Table(
     "set_aside",
     metadata,
@@ -339,7 +348,7 @@ ADDED: dict[int, tuple[Table, ...]] = {
     2: (set_aside,),
     3: (parts,),
     4: (progress, controls),
-    5: (consumers, approvals, chain, rollouts, rollout_actions, looks, sightings, uses),
+    5: (consumers, approvals, chain, rollouts, rollout_actions, looks, sightings, uses, verifications),
 }
 """Tables that a version of the ledger has and the one before had not."""
 DEPLOYED = (

@@ -12,15 +12,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from migrator.errors import DriftFound
-from migrator.events import Observer, RolloutStep
+from migrator.events import Observer, RolloutJudged, RolloutStep
 from migrator.ledger import rollouts, store
-from migrator.rollouts.model import Action, Ending, Machine, MayRun, Outcome, Settle, Wish, as_data, words
+from migrator.rollouts.model import Action, Ending, Machine, MayRun, Outcome, Settle, Watch, Wish, as_data, words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migrator.database import Session
     from migrator.ledger.rollouts import ActionRecord
+    from migrator.rollouts.analysis import Judgement
     from migrator.rollouts.performing import World
 
 LISTEN_EVERY = 0.4
@@ -39,6 +40,7 @@ class Controller:
         self.settled = False
         self._listened = float("-inf")
         self._wish = Wish()
+        self._verdict = ""
 
     def drive(self, machine: Machine, world: World) -> Ending:
         """Have every action done that is not yet."""
@@ -68,6 +70,7 @@ class Controller:
         return Outcome(**record.outcome) if record.outcome is not None else None
 
     def _done(self, position: int, action: Action, record: ActionRecord | None, world: World) -> Outcome:
+        self._verdict = ""
         begun, elapsed = time.monotonic(), 0.0
         if record is None:
             before = rollouts.plain(world.before(action))
@@ -105,6 +108,15 @@ class Controller:
                 return Wish()
             else:
                 return self._wish
+
+    def judged(self, watch: Watch, judgement: Judgement) -> None:
+        """Keep what is said of an arm where others see it, and tell it where it is something else than before."""
+        said = {"arm": watch.arm, "verdict": judgement.verdict, "reason": judgement.reason, **judgement.facts}
+        with self.session.transaction() as connection:
+            rollouts.note(connection, self.rollout, {"analysis": rollouts.plain(said)})
+        if judgement.verdict != self._verdict:
+            self._verdict = judgement.verdict
+            self.observer(RolloutJudged(watch.arm, judgement.verdict, judgement.reason))
 
     def _heed(self, connection: Connection) -> None:
         """Take a wish off with the outcome that it led to; `promote all` holds until the end."""

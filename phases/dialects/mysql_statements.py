@@ -46,9 +46,6 @@ SELECT SHA2(GROUP_CONCAT(part ORDER BY part SEPARATOR '|'), 256) FROM (
 """
 """One text that changes with the schema."""
 
-COMPARED = "migrator_compared"
-"""A name in our comparisons of rows, by which they are known among the statements that the server has counted."""
-
 
 def literal(text: str) -> str:
     """Quote a string constant."""
