@@ -17,8 +17,11 @@ from migrator.rollouts import configuration as configuring
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from migrator.ledger.rollouts import ActionRecord, RolloutRecord
     from migrator.rollouts.configuration import Configuration
+    from migrator.rollouts.plan import RolloutPlan
     from migrator.settings import Settings
 
 
@@ -68,25 +71,33 @@ def rollout_run(
         UsageError: it cannot be done as it is configured, or one is under way.
         NotYet: the version may not run now.
     """
-    from migrator.rollouts import driving
-
     found = configured(config, strategy)
     with controlling(settings, found) as session:
         with session.transaction() as connection:
-            under_way = rollouts.running(connection, found.application, found.environment)
-            former = previous or live_version(all_deployments(connection), found)
-        if under_way is not None:
-            raise UsageError(
-                f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
-                next_step="migrator rollout status; then resume or abort it",
-            )
-        plan = driving.planned(found, version, former)
+            plan = planned(connection, found, version, previous)
         kept = rollouts.plain(
             {"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape}
         )
         with session.transaction() as connection:
             rollout = rollouts.begin(connection, found.application, found.environment, version, kept)
         return driven(settings, session, rollout, observer)
+
+
+def planned(connection: Connection, found: Configuration, version: str, previous: str | None) -> RolloutPlan:
+    """What a rollout that begins at this moment would do.
+
+    Raises:
+        UsageError: it cannot be done as it is configured, or one is under way.
+    """
+    from migrator.rollouts import driving
+
+    under_way = rollouts.running(connection, found.application, found.environment)
+    if under_way is not None:
+        raise UsageError(
+            f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
+            next_step="migrator rollout status; then resume or abort it",
+        )
+    return driving.planned(found, version, previous or live_version(all_deployments(connection), found))
 
 
 def live_version(records: Any, found: Configuration) -> str:

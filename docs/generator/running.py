@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from migrator import projects
-from migrator.api import BEFORE_CONTRACT
+from migrator.applying import BEFORE_CONTRACT
 from migrator.database import Session
 from migrator.errors import PlanRefused
 from migrator.events import ignore

@@ -24,6 +24,7 @@ COMMANDS = {
     "consumer": "Say who uses the database, and who is gone.",
     "override": "Ask for, and approve, a contract before its time.",
     "audit": "Find records that were changed by hand; export the log.",
+    "release": "Expand, migrate and roll out, in this order; the contract is left to the gate.",
     "doctor": "Check server, privileges, settings and leftovers.",
     "demo": "Watch a live table change, on a PostgreSQL of its own.",
 }
