@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run, run_each
-from migrator.errors import DatabaseError, StepFailed
+from migrator.errors import Cancelled, DatabaseError, StepFailed
 from migrator.events import Observer, RowFailed
 from migrator.functions import Functions
 from phases.effects import Batch, Batched, Compute, Failure, ListAside, RowAside, SetAside
@@ -127,8 +127,8 @@ class Batches:
                 commit = 0.0
             except DatabaseError as problem:
                 state = problem.facts.get("sqlstate")
-                if state is None or not self.session.family.blames_row(state):
-                    raise
+                if state is None or not (isinstance(problem, Cancelled) or self.session.family.blames_row(state)):
+                    raise  # what took too long is done in smaller parts
                 return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
             else:
                 ended = time.monotonic()

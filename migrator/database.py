@@ -79,6 +79,8 @@ def create_engine(url: str, application_name: str) -> Engine:
         ) from None
     if kind.commits_ddl:
         sqlalchemy.event.listen(made, "before_cursor_execute", with_prefix, retval=True)
+    if kind.statistics.suffix:
+        sqlalchemy.event.listen(made, "before_cursor_execute", marked(kind.statistics.suffix), retval=True)
     return made
 
 
@@ -87,6 +89,15 @@ def with_prefix(_connection: Any, _cursor: Any, statement: str, parameters: Any,
     if getattr(context, "compiled", None) is not None:
         statement = statement.replace(f"{LEDGER}.", f"{LEDGER}_")
     return statement, parameters
+
+
+def marked(suffix: str) -> Any:
+    """Put a comment behind every statement, by which it is known for ours in the server's statistics."""
+
+    def mark(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> Any:
+        return statement + suffix, parameters
+
+    return mark
 
 
 def application_name(verb: str) -> str:
@@ -152,6 +163,16 @@ class Session:
         self.connection = connection
         self.facts = facts
         self.family = family(facts.server.family)
+        self.engine = connection.engine
+
+    def reopen(self) -> None:
+        """Begin anew after the connection was lost; locks and settings of the session are gone.
+
+        Raises:
+            ConnectionFailed: nobody answers.
+        """
+        self.close()
+        self.connection, self.facts = _open(self.engine)
 
     @property
     def server(self) -> Server:
@@ -227,6 +248,38 @@ def rows_of(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
     """The answer to a question in the open transaction."""
     result = connection.execution_options(no_parameters=True).exec_driver_sql(sql)
     return [tuple(row) for row in result]
+
+
+def console(url: str, questions: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """The answers of a pooler's console, which takes nothing that a server would be told first.
+
+    Raises:
+        ConnectionFailed: it does not answer.
+        DatabaseError: it refuses a question.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    engine = create_engine(url, application_name("observe"))
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        raw = engine.dialect.connect(*arguments, **options)
+    except Exception as problem:
+        raise ConnectionFailed(f"cannot connect to {shown}: {first_line(problem)}") from None
+    try:
+        raw.autocommit = True
+        return [asked(raw, question) for question in questions]
+    except engine.dialect.loaded_dbapi.Error as problem:
+        raise mapped(DBAPIError("", None, problem)) from None
+    finally:
+        raw.close()
+
+
+def asked(raw: Any, question: str) -> list[dict[str, Any]]:
+    cursor = raw.cursor()
+    cursor.execute(question)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 @contextmanager

@@ -28,6 +28,15 @@ class RolloutStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutJudged:
+    """What is said of an arm of a rollout by now: `pass`, `fail`, `insufficient_traffic` or `inconclusive`."""
+
+    arm: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     revision: str
     phase: Phase
@@ -108,6 +117,18 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconnected:
+    """The connection was lost and is there again after `seconds`; the step goes on as the ledger says.
+
+    `said`: which server took the place of the other, and what it has not got of what was committed.
+    """
+
+    name: str
+    seconds: float
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Slowed:
     """The rate of a backfill was changed: it rests `rest` times as long as it writes, 0 not at all."""
 
@@ -179,6 +200,7 @@ class StateChanged:
 Event = (
     PhaseStarted
     | RolloutStep
+    | RolloutJudged
     | StepStarted
     | StepProgress
     | LockRetried
@@ -188,6 +210,7 @@ Event = (
     | Paused
     | Waiting
     | Resumed
+    | Reconnected
     | Slowed
     | Staffed
     | Unwatched

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from migrator.drift import Drift
     from migrator.ledger.records import StepRecord
     from migrator.planning import RevisionPlan
+    from migrator.reconnecting import Reconnecting
     from migrator.revisions import Revision
 
 ENTRY = {
@@ -74,6 +75,7 @@ class Execution:
         on_state: called in the transaction of every change of state, so that
             what hangs on it (Alembic's stamp) commits with it.
         drift: compares the catalog with what the last phase left.
+        reconnecting: opens the session anew.
         precheck_seconds: how long one question about existing rows may take.
     """
 
@@ -82,6 +84,7 @@ class Execution:
         performer: Performer,
         on_state: Callable[[Connection, str, str], None],
         drift: Drift,
+        reconnecting: Reconnecting,
         *,
         precheck_seconds: float = 30.0,
     ) -> None:
@@ -89,6 +92,7 @@ class Execution:
         self.session = performer.session
         self.on_state = on_state
         self.drift = drift
+        self.reconnecting = reconnecting
         self.precheck_seconds = precheck_seconds
         self.outcomes: list[Outcome] = []
         self.not_checked: list[NotChecked] = []
@@ -151,9 +155,7 @@ class Execution:
             self._refuse_early(connection, [record.step for record in steps if record.state != "done"])
 
         self.enter(revision, ENTRY[phase], may_begin)
-        for record in steps:
-            if record.state != "done":
-                self.run_step(record)
+        self._run(lambda connection: store.steps(connection, revision, phase=phase))
         self.enter(revision, EXIT[phase], rests=last)
 
     def _refuse_early(self, connection: Connection, steps: Iterable[Step]) -> None:
@@ -178,6 +180,11 @@ class Execution:
                 self.drift.keep(connection, revision)
             self.on_state(connection, revision, state)
         self.performer.observer(StateChanged(revision, state))
+
+    def _run(self, wanted: Callable[[Connection], Sequence[StepRecord]], *, undoing: bool = False) -> None:
+        """Run those steps that are not done, through connections that are lost."""
+        rows = self.performer.governor.rows
+        self.reconnecting.run(wanted, lambda record: self.run_step(record, undoing=undoing), rows)
 
     def run_step(self, record: StepRecord, *, undoing: bool = False) -> None:
         observer = self.performer.observer
@@ -315,11 +322,8 @@ class Execution:
                 store.record_event(connection, state, revision=revision)
                 store.add_undo(connection, revision, undo)
                 self.on_state(connection, revision, state)
-            steps = store.undo_steps(connection, revision)
         self.performer.observer(StateChanged(revision, state))
-        for step in steps:
-            if step.state != "done":
-                self.run_step(step, undoing=True)
+        self._run(lambda connection: store.undo_steps(connection, revision), undoing=True)
         with self.session.transaction() as connection:
             finish(connection, revision, done)
 
@@ -340,8 +344,11 @@ class Execution:
         self.drift.keep(connection, revision)
         store.record_event(connection, "restored", revision=revision)
 
-    def verify(self, revision: str) -> int:
-        """Compare old and new shape again, without a trace in the ledger.
+    def verify(self, revision: str, purpose: str) -> int:
+        """Compare old and new shape again; where it was interrupted a moment ago, from there on.
+
+        Args:
+            purpose: who compares (`migrator.ledger.verifications`).
 
         Returns:
             The rows compared.
@@ -358,7 +365,7 @@ class Execution:
             if isinstance(record.step, Verify):
                 self.performer.observer(StepStarted(revision, record.phase, record.name))
                 try:
-                    compared += self.performer.perform(record, records=False).rows
+                    compared += self.performer.perform(record, records=False, purpose=purpose).rows
                 except MigratorError as problem:
                     explain(record, problem)
                     raise

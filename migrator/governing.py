@@ -12,7 +12,7 @@ from migrator.foreground import Probe
 from migrator.pruning import Pruning
 from migrator.reporting import Report
 from phases.effects import Progress
-from phases.model import Fill
+from phases.model import Fill, Verify
 from phases.pacing import Allowance, Control, Felt, Grading, graded
 from phases.staffing import Staff, counted
 
@@ -84,6 +84,10 @@ class Governor:
         if self.probe is not None:
             self.probe.close()
             self.probe = None
+
+    def rows(self) -> int:
+        """Rows of the step under way, or of the one that has just ended, as it said last."""
+        return self.report.progress.rows if self.report.progress else 0
 
     @property
     def limits(self) -> str:
@@ -167,8 +171,8 @@ class Governor:
 
     def feel(self, record: StepRecord) -> None:
         """Judge how much room updates find, and what the applications feel; once a second at most."""
-        assert isinstance(record.step, Fill)
-        self.pruning.follow(record.step, self.stripes, self.staff.workers)
+        if isinstance(record.step, Fill):
+            self.pruning.follow(record.step, self.stripes, self.staff.workers)
         now = self.clock()
         if not self.url or now - self.begun < WORTH_IT or now - self.judged < EVERY:
             return
@@ -189,7 +193,7 @@ class Governor:
 
     def learn(self, record: StepRecord) -> None:
         """What looks take while we write nothing."""
-        assert isinstance(record.step, Fill)
+        assert isinstance(record.step, Fill | Verify)
         self.quieten()
         if self.probe is None:
             self.probe = Probe(self.url, record.step.table)

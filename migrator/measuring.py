@@ -35,7 +35,9 @@ def remember(connection: Connection, record: StepRecord, *, rows: int, builds: i
         what, amount = "fill", rows
     elif isinstance(step, BuildIndex):
         what, amount = "index", heap_bytes(connection, record) if builds == 1 else 0
-    elif isinstance(step, Verify) or (isinstance(step, Transaction) and step.scans):
+    elif isinstance(step, Verify):
+        what, amount = "scan", 0 if record.attempts else heap_bytes(connection, record)  # it may have gone on midway
+    elif isinstance(step, Transaction) and step.scans:
         what, amount = "scan", heap_bytes(connection, record)
     if amount > 0:
         detail = {"what": what, "amount": amount, "seconds": seconds}

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from migrator.batches import Batches, prepare_for_batches
+from migrator.comparing import Comparing
 from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, run
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
@@ -33,6 +34,8 @@ from phases.effects import (
     Define,
     Effect,
     ListAside,
+    Look,
+    Mark,
     Note,
     Pause,
     Performance,
@@ -42,7 +45,7 @@ from phases.effects import (
     Spread,
 )
 from phases.errors import Held, Mismatched, Refused, Unchanged
-from phases.model import Fill, Lock, LockMode
+from phases.model import Fill, Lock, LockMode, Verify
 from phases.performing import perform
 
 if TYPE_CHECKING:
@@ -96,13 +99,15 @@ class Performer:
         self.pause = pause
         self.unprepared = unprepared
         self.functions = functions
+        self.comparing = Comparing(session, governor)
         self.crew = crew
 
-    def perform(self, record: StepRecord, *, records: bool = True) -> Measured:
+    def perform(self, record: StepRecord, *, records: bool = True, purpose: str = "step") -> Measured:
         """Carry out a step from where its cursor stands.
 
         Args:
-            records: False performs a step that only reads, without a trace in the ledger.
+            records: False performs a step that only reads, and is not recorded as done.
+            purpose: of a comparison that is not recorded; each has a position of its own.
 
         Raises:
             LockNotAvailable: a lock could not be had; nothing of this step was left half done.
@@ -117,6 +122,7 @@ class Performer:
             with self.session.transaction() as connection:
                 store.start_step(connection, record.id)
                 cursor = store.cursor(connection, record.id)
+        cursor = self.comparing.begin(record, purpose) if isinstance(record.step, Verify) else cursor
         measured = Measured()
         pacing = self.pacing if records else replace(self.pacing, workers=1)
         steps = perform(record.step, cursor, self.session.server, pacing)
@@ -125,7 +131,7 @@ class Performer:
         if isinstance(record.step, Fill):
             prepare_for_batches(self.session)
         try:
-            return self._drive(record, steps, measured, records)
+            return self.comparing.ended(record, lambda: self._drive(record, steps, measured, records))
         except BaseException:
             self.observer(StepStopped(record.name))
             raise
@@ -154,8 +160,8 @@ class Performer:
 
     def _answer(self, record: StepRecord, effect: Effect, measured: Measured, records: bool) -> Any:
         match effect:
-            case Query():
-                return self.session.query(effect.sql)
+            case Query() | Look() | Mark():
+                return self.comparing.answer(record, effect, measured.wait)
             case Commit():
                 return self._commit(record, effect, measured) if records or effect.statements else None
             case Alone():
@@ -176,7 +182,7 @@ class Performer:
                 return self.pause(effect.seconds)
             case Progress():
                 measured.rows = effect.rows
-                if records:
+                if records or self.comparing.keeps:
                     self.governor.progress(record, effect)
                 return self.observer(StepProgress(record.revision, record.name, effect))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrator.errors import MigratorError, UsageError
 from migrator.events import Observer, StepStarted, ignore
 from migrator.execution import Execution, explain
+from migrator.following import Follower, following
 from migrator.runs import execution, load_graph, looking, recorded, running
 from phases.model import Fill, Phase, Verify
 from phases.repairing import Side, repair
@@ -22,11 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Rows compared by a verification that found no difference; `repaired`: rows that were changed before it."""
+    """Rows compared by a verification that found no difference.
+
+    `repaired`: rows that were changed before it. `replica`, `position`: where they were compared, and up to where that
+    had replayed; `leaves_open`: what is not proven by it.
+    """
 
     revision: str
     rows: int
     repaired: int = 0
+    replica: str = ""
+    position: str = ""
+    leaves_open: str = ""
 
 
 def verify(
@@ -40,7 +49,8 @@ def verify(
 
     Raises:
         VerificationFailed: rows differ; names some of them.
-        UsageError: there is nothing to compare, or nothing that could repair it.
+        UsageError: there is nothing to compare, nothing that could repair it, or no such replica.
+        NotYet: the replica of `verify_replica` is behind for too long.
     """
     graph = load_graph(settings)
     if side is not None and revision is None:
@@ -50,7 +60,28 @@ def verify(
         work = execution(settings, session, graph, observer)
         names = comparable(session, graph, revision)
         repaired = [repaired_by(work, name, Side(side)) if side is not None else 0 for name in names]
-        return tuple(Verified(name, work.verify(name), rows) for name, rows in zip(names, repaired, strict=True))
+        with ExitStack() as stack:
+            replica = stack.enter_context(following(url, session)) if (url := settings.verify_replica) else None
+            pairs = zip(names, repaired, strict=True)
+            return tuple(verified(work, name, rows, replica, settings.lock_give_up) for name, rows in pairs)
+
+
+def verified(work: Execution, revision: str, repaired: int, replica: Follower | None, patience: float) -> Verified:
+    """Compare the rows of one revision.
+
+    Args:
+        repaired: rows that were changed before.
+        replica: where to compare, once it has replayed what was written by now; None: on the server itself.
+        patience: seconds to wait for that.
+    """
+    from migrator.ledger.verifications import COMMAND
+
+    if replica is None:
+        return Verified(revision, work.verify(revision, COMMAND), repaired)
+    position = replica.reach(revision, patience, work.performer.observer)
+    work.performer.comparing.replica = replica.session
+    rows = work.verify(revision, COMMAND)
+    return Verified(revision, rows, repaired, replica.name, position, replica.leaves_open)
 
 
 def comparable(session: Session, graph: RevisionGraph, revision: str | None) -> list[str]:

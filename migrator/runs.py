@@ -18,6 +18,7 @@ from migrator.locking import LockPolicy
 from migrator.performance import Performer
 from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_for
 from migrator.pressure import Pressure
+from migrator.reconnecting import Reconnecting
 from migrator.replication import Watch
 from phases.backfill import Pacing
 from phases.model import Fill
@@ -122,7 +123,10 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
     """An execution as the settings say, stamping Alembic's table where a revision may be released."""
     from migrator.drift import Drift
 
-    shorten(session, settings.binlog_row_image, observer)
+    def prepare() -> None:
+        shorten(session, settings.binlog_row_image, observer)
+
+    prepare()
     policy = LockPolicy(
         timeout_ms=settings.lock_timeout_ms,
         attempts=settings.lock_retries,
@@ -159,7 +163,8 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         follow(connection, graph, revision, state)
 
     drift = Drift(graph, session.server)
-    return Execution(performer, on_state, drift, precheck_seconds=settings.precheck_timeout)
+    reconnecting = Reconnecting(session, settings.reconnect, prepare, observer)
+    return Execution(performer, on_state, drift, reconnecting, precheck_seconds=settings.precheck_timeout)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 MINIMUM_GATE_HOURS = 24.0
+GATE_POLICIES = ("standard", "strict")
+"""What shuts the gate: what was seen, or also what could not be looked at."""
 ROW_IMAGES = ("server", "minimal")
 """What a backfill writes to the binary log of each row: as the server is set, or the key and what has changed."""
 
@@ -171,6 +173,11 @@ def patterns(value: object) -> tuple[str, ...]:
     return tuple(item.strip() for item in value if item.strip())
 
 
+def url(value: object) -> str:
+    """Read a database URL."""
+    return normalise_url(str(value))
+
+
 def urls(value: object) -> tuple[str, ...]:
     """Read a list of database URLs; an empty one is one, too."""
     if isinstance(value, str):
@@ -186,6 +193,12 @@ def urls(value: object) -> tuple[str, ...]:
 def row_image(text: object) -> str:
     if str(text) not in ROW_IMAGES:
         raise ValueError(f"{text!r} is none of {', '.join(ROW_IMAGES)}")
+    return str(text)
+
+
+def gate_policy(text: object) -> str:
+    if str(text) not in GATE_POLICIES:
+        raise ValueError(f"{text!r} is none of {', '.join(GATE_POLICIES)}")
     return str(text)
 
 

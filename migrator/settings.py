@@ -13,6 +13,7 @@ from migrator.errors import SettingsError
 from migrator.setting_values import (
     MINIMUM_GATE_HOURS,
     duration,
+    gate_policy,
     hours,
     lag,
     latency,
@@ -23,6 +24,7 @@ from migrator.setting_values import (
     row_image,
     share,
     size,
+    url,
     urls,
     whole,
     workers,
@@ -40,9 +42,12 @@ class Settings:
     lock_retries: int = 30
     lock_give_up: float = 300.0
     batch_target: float = 0.1
+    reconnect: float = 60.0
     workers: int | None = 1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
+    verify_replica: str | None = None
+    poolers: tuple[str, ...] = ()
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
@@ -54,6 +59,9 @@ class Settings:
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
+    policy: str = "standard"
+    clean_deployments: int = 1
+    override_approvals: int = 0
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
     free_disk: int | None = None
@@ -108,9 +116,12 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_retries": positive,
     "lock_give_up": duration,
     "batch_target": duration,
+    "reconnect": lag,
     "workers": workers,
     "replica_lag": lag,
     "replicas": urls,
+    "verify_replica": url,
+    "poolers": urls,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
@@ -122,6 +133,9 @@ READERS: dict[str, Callable[[object], Any]] = {
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,
+    "policy": gate_policy,
+    "clean_deployments": positive,
+    "override_approvals": whole,
     "retention": duration,
     "unprepared_applications": patterns,
     "free_disk": size,
@@ -129,6 +143,8 @@ READERS: dict[str, Callable[[object], Any]] = {
 SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
+    "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
+    "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
 LISTS = (patterns, urls)
 SECTIONS = ("lint", "rollout")

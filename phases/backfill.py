@@ -12,6 +12,7 @@ from typing import Any
 from phases.catalog import Server
 from phases.dialects.walks import walk_for
 from phases.effects import Commit, Cursor, ListAside, Performance, Query, RowAside
+from phases.endless import refuse_endless
 from phases.errors import Refused, Unchanged
 from phases.isolation import retry
 from phases.model import Fill
@@ -53,6 +54,7 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
         if not (step.repeat or aside) or not (yield Query(walk.left()))[0][0]:
             yield Commit(finishes=True)
             return
+        yield from refuse_endless(walk, state)
         if walk.step.copy and state["rows"] == before:
             yield patience.pause(1)  # what is left is held by somebody
         else:

@@ -24,9 +24,39 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Read something. Answer: the rows, a list of tuples."""
+    """Read something. Answer: the rows, a list of tuples.
+
+    `anywhere`: what a replica answers is as good, where one is given.
+    """
 
     sql: str
+    anywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Compare the rows of one chunk, on a replica where one is given. Answer: `Looked`.
+
+    The first number of the only row that answers it is how many were compared.
+    """
+
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Outcome of a look. `most_rows`: what the next one may have, where somebody limits the rate."""
+
+    row: tuple[Any, ...]
+    seconds: float
+    most_rows: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Save up to where rows have been found equal. Answer: None."""
+
+    cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +254,8 @@ class Progress:
 
 Effect = (
     Query
+    | Look
+    | Mark
     | Commit
     | Alone
     | Define

@@ -223,6 +223,9 @@ class Verify(Step):
 
     `key` holds the quoted columns by which a wrong row is named to the user. `fault`
     says what is wrong with one ("have no value"); empty where its two shapes differ.
+    `twin`, where the two shapes are in two tables with one key, lets chunks be compared by hashes: schema and name of
+    the other table, then for this one and for the other a whole number that is made of all a row says and the
+    condition of rows that say anything, then the quoted key of the other.
     """
 
     table: TableName
@@ -230,6 +233,7 @@ class Verify(Step):
     mismatch: str
     key: tuple[str, ...] = ()
     fault: str = ""
+    twin: tuple[str, ...] = ()
 
 
 PhasedSteps = tuple[tuple[Phase, Step], ...]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from phases.backfill import Pacing, perform_fill
 from phases.catalog import Server
-from phases.dialects.walks import perform_verify
 from phases.effects import Alone, Commit, Cursor, Performance, Query
 from phases.model import BuildIndex, Fill, RemoveIndex, Script, Step, Transaction, Verify
 from phases.scripts import perform_script
+from phases.verification import perform_verify
 
 BUILD_ATTEMPTS = 5
 
@@ -30,7 +30,7 @@ def perform(step: Step, cursor: Cursor | None, server: Server, pacing: Pacing) -
         case Fill():
             return perform_fill(step, cursor, server, pacing)
         case Verify():
-            return perform_verify(step, server)
+            return perform_verify(step, cursor, server, pacing.target_seconds)
     raise TypeError(f"unknown kind of step: {type(step).__name__}")
 
 

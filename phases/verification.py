@@ -1,55 +1,62 @@
-"""Verification: every row compared, before anything may be contracted."""
+"""Verification: every row compared, before anything may be contracted.
+
+It walks chunks, each in a snapshot of its own, and says after each up to where rows are equal. A row that moves
+between two chunks is not missed for good: whoever moved it went through the triggers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from typing import Any
+
 from phases.catalog import Server
-from phases.dialects.postgresql_backfill import TID_RANGE_SINCE
-from phases.effects import Commit, Performance, Progress, Query
+from phases.comparing import SAMPLE, Chunk, Chunks, chunks_for
+from phases.effects import Commit, Cursor, Look, Looked, Mark, Performance, Progress, Query
 from phases.errors import Mismatched
 from phases.model import Verify
-from phases.sql import literal, qualified
-
-WINDOW_PAGES = 8192
-SAMPLE = 5
+from phases.pacing import Servo
 
 
-def perform_verify(step: Verify, server: Server) -> Performance:
-    """Compare all rows, window by window, each in a snapshot of its own.
+def perform_verify(step: Verify, cursor: Cursor | None, server: Server, target_seconds: float) -> Performance:
+    """Compare all rows, from where the cursor stands.
 
-    A row that moves between two windows is not missed for good: whoever moved it
-    went through the triggers.
+    What differs in a chunk is looked at again, row by row and where it is written, before it counts. From the first
+    difference on no position is kept: an interrupted run meets it again, as it is by then.
+
+    Args:
+        target_seconds: how long one look should take.
 
     Raises:
         Mismatched: some rows differ.
     """
-    windows = server.version >= TID_RANGE_SINCE
-    end = int((yield Query(pages(step)))[0][0])
-    compared = wrong = 0
-    sample: tuple[str, ...] = ()
-    # Before TID range scans every window would read the whole table.
-    width = WINDOW_PAGES if windows else max(end, 1)
-    for first in range(0, max(end, 1), width):
-        last = min(first + width, end)
-        where = f"ctid >= '({first},0)'::tid AND ctid < '({last},0)'::tid" if windows else "true"
-        rows, differing, keys = (yield Query(comparison(step, where)))[0]
-        compared, wrong = compared + rows, wrong + differing
-        sample = (*sample, *(keys or ()))[:SAMPLE]
-        yield Progress(last, end, "pages", compared)
+    chunks, servo = chunks_for(step, server), Servo(target_seconds)
+    state: dict[str, Any] = dict(cursor) if cursor else (yield from chunks.begin())
+    wrong, sample = 0, tuple[str, ...]()
+    while not chunks.over(state):
+        chunk = yield from chunks.next(state)
+        looked: Looked = yield Look(chunks.question(chunk))
+        rows, differs, file = (int(number or 0) for number in looked.row)
+        if file != state.setdefault("file", file):  # its rows were written anew, and lie elsewhere
+            state, wrong, sample = (yield from chunks.begin()), 0, ()
+            continue
+        if differs:
+            rows, found, named = yield from again(chunks, chunk)
+            wrong, sample = wrong + found, (*sample, *named)[:SAMPLE]
+        state = {**chunk.after, "file": file, "rows": state["rows"] + rows}
+        servo.learn(chunks.units(chunk), looked.seconds, rows, looked.most_rows)
+        state["size"] = servo.size(state["size"], chunks.least, chunks.most)
+        if not wrong and not chunks.over(state):
+            yield Mark(state)
+        yield Progress(chunks.done(state), max(state["total"], chunks.done(state)), chunks.unit, state["rows"])
     if wrong:
-        raise Mismatched(str(step.table), compared, wrong, sample, step.fault)
+        raise Mismatched(str(step.table), state["rows"], wrong, sample, step.fault)
     yield Commit(finishes=True)
 
 
-def pages(step: Verify) -> str:
-    regclass = f"{literal(qualified(step.table))}::regclass"
-    return f"SELECT pg_catalog.pg_relation_size({regclass}) / current_setting('block_size')::int8"
-
-
-def comparison(step: Verify, where: str) -> str:
-    """Question for rows compared, rows that differ, and keys of some of them."""
-    key = " || ', ' || ".join(f"({column})::text" for column in step.key) or "ctid::text"
-    return (
-        f"SELECT count(*), count(*) FILTER (WHERE {step.mismatch}),"
-        f" (array_agg({key}) FILTER (WHERE {step.mismatch}))[1:{SAMPLE}]"
-        f" FROM ONLY {qualified(step.table)} WHERE {where}"
-    )
+def again(chunks: Chunks, chunk: Chunk) -> Generator[Any, Any, tuple[int, int, tuple[str, ...]]]:
+    """Rows, rows that differ, and keys of some, one by one and on the server that is written to."""
+    rows, wrong, _ = (yield Query(chunks.exact(chunk)))[0]
+    if not wrong:
+        return int(rows), 0, ()
+    found = yield Query(chunks.keys(chunk))
+    return int(rows), int(wrong), tuple(", ".join(map(str, row)) for row in found)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 5
 """Rows set aside that are shown."""
+HEARD = 10.0
+"""Seconds for which somebody who has said how far he is counts as at work."""
 OLD = 5.0
 """Seconds after which it is said how old a report is."""
 
@@ -43,13 +45,19 @@ def command(
     every, settings = seconds(watch), settings_from(database_url, config)
     status = api.status(settings, events=events)
     show(status, form, lines=every is not None)
-    while every is not None and status.runner is not None:
+    while every is not None and under_way(status):
         time.sleep(every)
         status = api.status(settings, events=events)
         show(status, form, lines=True)
     waiting = [r for r in status.revisions if r.state not in RELEASABLE and not (r.additive and r.state == "expanded")]
     if check and waiting:
         raise click.exceptions.Exit(3)
+
+
+def under_way(status: Status) -> bool:
+    """Whether a runner is at work, or somebody who compares rows without being one."""
+    said = (status.clock - found.updated_at for found in status.progress.values())
+    return status.runner is not None or any(age.total_seconds() < HEARD for age in said)
 
 
 def seconds(watch: str | None) -> float | None:

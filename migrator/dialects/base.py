@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from migrator.dialects.statistics import Statistics
 from phases.catalog import Server
 from phases.model import Lock, TableName
 
@@ -167,6 +168,10 @@ class Family(Protocol):
     @property
     def ends_session(self) -> str:
         """What ends a session, for people."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """What it knows of sessions and statements of others."""
 
     def clients(self) -> tuple[str, str]:
         """Sessions of others in this database: two questions.

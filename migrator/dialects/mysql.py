@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.mysql_statistics import MySQLStatistics
+from migrator.dialects.statistics import Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.mysql_statements import SQL_MODE, literal
@@ -143,6 +145,7 @@ class MySQLFamily:
     reads_replicas: str = 'name them: replicas = ["mysql://…"]; or say that none has to be waited for: replicas = []'
     may_log_less: str = "GRANT SESSION_VARIABLES_ADMIN ON *.* TO … (MySQL) or GRANT BINLOG ADMIN ON *.* TO … (MariaDB)"
     ends_session: str = "KILL number"
+    statistics: Statistics = field(default_factory=MySQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": "SELECT CONNECTION_ID()",

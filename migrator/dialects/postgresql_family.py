@@ -9,6 +9,8 @@ from typing import Any
 
 from migrator.dialects import postgresql
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.postgresql_statistics import PostgreSQLStatistics
+from migrator.dialects.statistics import Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import blames_row
@@ -18,10 +20,15 @@ from phases.sql import literal, qualified
 TROUBLES = {
     "55P03": Trouble.LOCK_TIMEOUT,
     "40P01": Trouble.DEADLOCK,
+    "40001": Trouble.DEADLOCK,  # of what a trigger does elsewhere: our own transactions are READ COMMITTED
+    "25P03": Trouble.LOST,
+    "25P04": Trouble.LOST,
     "42501": Trouble.NOT_ALLOWED,
     "25006": Trouble.READ_ONLY,
     "57014": Trouble.CANCELLED,
 }
+"""40001 is what a replica says, too, when a row that is read there has to go. 25P03, 25P04: a session was ended for
+being idle in a transaction, or in one for too long."""
 OLDEST = (12, 0)
 LOOPBACK = ("", "127.0.0.1", "::1")
 
@@ -46,6 +53,7 @@ class PostgreSQLFamily:
     reads_replicas: str = "GRANT pg_monitor to this role"
     may_log_less: str = ""
     ends_session: str = "SELECT pg_terminate_backend(pid)"
+    statistics: Statistics = field(default_factory=PostgreSQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": postgresql.BACKEND_PID,

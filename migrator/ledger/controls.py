@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 
-from migrator.ledger import tables
+from migrator.ledger import tables, verifications
 from migrator.ledger.records import ProgressRecord
 from phases.pacing import Control, strictest
 
@@ -70,11 +70,13 @@ def tell(connection: Connection, step_id: int, values: Mapping[str, object]) -> 
 
 
 def progress(connection: Connection) -> dict[str, ProgressRecord]:
-    """How far the steps under way are, by revision."""
+    """How far the steps under way are, by revision; those that are done and compared once more among them."""
     steps = tables.steps
+    again = verifications.under_way(connection, steps.c.id, told.c.updated_at)
     wanted = (
         select(steps.c.revision, steps.c.name, *TOLD)
         .join(steps, steps.c.id == told.c.step_id)
-        .where(steps.c.state == "running")
+        .where(or_(steps.c.state == "running", again))
+        .order_by(told.c.updated_at)
     )
     return {row[0]: ProgressRecord(*row) for row in connection.execute(wanted)}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from migrator.ledger import mysql, postgresql
+from migrator.ledger.places import Place
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -18,6 +19,9 @@ class Writer(Protocol):
     def version(self, connection: Connection) -> int | None:
         """Version of the ledger, whoever opened the connection; None where there is none."""
 
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        """Names of the columns of a table of the ledger."""
+
     def create(self, connection: Connection) -> None:
         """Create every table of the ledger, and what keeps its history."""
 
@@ -25,7 +29,12 @@ class Writer(Protocol):
         """Create tables of a later version."""
 
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
+    def wait_longer(self, connection: Connection) -> None:
+        """Wait for the end of the audit log as long as whoever holds it may take, where sessions wait less."""
+
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
+    def server(self, connection: Connection) -> str: ...
+    def place(self, connection: Connection) -> Place: ...
 
 
 WRITERS: Mapping[str, Writer] = {
@@ -41,6 +50,10 @@ def of(connection: Connection) -> Writer:
 
 def table_exists(connection: Connection, name: str) -> bool:
     return of(connection).table_exists(connection, name)
+
+
+def columns(connection: Connection, name: str) -> set[str]:
+    return of(connection).columns(connection, name)
 
 
 def version(connection: Connection) -> int | None:
@@ -61,6 +74,20 @@ def hold_deployments(connection: Connection, *, exclusive: bool) -> None:
     of(connection).hold_deployments(connection, exclusive=exclusive)
 
 
+def wait_longer(connection: Connection) -> None:
+    of(connection).wait_longer(connection)
+
+
 def identity(connection: Connection) -> tuple[str, int] | None:
     """Which server this is, and its timeline; None where it is not known, or does not matter."""
     return of(connection).identity(connection)
+
+
+def server(connection: Connection) -> str:
+    """Which server this is, for people; empty where it is not known."""
+    return of(connection).server(connection)
+
+
+def place(connection: Connection) -> Place:
+    """Which database this is, as far as it says so."""
+    return of(connection).place(connection)

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.schema import CreateTable
 
 from migrator.ledger import tables
+from migrator.ledger.places import Place
 from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 PREFIX = f"{SCHEMA}_"
 OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_bin"}
+SERVER = (
+    "SELECT /*!80000 @@server_uuid */"
+    "/*M!100600 CONCAT('server ', @@server_id, ' at ', @@hostname, '\\:', @@port, ', ', @@datadir) */"
+)
 APPEND_ONLY = (
     "CREATE TRIGGER {name} BEFORE {event} ON {prefix}events FOR EACH ROW"
     " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the events of the ledger are append-only'"
@@ -30,6 +35,12 @@ class Ledger:
 
     def table_exists(self, connection: Connection, name: str) -> bool:
         return self._there(connection, "tables", "table", PREFIX + name)
+
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        question = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :name"
+        )
+        return set(connection.execute(text(question), {"name": PREFIX + name}).scalars())
 
     def version(self, connection: Connection) -> int | None:
         # In plain words: Alembic's connections do not know of the prefix. The row is written last of all.
@@ -64,9 +75,21 @@ class Ledger:
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
         if self.version(connection) is not None:
-            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
+            self.wait_longer(connection)
             row = select(ledger_version.c.version)
             connection.execute(row.with_for_update(read=not exclusive))
 
+    def wait_longer(self, connection: Connection) -> None:
+        connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
+
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         return None  # a cursor holds keys, which are the same wherever the rows are
+
+    def server(self, connection: Connection) -> str:
+        return str(connection.execute(text(SERVER)).scalar_one())
+
+    def place(self, connection: Connection) -> Place:
+        # MariaDB has no identity of its own; a server that took over is another one on both.
+        kind = "@@hostname, ':', @@port" if connection.dialect.name == "mariadb" else "@@server_uuid"
+        system, database = connection.execute(text(f"SELECT CONCAT({kind}), DATABASE()")).one()
+        return Place(str(system), str(database), takes_over=True)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, BigInteger, bindparam, delete, func, insert, select, update
 
 from migrator.errors import UsageError
-from migrator.ledger import tables
+from migrator.ledger import audit, tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
-from migrator.ledger.tables import backfills, overrides
+from migrator.ledger.tables import backfills
 from migrator.ledger.types import NOW
 from phases.encoding import decode, encode
 from phases.model import Phase, Step
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Table
 
 STEP_COLUMNS = [
     tables.steps.c[name]
@@ -181,11 +181,13 @@ def finish_step(
             lock_waited_ms=lock_waited_ms,
         )
     )
+    connection.execute(delete(tables.verifications).where(tables.verifications.c.step_id == step_id))
 
 
 def reset_step(connection: Connection, step_id: int) -> None:
     """Make a step one that is still to do, from its beginning."""
-    connection.execute(delete(backfills).where(backfills.c.step_id == step_id))
+    for table in (backfills, tables.verifications):
+        connection.execute(delete(table).where(table.c.step_id == step_id))
     fresh = {"state": "pending", "started_at": None, "finished_at": None, "seconds": None}
     connection.execute(update(tables.steps).where(tables.steps.c.id == step_id).values(fresh))
 
@@ -216,6 +218,12 @@ def assign(
     save_cursor(connection, step_id, position, rows=int(rows or 0))
     for worker, share in enumerate(shares, 1):
         save_cursor(connection, step_id, share, rows=0, worker=worker)
+
+
+def rows_of_step(connection: Connection, step_id: int) -> int:
+    """Rows that a backfill has changed so far."""
+    wanted = select(func.coalesce(func.sum(backfills.c.rows_done), 0)).where(backfills.c.step_id == step_id)
+    return int(connection.execute(wanted).scalar_one())
 
 
 def rows_done(connection: Connection) -> dict[str, int]:
@@ -267,9 +275,16 @@ def record_event(
     revision: str | None = None,
     step: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    rows: Sequence[tuple[Table, Mapping[str, Any]]] = (),
 ) -> None:
-    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": detail}
-    connection.execute(insert(tables.events), values)
+    """Add an entry to the audit log, at the end of its chain.
+
+    Args:
+        rows: tables and keys of records that were written with it; they are kept as they are.
+    """
+    kept = {**(detail or {}), "rows": audit.snapshots(connection, rows)} if rows else detail
+    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": kept}
+    audit.append(connection, {"at": clock(connection), **values})
 
 
 def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
@@ -277,8 +292,3 @@ def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
     columns = [tables.events.c[n] for n in ("id", "at", "kind", "revision", "step", "actor", "detail")]
     rows = connection.execute(select(*columns).order_by(tables.events.c.id.desc()).limit(limit))
     return [EventRecord(*row) for row in rows]
-
-
-def add_override(connection: Connection, revision: str, reason: str) -> None:
-    values = {"revision": revision, "reason": reason, "actor": actor()}
-    connection.execute(insert(overrides), values)

@@ -181,11 +181,12 @@ class Dialect(TableDialect, Protocol):
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
         """Backfill: assign expressions to columns where `pending` holds."""
 
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
+    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()) -> Step:
         """Compare every row.
 
         Args:
             fault: what is wrong with a row where `mismatch` holds; nothing where two shapes of it differ.
+            twin: how chunks of two tables are compared by hashes, where the shapes are in two tables.
         """
 
     def differs(self, column: Column, left: str, right: str) -> str:

@@ -18,6 +18,9 @@ class TableDialect(Protocol):
     def split_differs(self, link: SplitWrite) -> str:
         """Condition under which a row of the first table and its row of the second do not say the same."""
 
+    def split_twin(self, link: SplitWrite) -> tuple[str, ...]:
+        """How chunks of the two tables are compared by hashes (`phases.model.Verify`); empty: not at all."""
+
     def without_parent(self, link: SplitWrite) -> str:
         """Condition under which a row of the second table has none in the first."""
 
@@ -67,6 +70,9 @@ class TableDialect(Protocol):
 
     def missing_from(self, rows: TableName, other: TableName, copy: TableCopy) -> str:
         """Condition under which a row of `rows` is not in `other`, or not the same there."""
+
+    def copy_twin(self, copy: TableCopy) -> tuple[str, ...]:
+        """How chunks of the two tables are compared by hashes (`phases.model.Verify`); empty: not at all."""
 
     def copy_table(self, copy: TableCopy, *, target: str) -> Step:
         """Backfill: copy the rows that are not in the second table."""

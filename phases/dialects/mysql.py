@@ -167,9 +167,9 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
-        key = mysql_backfill.key_of(table)
-        return Verify(name=f"verify {target}", table=table.name, target=target, mismatch=mismatch, key=key, fault=fault)
+    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()) -> Step:
+        key, name = mysql_backfill.key_of(table), f"verify {target}"
+        return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault, twin=twin)
 
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""

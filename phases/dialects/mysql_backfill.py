@@ -6,7 +6,7 @@ compared by the server alone, under the collation of their columns: no client kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,13 +14,9 @@ from typing import Any
 from phases.catalog import Column, Server, Table
 from phases.dialects.mysql_statements import literal
 from phases.dialects.postgresql_backfill import KeySpan, KeyWalk
-from phases.effects import Commit, Performance, Progress, Query
-from phases.errors import Mismatched, Refused
-from phases.model import Fill, TableName, Verify
+from phases.errors import Refused
+from phases.model import Fill
 from phases.sql import identifier, qualified
-
-WINDOW_ROWS = 20000
-SAMPLE = 5
 
 NUMBERS = ("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year")
 TEXTS = (
@@ -157,6 +153,25 @@ class MySQLKeyWalk(KeyWalk):
         end = self._keys.beyond(upto, "<", equal=equal)
         return f"{self._keys.beyond(after, '>')} AND {end}" if after else end
 
+    @property
+    def source(self) -> str:
+        return self._table
+
+    def texts(self) -> str:
+        return self._keys.texts()
+
+    def estimate(self) -> str:
+        name, schema = literal(self.step.table.name), literal(self.step.table.schema)
+        return (
+            "SELECT COALESCE(MAX(table_rows), 0) FROM information_schema.tables"
+            f" WHERE table_schema = {schema} AND table_name = {name}"
+        )
+
+    def inside(self, after: Sequence[str], upto: Sequence[str] | None) -> str:
+        bounds = [self._keys.beyond(after, ">")] if after else []
+        bounds += [self._keys.beyond(upto, "<", equal=True)] if upto is not None else []
+        return " AND ".join(bounds) or "TRUE"
+
     def _update(self, where: str) -> str:
         if self.step.copy:
             head, join, absent, locking, _ = self.step.copy
@@ -178,6 +193,12 @@ class MySQLKeyWalk(KeyWalk):
 
     def left(self) -> str:
         return f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {self.step.pending})"
+
+    def one_left(self) -> str:
+        return f"SELECT {self._keys.texts()} FROM {self._table} WHERE {self.step.pending} LIMIT 1"
+
+    def still_left(self, key: Sequence[str]) -> str:
+        return f"{self.named(key)} AND ({self.step.pending})"
 
     def again(self, key: Sequence[str]) -> str:
         return self._update(self._keys.equal(key))
@@ -256,58 +277,3 @@ def walk_for(step: Fill, server: Server, stripes: int) -> MySQLKeyWalk:
     """The walk of a backfill: there is but one on these servers."""
     del stripes
     return MySQLKeyWalk(step, claims=server.family == "mysql")
-
-
-def perform_verify(step: Verify, server: Server) -> Performance:
-    """Compare all rows, stretch by stretch of the key, each in a snapshot of its own.
-
-    Raises:
-        Mismatched: some rows differ.
-    """
-    del server
-    keys, table = Keys(step.key), step.table
-    total = int((yield Query(f"SELECT count(*) FROM {qualified(table)}"))[0][0])
-    compared = wrong = 0
-    sample: tuple[str, ...] = ()
-    after: Sequence[str] = ()
-    while after is not None:
-        found = yield Query(stretch_end(keys, table, after))
-        upto = list(found[0]) if found else None
-        inside = within(keys, after, upto)
-        rows, differing = (yield Query(comparison(step, inside)))[0]
-        compared, wrong = compared + rows, wrong + int(differing or 0)
-        if differing and len(sample) < SAMPLE:
-            sample = (*sample, *said((yield Query(differing_rows(step, keys, inside)))))[:SAMPLE]
-        yield Progress(min(compared, total), total, "rows", compared)
-        if upto is None:
-            break
-        after = upto
-    if wrong:
-        raise Mismatched(str(table), compared, wrong, sample, step.fault)
-    yield Commit(finishes=True)
-
-
-def said(rows: Iterable[Sequence[object]]) -> tuple[str, ...]:
-    return tuple(", ".join(map(str, row)) for row in rows)
-
-
-def stretch_end(keys: Keys, table: TableName, after: Sequence[str]) -> str:
-    where = f" WHERE {keys.beyond(after, '>')}" if after else ""
-    return f"SELECT {keys.texts()} FROM {qualified(table)}{where} ORDER BY {keys.order()} LIMIT {WINDOW_ROWS - 1}, 1"
-
-
-def within(keys: Keys, after: Sequence[str], upto: Sequence[str] | None) -> str:
-    bounds = [keys.beyond(after, ">")] if after else []
-    bounds += [keys.beyond(upto, "<", equal=True)] if upto is not None else []
-    return " AND ".join(bounds) or "TRUE"
-
-
-def comparison(step: Verify, where: str) -> str:
-    """Question for rows compared, and rows that differ."""
-    return (
-        f"SELECT count(*), sum(CASE WHEN {step.mismatch} THEN 1 ELSE 0 END) FROM {qualified(step.table)} WHERE {where}"
-    )
-
-
-def differing_rows(step: Verify, keys: Keys, where: str) -> str:
-    return f"SELECT {keys.texts()} FROM {qualified(step.table)} WHERE {where} AND ({step.mismatch}) LIMIT {SAMPLE}"

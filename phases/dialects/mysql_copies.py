@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from phases import names
 from phases.catalog import Column, Table
+from phases.dialects import mysql_hashes
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
 from phases.dialects.mysql_backfill import NUMBERS, base_type, marked
@@ -130,6 +131,25 @@ class MySQLCopies:
 
     def _values(self, copy: TableCopy, row: str) -> str:
         return ", ".join(self._value(copy, name, row) for name in copy.columns)
+
+    def copy_twin(self, copy: TableCopy) -> tuple[str, ...]:
+        """By what each row of the copy has to be; what only the way back explains is found row by row."""
+        own, other, up = [], [], dict(copy.up)
+        for before, after in zip(copy.olds, copy.news, strict=True):
+            here, there = (identifier(column.name) for column in (before, after))
+            if before.name in up:
+                here = self._expressions.qualify(up[before.name], qualified(copy.table))
+            if before.type != after.type or before.name in up:
+                here = cast(here, after.type)
+            common = "" if charset(before) == charset(after) else "utf8mb4"
+            own.append(mysql_hashes.said(here, after.type, common))
+            other.append(mysql_hashes.said(there, after.type, common))
+        marks = [mysql_hashes.mark(column.type) for column in keys_of(copy.news, copy.key)]
+        if not all((*own, *marks)):
+            return ()
+        keys = (f"{mark}{identifier(name)}" for mark, name in zip(marks, copy.key, strict=True))
+        hashes = [mysql_hashes.hashed(parts) for parts in (own, other)]
+        return (copy.other.schema, copy.other.name, hashes[0], "TRUE", hashes[1], "TRUE", *keys)
 
     def copy_table(self, copy: TableCopy, *, target: str) -> Step:
         other, columns = qualified(copy.other), listed(copy.columns)

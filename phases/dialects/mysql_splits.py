@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 
 from phases import names
 from phases.catalog import Column, Table
-from phases.dialects import mysql_backfill
+from phases.dialects import mysql_backfill, mysql_hashes
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
 from phases.dual_write import SplitWrite
@@ -122,6 +122,19 @@ class MySQLSplits:
         found = f"SELECT 1 FROM {qualified(link.other)} AS there WHERE {same_key(link, here)}"
         same = f"EXISTS ({found} AND {self._agreeing(link, here, 'there.')})"
         return f"NOT {same} AND (NOT ({empty(link, here)}) OR EXISTS ({found}))"
+
+    def split_twin(self, link: SplitWrite) -> tuple[str, ...]:
+        olds, news = [old for old, _ in link.key], [new for _, new in link.key]
+        marks = [mysql_hashes.mark(type_) for type_ in link.types]
+        moved = [mysql_hashes.said(identifier(column.name), column.type) for column in link.columns]
+        if not all((*marks, *moved)):
+            return ()
+        sides = []
+        for table, key in ((link.table, olds), (link.other, news)):
+            keys = [mysql_hashes.said(identifier(name), type_) for name, type_ in zip(key, link.types, strict=True)]
+            sides += [mysql_hashes.hashed([*keys, *moved]), f"NOT ({empty(link, f'{qualified(table)}.')})"]
+        named = (f"{mark}{identifier(name)}" for mark, name in zip(marks, news, strict=True))
+        return (link.other.schema, link.other.name, *sides, *named)
 
     def without_parent(self, link: SplitWrite) -> str:
         there = f"{qualified(link.other)}."

@@ -91,9 +91,31 @@ class Walk:
         sql = f"{head}{each}) AS given ({', '.join(names)}) WHERE {same} AND {digest} AND ({pending})"
         return sql, (tuple(value for given in rows for value in given),)
 
+    @property
+    def source(self) -> str:
+        """The rows of the table, as a FROM clause takes them."""
+        return f"ONLY {qualified(self.step.table)}"
+
+    def texts(self) -> str:
+        """What a row is known by, as texts, column by column."""
+        return self._texts()
+
+    def estimate(self) -> str:
+        """Question for about how many rows the table has."""
+        name = f"pg_catalog.to_regclass({literal(qualified(self.step.table))})"
+        return f"SELECT greatest(reltuples, 0)::int8 FROM pg_catalog.pg_class WHERE oid = {name}"
+
     def left(self) -> str:
         """Question whether rows are still to do."""
         return f"SELECT EXISTS (SELECT FROM ONLY {qualified(self.step.table)} WHERE {self.step.pending})"
+
+    def one_left(self) -> str:
+        """Question for the key of a row that is still to do."""
+        return f"{self._row(self.step.pending)} LIMIT 1"
+
+    def still_left(self, key: Sequence[str]) -> str:
+        """Question for the key of a row, where it is still to do."""
+        return self._row(f"{self._bound(key, '=')} AND ({self.step.pending})")
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -148,6 +170,15 @@ class PageWalk(Walk):
         """Question for the number of pages the table has: the end of the walk."""
         regclass = f"{literal(qualified(self.step.table))}::regclass"
         return f"SELECT pg_catalog.pg_relation_size({regclass}) / current_setting('block_size')::int8"
+
+    @property
+    def file(self) -> str:
+        """What is another number once the rows were written anew, to other pages."""
+        return f"pg_catalog.pg_relation_filenode({literal(qualified(self.step.table))}::regclass)::int8"
+
+    def inside(self, first: int, last: int) -> str:
+        """Condition of the rows of some pages."""
+        return self._where(first, last, 0)
 
     def batch(self, span: PageSpan) -> str:
         """Update one stripe of some pages, or of some lines of one page."""
@@ -208,6 +239,10 @@ class KeyWalk(Walk):
             f" WHERE {self._after(after)} AND {self._bound(last, '<')}"
             f" ORDER BY {ascending} OFFSET {rows - 1} LIMIT 1"
         )
+
+    def inside(self, after: Sequence[str], upto: Sequence[str] | None) -> str:
+        """Condition of the rows behind a key (empty: from the first) up to and with another (None: to the last)."""
+        return f"{self._after(after)} AND {self._bound(upto, '<=')}" if upto is not None else self._after(after)
 
     def batch(self, span: KeySpan) -> str:
         """Update the rows behind a key up to and with another."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from phases import names
 from phases.catalog import Column, Constraint, Index, Server, Table
 from phases.dialects.base import Change, Changes
-from phases.dialects.postgresql_splits import assigned, differing, dropped, equal
+from phases.dialects.postgresql_splits import assigned, differing, dropped, equal, hashed
 from phases.dual_write import TableCopy
 from phases.errors import Refused
 from phases.model import Fill, Lock, LockMode, Step, TableName, Transaction
@@ -134,6 +134,10 @@ class PostgreSQLCopies:
         same = equal(copy.key, "there.", copy.key, here)
         unlike = differing(copy.columns, "there.", copy.columns, here)
         return f"NOT EXISTS (SELECT FROM {qualified(other)} AS there WHERE {same} AND NOT ({unlike}))"
+
+    def copy_twin(self, copy: TableCopy) -> tuple[str, ...]:
+        digest = hashed(copy.columns)
+        return (copy.other.schema, copy.other.name, digest, "true", digest, "true", *map(identifier, copy.key))
 
     def copy_table(self, copy: TableCopy, *, target: str) -> Step:
         table, other, columns = qualified(copy.table), qualified(copy.other), listed(copy.columns)

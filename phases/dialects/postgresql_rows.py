@@ -43,10 +43,10 @@ class PostgreSQLRows:
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "") -> Step:
+    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()) -> Step:
         key = tuple(identifier(column) for column in table.row_key())
         name = f"verify {target}"
-        return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault)
+        return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault, twin=twin)
 
     def differs(self, column: Column, left: str, right: str) -> str:
         if column.equality_is_identity:

@@ -129,6 +129,14 @@ class PostgreSQLSplits:
         texts = texts_of(link, there=qualified(link.other))
         return f"NOT EXISTS (SELECT FROM {qualified(link.table)} AS here WHERE {texts['same_key']})"
 
+    def split_twin(self, link: SplitWrite) -> tuple[str, ...]:
+        olds, news = [old for old, _ in link.key], [new for _, new in link.key]
+        moved = [column.name for column in link.columns]
+        sides = []
+        for table, key in ((link.table, olds), (link.other, news)):
+            sides += [hashed([*key, *moved]), f"NOT ({empty(link, f'{qualified(table)}.')})"]
+        return (link.other.schema, link.other.name, *sides, *map(identifier, news))
+
     def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
         texts = texts_of(link, here=qualified(link.table))
         columns, moved = [old for old, _ in link.key], [column.name for column in link.columns]
@@ -270,6 +278,14 @@ def differing(left: Sequence[str], row: str, right: Sequence[str], other: str) -
     """Whether two rows are not the same bytes, without any operator of the types themselves."""
     mine, theirs = (", ".join(f"{r}{identifier(c)}" for c in cs) for r, cs in ((row, left), (other, right)))
     return f"ROW({mine})::record OPERATOR(pg_catalog.*<>) ROW({theirs})::record"
+
+
+def hashed(columns: Sequence[str]) -> str:
+    """A whole number that is made of all that some columns say.
+
+    Of their texts: hashes of the types themselves take for the same what `=` takes for the same, and json has none.
+    """
+    return f'pg_catalog.hashtextextended(ROW({listed(columns)})::text COLLATE "C", 0)'
 
 
 def orphan(link: SplitWrite) -> str:

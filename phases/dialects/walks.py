@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from phases import verification
 from phases.catalog import Server
 from phases.dialects import mysql_backfill, postgresql_backfill
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
-from phases.effects import Performance
-from phases.model import Fill, Verify
+from phases.model import Fill, TableName, Verify
 
 WALKS: Mapping[str, Callable[[Fill, Server, int], PageWalk | KeyWalk]] = {
     "postgresql": postgresql_backfill.walk_for,
     "mysql": mysql_backfill.walk_for,
     "mariadb": mysql_backfill.walk_for,
 }
-COMPARISONS: Mapping[str, Callable[[Verify, Server], Performance]] = {
-    "postgresql": verification.perform_verify,
-    "mysql": mysql_backfill.perform_verify,
-    "mariadb": mysql_backfill.perform_verify,
+KEY_WALKS: Mapping[str, Callable[[Fill], KeyWalk]] = {
+    "postgresql": KeyWalk,
+    "mysql": mysql_backfill.MySQLKeyWalk,
+    "mariadb": mysql_backfill.MySQLKeyWalk,
 }
 
 
@@ -28,10 +26,15 @@ def walk_for(step: Fill, server: Server, stripes: int) -> PageWalk | KeyWalk:
     return WALKS[server.family](step, server, stripes)
 
 
-def perform_verify(step: Verify, server: Server) -> Performance:
-    """Compare all rows.
+def reading_walk(step: Verify, server: Server) -> PageWalk | KeyWalk:
+    """The same for rows that are only read."""
+    return walk_for(reading(step, step.table, step.key), server, 1)
 
-    Raises:
-        Mismatched: some rows differ.
-    """
-    return COMPARISONS[server.family](step, server)
+
+def key_walk(step: Verify, server: Server, table: TableName, key: tuple[str, ...]) -> KeyWalk:
+    """A walk along the key of a table, to read it."""
+    return KEY_WALKS[server.family](reading(step, table, key))
+
+
+def reading(step: Verify, table: TableName, key: tuple[str, ...]) -> Fill:
+    return Fill(name=step.name, table=table, target=step.target, assignments="", pending=step.mismatch, key=key)

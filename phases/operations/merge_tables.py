@@ -224,7 +224,12 @@ class MergeTables(Operation):
     def _verified(self, table: Table, other: Table, dialect: Dialect) -> Steps:
         link = self._link(table, other)
         return (
-            dialect.verify(table, dialect.split_differs(link), target=f"{self.table} against {self.other}"),
+            dialect.verify(
+                table,
+                dialect.split_differs(link),
+                target=f"{self.table} against {self.other}",
+                twin=dialect.split_twin(link),
+            ),
             dialect.verify(other, dialect.without_parent(link), target=f"{self.other} against {self.table}"),
         )
 

@@ -213,8 +213,9 @@ class PartitionTable(Operation):
     def _verified(self, exchange: Exchange, whole: TableName, parted: TableName) -> Steps:
         """Compare both ways; `whole` is the name of the table that goes, `parted` of the partitioned one."""
         dialect, table, copy = exchange.dialect, exchange.table, exchange.copy()
-        missing = dialect.missing_from(whole, parted, copy)
-        steps = [dialect.verify(replace(table, name=whole), missing, target=f"{self.table} against its partitions")]
+        missing, twin = dialect.missing_from(whole, parted, copy), dialect.copy_twin(replace(copy, other=parted))
+        target = f"{self.table} against its partitions"
+        steps = [dialect.verify(replace(table, name=whole), missing, target=target, twin=twin)]
         for part in exchange.parts:
             extra = dialect.missing_from(part, whole, copy)
             steps.append(dialect.verify(replace(table, name=part), extra, target=f"{part.name} against {self.table}"))

@@ -206,7 +206,8 @@ class RebuildTable(Operation):
         """Look for rows of a table that the one that follows it has not, or the other way round (`back`)."""
         rows, other = (copy.other, copy.table) if back else (copy.table, copy.other)
         table = replace(catalog.table(self.table, self.schema), name=rows)
-        return dialect.verify(table, dialect.missing_from(rows, other, copy), target=target)
+        twin = () if back else dialect.copy_twin(copy)
+        return dialect.verify(table, dialect.missing_from(rows, other, copy), target=target, twin=twin)
 
     def _verified(self, catalog: Catalog, dialect: Dialect, copy: TableCopy, label: str) -> Steps:
         """Compare both ways: a TRUNCATE fires no trigger."""

@@ -265,7 +265,12 @@ class SplitTable(Operation):
     def _verified(self, table: Table, dialect: Dialect) -> Steps:
         link = self._link(table)
         return (
-            dialect.verify(table, dialect.split_differs(link), target=f"{self.table} against {self.to}"),
+            dialect.verify(
+                table,
+                dialect.split_differs(link),
+                target=f"{self.table} against {self.to}",
+                twin=dialect.split_twin(link),
+            ),
             dialect.verify(self._made(table), dialect.without_parent(link), target=f"{self.to} against {self.table}"),
         )
 

@@ -14,7 +14,7 @@ from migrator.errors import DatabaseError
 from migrator.introspection import read_catalog, volatility_reader
 from migrator.planning import dialect_for, steps_of
 from phases.backfill import Pacing
-from phases.effects import Batch, Batched, Commit, Progress, Query
+from phases.effects import Batch, Batched, Commit, Look, Looked, Mark, Progress, Query
 from phases.model import Fill, Phase, Transaction
 from phases.operations import AddColumn, RenameColumn
 from phases.performing import perform
@@ -102,7 +102,9 @@ class Change:
         if isinstance(effect, Batch):
             with self.session.transaction():
                 return Batched(self.session.execute(effect.sql), 0.001)
-        assert isinstance(effect, Commit | Progress)
+        if isinstance(effect, Look):
+            return Looked(self.session.query(effect.sql)[0], 0.001)
+        assert isinstance(effect, Commit | Mark | Progress)
         return None
 
     def finish(self):

@@ -11,7 +11,7 @@ from migrator import api
 from migrator.database import connect
 from migrator.dialects.base import Trouble
 from migrator.dialects.mysql import MySQLFamily
-from migrator.errors import DriftFound, PlanRefused, RunnerBusy
+from migrator.errors import DriftFound, PlanRefused, RunnerBusy, StepFailed
 from migrator.events import Paused, Resumed, StepProgress, Waiting
 from migrator.pressure import Pressure
 from phases.model import TableName
@@ -71,6 +71,18 @@ def test_mysql_07_rows_without_a_value_are_walked_once(mysql_database, project):
     project.revision("change", RENAME)
     project.apply()
     assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_07_rows_that_are_never_done_are_refused_after_one_walk(mysql_database, project):
+    mysql_database.run(*users(900), "UPDATE users SET full_name = NULL WHERE id = 9", "CREATE TABLE writes (id int)")
+    mysql_database.run("CREATE TRIGGER log AFTER UPDATE ON users FOR EACH ROW INSERT INTO writes VALUES (NEW.id)")
+    project.url = mysql_database.url
+    project.revision("change", 'Backfill("users", {"code": "full_name + id"}, where="code IS NULL")')
+    mysql_database.run("UPDATE users SET full_name = id WHERE full_name IS NOT NULL", "TRUNCATE writes")
+    assert 'trigger "log"' in "; ".join(api.plan(project.settings).revisions[0].warnings)
+    with pytest.raises(StepFailed, match=r"row 9 of .* is still to do after it was done 3 times"):
+        project.apply()
+    assert mysql_database.rows("SELECT COUNT(*) FROM writes")[0][0] < 910
 
 
 def test_mysql_12_a_row_whose_key_changes_while_it_is_walked_is_not_left_behind(mysql_database, project):

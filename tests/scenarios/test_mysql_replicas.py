@@ -11,6 +11,7 @@ import pytest
 
 from migrator import api
 from migrator.embedded import free_port
+from migrator.errors import NotYet, UsageError
 from migrator.events import Resumed, Unwatched, Waiting
 from phases.model import Phase
 from tests.linters.mysql.servers import needed_program, started
@@ -74,7 +75,18 @@ def test_18_a_backfill_waits_for_a_replica_of_mariadb_that_is_named_and_not_for_
     api.apply(watching, observer=resuming)
     assert any(isinstance(event, Waiting) and "replica localhost is" in event.reason for event in project.seen)
     assert any(isinstance(event, Resumed) for event in project.seen)
+    with_replica = replace(watching, verify_replica=url(replica))
+    other.execute("UPDATE shop.users SET name = 'nobody'")  # its own affair: the source has no such row
+    (found,) = api.verify(with_replica, observer=resuming)
+    assert (found.rows, found.replica) == (2, "localhost")
+    assert "may differ" in found.leaves_open
     other.execute("STOP SLAVE SQL_THREAD")
+    with closing(connected(source)) as first:
+        first.cursor().execute("INSERT INTO shop.users (id, full_name) VALUES (3, 'c')")
+    with pytest.raises(NotYet, match="has not replayed 0-1-"):
+        api.verify(replace(with_replica, lock_give_up=0.1))
+    with pytest.raises(UsageError, match="follows no server"):
+        api.verify(replace(watching, verify_replica=url(source)))
     project.seen.clear()
     api.apply(watching, phase=Phase.CONTRACT, to="change", override=OVERRIDE, observer=resuming)
     waited = [event for event in project.seen if isinstance(event, Waiting)]

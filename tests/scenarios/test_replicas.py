@@ -14,9 +14,10 @@ import pytest
 
 from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
-from migrator.errors import NotYet
-from migrator.events import Resumed, StepProgress, Unwatched, Waiting
+from migrator.errors import NotYet, UsageError, VerificationFailed
+from migrator.events import Reconnected, Resumed, StepProgress, Unwatched, Waiting
 from phases.model import Phase
+from tests.plugins.aging import age
 from tests.plugins.projects import OVERRIDE
 from tests.plugins.servers import Server, fresh_database, missing
 
@@ -43,8 +44,8 @@ class Standby(EmbeddedServer):
 class Replica:
     """A standby whose replay can be stopped, seen from the primary."""
 
-    def __init__(self, primary, standby):
-        self.primary, self.standby = primary, standby
+    def __init__(self, primary, standby, server):
+        self.primary, self.standby, self.server = primary, standby, server
 
     def stop(self):
         """Stop replay, and return once the primary has measured that it is late."""
@@ -60,17 +61,22 @@ class Replica:
 @pytest.fixture(scope="module")
 def servers():
     """A primary, and its replica."""
+    with ExitStack() as stack:
+        yield started(stack)
+
+
+def started(stack):
+    """A primary, and its replica."""
     able = [found for _, found in sorted(all_binaries().items()) if (found.folder / "pg_basebackup").exists()]
     if not able:
         missing("no PostgreSQL server with pg_basebackup")
-    with ExitStack() as stack:
-        primary = stack.enter_context(EmbeddedServer(able[-1]))
-        standby = stack.enter_context(Standby(primary))
-        connections = [
-            stack.enter_context(psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True))
-            for server in (primary, standby)
-        ]
-        yield Server(primary.url(), primary.binaries.folder, primary), Replica(*connections)
+    primary = stack.enter_context(EmbeddedServer(able[-1]))
+    standby = stack.enter_context(Standby(primary))
+    connections = [
+        stack.enter_context(psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True))
+        for server in (primary, standby)
+    ]
+    return Server(primary.url(), primary.binaries.folder, primary), Replica(*connections, standby)
 
 
 @pytest.fixture
@@ -188,3 +194,86 @@ def test_19_a_contract_and_its_restore_begin_once_every_replica_has_replayed_wha
     assert shop.states() == {"change": "contracted"}
     api.restore(shop.settings, "change", observer=resuming(shop, replica))
     assert shop.states() == {"change": "migrated"}
+
+
+def test_16_rows_are_compared_on_a_replica_once_it_has_what_was_written_before(shop, replica):
+    shop.apply()
+    there = replica.server.url(shop.url.rpartition("/")[2])
+    replica.stop()
+    with psycopg.connect(shop.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE users SET name = 'nobody' WHERE id = 7")
+        given = replace(shop.settings, verify_replica=there, lock_give_up=30.0)
+        with pytest.raises(NotYet, match="has not replayed"):
+            api.verify(replace(given, lock_give_up=0.1))
+        with pytest.raises(VerificationFailed, match="example 7"):
+            api.verify(given, observer=resuming(shop, replica))
+        replica.stop()
+        connection.execute("UPDATE users SET name = full_name")
+        (found,) = api.verify(given, observer=resuming(shop, replica))
+    assert (found.rows, found.replica.split(":")[0]) == (50, "127.0.0.1")
+    assert "have not been compared" in found.leaves_open
+    with pytest.raises(UsageError, match="not in recovery"):
+        api.verify(replace(given, verify_replica=shop.url))
+
+
+class FailOver(list):
+    """What happened; the replica is cut off after the first batch, and takes the place of its primary three later."""
+
+    def __init__(self, server, replica):
+        self.server, self.replica, self.batches = server, replica, 0
+
+    def append(self, event):
+        super().append(event)
+        if not isinstance(event, StepProgress) or not event.name.startswith("backfill"):
+            return
+        self.batches += 1
+        if self.batches == 1:
+            for statement in ("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"):
+                self.replica.standby.execute(statement)
+            while self.replica.standby.execute("SELECT FROM pg_stat_wal_receiver").fetchone() is not None:
+                pass
+        if self.batches == 4:
+            self.server.embedded.kill()
+            self.replica.standby.execute("SELECT pg_promote()")
+
+
+def test_52_a_run_goes_on_at_a_promoted_replica_from_what_the_ledger_there_says(project):
+    with ExitStack() as stack:
+        server, replica = started(stack)
+        with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute("CREATE TABLE users (id int PRIMARY KEY, full_name text)")
+            connection.execute("INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 50) i")
+        hosts = "&".join(f"host=127.0.0.1:{each.port}" for each in (server.embedded, replica.server))
+        project.url = f"postgresql+psycopg://postgres@/postgres?{hosts}&target_session_attrs=read-write"
+        project.revision("change", RENAME)
+        project.seen = FailOver(server, replica)
+        project.apply()
+        (event,) = [event for event in project.seen if isinstance(event, Reconnected)]
+        assert "rows of backfill users.name that were committed are not there, and are done again" in event.said
+        wrong = "SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name"
+        assert replica.standby.execute(wrong).fetchone() == (0,)
+
+
+def test_a_replica_that_took_over_has_the_records_and_says_that_some_may_be_lost(shop, servers):
+    """The last of this module: its replica is a primary afterwards, and the records are asked for there."""
+    shop.apply()
+    for version in ("1.0", "2.0"):
+        shape = "none" if version == "1.0" else "change"
+        api.deploy_record(shop.settings, api.Build("shop", version, shape=shape))
+    age(shop.url, 24)
+    standby = servers[1].standby
+    (written,) = servers[1].primary.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+    while standby.execute("SELECT pg_last_wal_replay_lsn() < %s::pg_lsn", (written,)).fetchone() == (True,):
+        pass
+    assert standby.execute("SELECT pg_promote()").fetchone() == (True,)
+    standby.execute("CHECKPOINT")  # what says which timeline it is on
+    shop.url = shop.url.replace(f":{servers[1].primary.info.port}/", f":{standby.info.port}/")
+    verdict = api.gate(shop.settings, "change")["change"]
+    (server,) = [condition for condition in verdict.conditions if condition.name == "server of the records"]
+    assert "later ones may be lost" in server.evidence
+    assert (server.holds, server.observed) == (True, False)
+    assert not api.gate(replace(shop.settings, policy="strict"), "change")["change"].open
+    api.deploy_record(shop.settings, api.Build("shop", "2.0"))
+    (server,) = [c for c in api.gate(shop.settings, "change")["change"].conditions if c.name == server.name]
+    assert (server.holds, server.observed) == (True, True)
