@@ -65,6 +65,8 @@ def test_without_a_url_the_message_says_where_to_give_one(tmp_path: Path) -> Non
     ("body", "line", "says"),
     [
         ('[tool.migrator]\n\nlock_timeot = "1s"\n', 3, 'unknown setting "lock_timeot"'),
+        ("[tool.migrator]\nworkers = 0\n", 2, "0 is not a number of workers"),
+        ("[tool.migrator]\nworkers = 99\n", 2, "99 is more than 32 workers"),
         ("[tool.migrator\n", 1, "not valid TOML"),
         ("[tool.migrator]\na = = 1\n", 2, "not valid TOML"),
         ("[tool.migrator]\ngate_hours = 12\n", 2, "below 24 hours"),
