@@ -1,9 +1,11 @@
 """How a backfill compares with one big UPDATE: time, growth of the heap, HOT updates, what users feel.
 
-    python -m benchmarks.backfill [--rows 1000000] [--format json]
+    python -m benchmarks.backfill [--rows 1000000] [--workers 2] [--format json]
 
 Both run on the same server, one after the other, on tables made by the same
-statements, with the same dual-write triggers in place.
+statements, with the same dual-write triggers in place. So do plain batches of 1,000
+along the key. Then each way is run at the highest rate at which others do not notice:
+see `equal_latency`; `--window 60` makes its trials longer, `--window 0` leaves them out.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import psycopg
 
-from benchmarks import show
+from benchmarks import equal_latency, show
 from benchmarks.foreground import Foreground, p99
 from migrator import api, projects, settings
 from migrator.embedded import EmbeddedServer
@@ -48,7 +50,8 @@ ROWS = (
 )
 INDEXES = ("CREATE UNIQUE INDEX ON users (email)", "CREATE INDEX ON users (created_at)")
 COUNTERS = """
-SELECT pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_hot_updated(c.oid), pg_relation_size(c.oid)
+SELECT pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_hot_updated(c.oid), pg_relation_size(c.oid),
+       pg_indexes_size(c.oid), (pg_current_wal_insert_lsn() - '0/0')::bigint
 FROM pg_class c WHERE c.oid = 'users'::regclass
 """
 SERVER = {"fsync": "on", "autovacuum": "off"}
@@ -60,6 +63,7 @@ class Figures:
 
     rows: int
     server: str
+    workers: int
     single_update_seconds: float
     backfill_seconds: float
     ratio_to_single_update: float
@@ -71,6 +75,16 @@ class Figures:
     p99_ratio: float
     longest_wait_ms: float
     single_update_longest_wait_ms: float
+    keyset_seconds: float
+    ratio_to_keyset: float
+    wal_bytes_per_row: float
+    keyset_wal_bytes_per_row: float
+    single_update_wal_bytes_per_row: float
+    wal_ratio_to_keyset: float
+    keyset_heap_growth: float
+    index_growth: float
+    keyset_index_growth: float
+    single_update_index_growth: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,8 @@ class Alone:
     seconds: float
     heap_growth: float
     hot_percent: float
+    index_growth: float
+    wal_bytes: int
 
 
 STATEMENTS = ("SELECT full_name FROM users WHERE id = %s", "UPDATE users SET visits = visits + 1 WHERE id = %s")
@@ -100,12 +116,13 @@ class PostgreSQLForeground(Foreground):
 class Bench:
     """One project on one server; every measurement starts from a table made anew."""
 
-    def __init__(self, server: EmbeddedServer, folder: Path, rows: int, quiet_seconds: float) -> None:
+    def __init__(self, server: EmbeddedServer, folder: Path, rows: int, quiet_seconds: float, **options: str) -> None:
         self.quiet_seconds = quiet_seconds
         self.rows, self.url = rows, server.url().replace("+psycopg", "")
         projects.write_setup(projects.plan_setup(folder))
         (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(MIGRATION)
-        self.settings = settings.load({"database_url": server.url()}, environ={}, directory=folder)
+        given = {"database_url": server.url(), **options}
+        self.settings = settings.load(given, environ={}, directory=folder)
 
     def run(self, *statements: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -125,14 +142,19 @@ class Bench:
         api.apply(self.settings, phase=Phase.EXPAND)
         self.run("CHECKPOINT")
 
-    def counters(self) -> tuple[int, int, int]:
+    def counters(self) -> tuple[int, int, int, int, int]:
         with psycopg.connect(self.url, autocommit=True) as connection:
             row = connection.execute(COUNTERS.encode()).fetchone()
-        return row or (0, 0, 0)
+        return row or (0, 0, 0, 0, 0)
 
     def single_update(self) -> float:
         begun = time.perf_counter()
         self.run("UPDATE users SET name = full_name WHERE name IS DISTINCT FROM full_name")
+        return time.perf_counter() - begun
+
+    def keyset(self) -> float:
+        begun = time.perf_counter()
+        equal_latency.Keyset(self).walk()
         return time.perf_counter() - begun
 
     def backfill(self) -> float:
@@ -147,7 +169,7 @@ class Bench:
         time.sleep(1.5)  # the counters of a session are reported a moment after its last statement
         after = self.counters()
         hot = 100 * (after[1] - before[1]) / max(after[0] - before[0], 1)
-        return Alone(seconds, after[2] / before[2], hot)
+        return Alone(seconds, after[2] / before[2], hot, after[3] / before[3], after[4] - before[4])
 
     def felt(self, work: Callable[[], float]) -> tuple[list[float], list[float]]:
         """What a foreground client waited before and during some work."""
@@ -155,19 +177,25 @@ class Bench:
         return PostgreSQLForeground(self.url, self.rows).felt(self.quiet_seconds, work)
 
 
-def measure(rows: int, quiet_seconds: float) -> Figures:
-    """Measure everything, on a server of our own."""
+def measure(rows: int, quiet_seconds: float, workers: int = 1) -> Figures:
+    """Measure everything, on a server of our own; several workers rest for nobody while they are measured alone."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer(settings=SERVER) as server:
-        bench = Bench(server, Path(folder), rows, quiet_seconds)
+        bench = Bench(server, Path(folder), rows, quiet_seconds, workers=str(workers))
+        as_given = bench.settings
+        if workers > 1:
+            bench.settings = replace(as_given, max_latency=0.0)
         # A-B-B-A: whatever warms up or wears off in the course of the run falls on both.
         ways = bench.single_update, bench.backfill, bench.backfill, bench.single_update
         a1, b1, b2, a2 = [bench.alone(way) for way in ways]
         single, ours = a1.seconds + a2.seconds, b1.seconds + b2.seconds
+        keyset = bench.alone(bench.keyset)
+        bench.settings = as_given
         _, single_during = bench.felt(bench.single_update)
         before, during = bench.felt(bench.backfill)
         return Figures(
             rows,
             f"PostgreSQL {server.binaries.major}",
+            workers,
             round(single / 2, 2),
             round(ours / 2, 2),
             round(single / ours, 2),
@@ -179,16 +207,40 @@ def measure(rows: int, quiet_seconds: float) -> Figures:
             round(p99(during) / p99(before), 1),
             round(max(during), 1),
             round(max(single_during), 1),
+            round(keyset.seconds, 2),
+            round(2 * keyset.seconds / ours, 2),
+            round(max(b1.wal_bytes, b2.wal_bytes) / rows),
+            round(keyset.wal_bytes / rows),
+            round(max(a1.wal_bytes, a2.wal_bytes) / rows),
+            round(max(b1.wal_bytes, b2.wal_bytes) / keyset.wal_bytes, 2),
+            round(keyset.heap_growth, 2),
+            round(max(b1.index_growth, b2.index_growth), 2),
+            round(keyset.index_growth, 2),
+            round(max(a1.index_growth, a2.index_growth), 2),
         )
+
+
+def unnoticed(rows: int, given: equal_latency.Trials, workers: int = 1) -> equal_latency.EqualLatency:
+    """Rates that others do not notice, on a server of our own."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedServer(settings=SERVER) as server:
+        return equal_latency.measure(Bench(server, Path(folder), rows, 0.0, workers=str(workers)), given)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--workers", type=int, default=1, help="sessions that walk the table at once, unthrottled")
     parser.add_argument("--quiet-seconds", type=float, default=5.0, help="how long to watch before the work")
+    parser.add_argument("--window", type=float, default=10.0, help="seconds of each trial at one rate")
+    parser.add_argument("--steps", type=int, default=8, help="trials of each way")
+    parser.add_argument("--share", type=float, default=0.3, help="of what the server could serve, that clients ask for")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     given = parser.parse_args()
-    figures = asdict(measure(given.rows, given.quiet_seconds))
+    figures = asdict(measure(given.rows, given.quiet_seconds, given.workers))
+    if given.window:
+        trials = equal_latency.Trials(given.window, given.steps, given.share)
+        found = asdict(unnoticed(given.rows, trials, given.workers))
+        figures |= {f"unnoticed_{name}": value for name, value in found.items()}
     show(figures, given.format)
 
 

@@ -1,6 +1,6 @@
 """How a backfill on MariaDB and MySQL compares with one big UPDATE: time, binary log, what users feel.
 
-    python -m benchmarks.mysql [--rows 1000000] [--server mariadb] [--format json]
+    python -m benchmarks.mysql [--rows 1000000] [--server mariadb] [--workers 2] [--format json]
 
 Then how a table that is written again as a whole compares with pt-online-schema-change: see `mysql_copy`.
 
@@ -76,6 +76,7 @@ class Figures:
 
     rows: int
     server: str
+    workers: int
     single_update_seconds: float
     backfill_seconds: float
     ratio_to_single_update: float
@@ -160,10 +161,10 @@ class Bench:
         return MySQLForeground(self.server, self.rows).felt(self.quiet_seconds, work)
 
 
-def measure(program: Program, rows: int, quiet_seconds: float) -> Figures:
+def measure(program: Program, rows: int, quiet_seconds: float, workers: int = 1) -> Figures:
     """Measure everything, on a server of our own."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedMySQL(program, SERVER) as server:
-        bench = Bench(server, Path(folder), rows, quiet_seconds)
+        bench = Bench(server, Path(folder), rows, quiet_seconds, workers=str(workers))
         # A-B-B-A: whatever warms up or wears off in the course of the run falls on both.
         ways = bench.single_update, bench.backfill, bench.backfill, bench.single_update
         a1, b1, b2, a2 = [bench.alone(way) for way in ways]
@@ -176,6 +177,7 @@ def measure(program: Program, rows: int, quiet_seconds: float) -> Figures:
         return Figures(
             rows,
             str(program),
+            workers,
             round(single / 2, 2),
             round(ours / 2, 2),
             round(single / ours, 2),
@@ -197,6 +199,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--server", choices=list(PROGRAMS), help="by default, every one that is on the PATH")
+    parser.add_argument("--workers", type=int, default=1, help="sessions that walk the table at once")
     parser.add_argument("--quiet-seconds", type=float, default=5.0, help="how long to watch before the work")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     given = parser.parse_args()
@@ -205,7 +208,7 @@ def main() -> None:
     if not here:
         print("neither mariadbd nor mysqld is on the PATH: nothing measured")
     for program in here:
-        show(asdict(measure(program, given.rows, given.quiet_seconds)), given.format)
+        show(asdict(measure(program, given.rows, given.quiet_seconds, given.workers)), given.format)
         show(mysql_copy.measure(program, given.rows), given.format)
 
 

@@ -30,7 +30,7 @@ LEDGER_TABLES = tuple(
     f"{LEDGER}_{name}"
     for name in (
         "ledger_version transitions revisions steps backfills progress controls set_aside parts deployments overrides"
-        " events"
+        " events consumers approvals chain rollouts rollout_actions"
     ).split()
 )
 """Where a schema is a database, the ledger's tables have a prefix."""

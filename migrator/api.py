@@ -10,6 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from migrator.auditing import Audit as Audit
+from migrator.auditing import audit_accept as audit_accept
+from migrator.auditing import audit_export as audit_export
+from migrator.auditing import audit_verify as audit_verify
+from migrator.build_checks import Checked as Checked
+from migrator.build_checks import deploy_check as deploy_check
+from migrator.consuming import consumer_add as consumer_add
+from migrator.consuming import consumer_retire as consumer_retire
+from migrator.consuming import consumers as consumers
 from migrator.contracting import Override as Override
 from migrator.contracting import abort_guard, contract_guard, judge_gate, purge_guard
 from migrator.controlling import Asked as Asked
@@ -17,20 +26,33 @@ from migrator.controlling import pause as pause
 from migrator.controlling import resume as resume
 from migrator.controlling import throttle as throttle
 from migrator.deploying import Build as Build
+from migrator.deploying import Lived as Lived
 from migrator.deploying import deploy_finish as deploy_finish
 from migrator.deploying import deploy_record as deploy_record
 from migrator.deploying import deploy_start as deploy_start
+from migrator.deploying import deploy_stop as deploy_stop
 from migrator.deploying import deployments as deployments
 from migrator.errors import NotYet, UsageError
 from migrator.estimating import PlanEstimate, estimated, refuse_shortage
 from migrator.events import NotChecked, Observer, ignore
 from migrator.execution import Execution, Outcome
+from migrator.importing import Imported as Imported
+from migrator.importing import deploy_import as deploy_import
+from migrator.importing import import_job as import_job
+from migrator.imports.reported import Given as Given
 from migrator.notices import noticed
+from migrator.observing import Look as Look
+from migrator.observing import Observed as Observed
+from migrator.observing import observe as observe
+from migrator.permitting import override_approve as override_approve
+from migrator.permitting import override_request as override_request
+from migrator.permitting import overrides as overrides
 from migrator.planning import Plan, finished
 from migrator.repairing import Verified as Verified
 from migrator.repairing import verify as verify
 from migrator.rolling_out import Rollout as Rollout
 from migrator.rolling_out import rollout_ask as rollout_ask
+from migrator.rolling_out import rollout_files as rollout_files
 from migrator.rolling_out import rollout_go_on as rollout_go_on
 from migrator.rolling_out import rollout_run as rollout_run
 from migrator.rolling_out import rollout_status as rollout_status
@@ -46,7 +68,7 @@ from migrator.runs import (
 from migrator.status import Status as Status
 from migrator.status import rows_aside as rows_aside
 from migrator.status import status as status
-from phases.gate import Verdict
+from phases.gate_facts import Verdict
 from phases.model import Phase
 
 if TYPE_CHECKING:

@@ -79,6 +79,8 @@ def create_engine(url: str, application_name: str) -> Engine:
         ) from None
     if kind.commits_ddl:
         sqlalchemy.event.listen(made, "before_cursor_execute", with_prefix, retval=True)
+    if kind.statistics.suffix:
+        sqlalchemy.event.listen(made, "before_cursor_execute", marked(kind.statistics.suffix), retval=True)
     return made
 
 
@@ -87,6 +89,15 @@ def with_prefix(_connection: Any, _cursor: Any, statement: str, parameters: Any,
     if getattr(context, "compiled", None) is not None:
         statement = statement.replace(f"{LEDGER}.", f"{LEDGER}_")
     return statement, parameters
+
+
+def marked(suffix: str) -> Any:
+    """Put a comment behind every statement, by which it is known for ours in the server's statistics."""
+
+    def mark(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> Any:
+        return statement + suffix, parameters
+
+    return mark
 
 
 def application_name(verb: str) -> str:
@@ -241,6 +252,38 @@ def rows_of(connection: Connection, sql: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in result]
 
 
+def console(url: str, questions: Sequence[str]) -> list[list[dict[str, Any]]]:
+    """The answers of a pooler's console, which takes nothing that a server would be told first.
+
+    Raises:
+        ConnectionFailed: it does not answer.
+        DatabaseError: it refuses a question.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    engine = create_engine(url, application_name("observe"))
+    arguments, options = engine.dialect.create_connect_args(engine.url)
+    shown = engine.url.render_as_string(hide_password=True)
+    try:
+        raw = engine.dialect.connect(*arguments, **options)
+    except Exception as problem:
+        raise ConnectionFailed(f"cannot connect to {shown}: {first_line(problem)}") from None
+    try:
+        raw.autocommit = True
+        return [asked(raw, question) for question in questions]
+    except engine.dialect.loaded_dbapi.Error as problem:
+        raise mapped(DBAPIError("", None, problem)) from None
+    finally:
+        raw.close()
+
+
+def asked(raw: Any, question: str) -> list[dict[str, Any]]:
+    cursor = raw.cursor()
+    cursor.execute(question)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 @contextmanager
 def connect(url: str, verb: str) -> Iterator[Session]:
     """Open a session for one command.
@@ -326,15 +369,22 @@ def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0
             moment to notice that a killed runner is gone.
 
     Raises:
-        RunnerBusy: naming the session that holds it.
+        RunnerBusy: naming the session that holds it, or that workers of a runner that is gone are still there.
     """
     import time
 
+    granted = False
     for wait in (*attempts, None):
-        if session.query(session.family.questions["try lock"])[0][0]:
+        granted = granted or bool(session.query(session.family.questions["try lock"])[0][0])
+        if granted and session.query(session.family.no_workers())[0][0]:
             return
         if wait is not None:
             time.sleep(wait)
+    if granted:
+        raise RunnerBusy(
+            "workers of an earlier run are still at their last batches",
+            next_step="wait a moment, then run the same command again",
+        )
     owner = runner_owner(session)
     raise RunnerBusy(
         f"another runner is at work: {owner}" if owner else "another runner was at work a moment ago",

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from migrator.database import Session, connect, require_writable
 from migrator.errors import UsageError
+from migrator.observing import glance
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
+    from migrator.deployments import Going, Shape
     from migrator.ledger.records import DeploymentRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
+
+UNKNOWN = "unknown"
+"""Given as the shape of a build of which nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,15 @@ class Build:
     """A build that is deployed somewhere.
 
     Args:
-        shape: newest revision whose new shape it uses; None: the head of this checkout; `none`: none.
+        shape: newest revision whose new shape it uses; None: as recorded before for that version, else the head of
+            this checkout; `none`: none; `unknown`: not declared, so it counts as using every old shape.
         survives: newest revision whose contract it survives; None: the same as `shape`.
         key: the same key is recorded once.
+        digest: of the artifact; another one makes another build of the same version.
+        weight: share of the traffic, in percent.
+        keeps: whether the build that was there before is still there afterwards; None: as the strategy has it.
+        claimed: when it began, as somebody says; kept, and decides nothing.
+        actor: who deployed it; None: who records it.
     """
 
     application: str
@@ -37,6 +47,22 @@ class Build:
     strategy: str = "rolling"
     key: str | None = None
     commit: str | None = None
+    region: str = ""
+    digest: str | None = None
+    ci_run: str | None = None
+    weight: float | None = None
+    keeps: bool | None = None
+    claimed: datetime | None = None
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A deployment, and when its build was live; `until` is None while it is."""
+
+    deployment: DeploymentRecord
+    since: datetime
+    until: datetime | None
 
 
 def shape_of(graph: RevisionGraph, given: str | None) -> str | None:
@@ -58,12 +84,56 @@ def shape_of(graph: RevisionGraph, given: str | None) -> str | None:
     return graph.heads[0] if graph.heads else None
 
 
+def needs(graph: RevisionGraph, build: Build) -> Shape:
+    """What a build says it needs; what it does not say is the head of this checkout."""
+    from migrator.deployments import COMPUTED, DECLARED, NOT_DECLARED, Shape
+
+    if build.shape == UNKNOWN:
+        return NOT_DECLARED
+    uses = shape_of(graph, build.shape)
+    survives = shape_of(graph, build.survives) if build.survives else uses
+    return Shape(uses, survives, COMPUTED if build.shape is None and build.survives is None else DECLARED)
+
+
+def going(graph: RevisionGraph, build: Build) -> Going:
+    """A build as it is recorded.
+
+    Raises:
+        UsageError: an application or a version without a name, or a weight that is no percentage.
+    """
+    from migrator.deployments import Going
+
+    for name, value in (("--app", build.application), ("--version", build.version), ("--strategy", build.strategy)):
+        if not value.strip():
+            raise UsageError(f"{name} is empty", next_step="is the variable set that the script passes on?")
+    if build.weight is not None and not 0 <= build.weight <= 100:
+        raise UsageError(f"a weight of {build.weight:g} is no percentage", next_step="--weight 1")
+    return Going(
+        build.application,
+        build.version,
+        build.environment,
+        build.region,
+        build.strategy,
+        needs(graph, build),
+        build.key,
+        build.commit,
+        build.digest,
+        build.ci_run,
+        build.weight,
+        build.keeps,
+        build.claimed,
+        build.actor,
+    )
+
+
 @contextmanager
 def recording(settings: Settings) -> Iterator[Session]:
     """A session that writes deployment records: beside a runner, so without its lock."""
     with connect(settings.require_url(), "deploy") as session:
         require_writable(session)
         install_ledger(session)
+        # What was run until here is no use of the time after it.
+        glance(settings, session)
         yield session
 
 
@@ -73,67 +143,98 @@ def deploy_start(settings: Settings, build: Build) -> DeploymentRecord:
     Raises:
         NotYet: the build reads a shape that is not there yet, or uses one that is gone.
     """
+    from migrator.deployments import begin
+
     graph = load_graph(settings)
     with recording(settings) as session, session.transaction() as connection:
-        return _start(connection, graph, build)
-
-
-def _start(connection: Connection, graph: RevisionGraph, build: Build) -> DeploymentRecord:
-    from migrator.alembic_support import stamped
-    from migrator.deployments import start_deployment
-    from migrator.planning import stamped_revisions
-
-    uses = shape_of(graph, build.shape)
-    return start_deployment(
-        connection,
-        application=build.application,
-        version=build.version,
-        environment=build.environment,
-        strategy=build.strategy,
-        uses=uses,
-        survives=shape_of(graph, build.survives) if build.survives else uses,
-        ancestors=graph.all_ancestors(),
-        applied=stamped_revisions(graph, frozenset(stamped(connection, graph))),
-        key=build.key,
-        commit=build.commit,
-    )
+        return begin(connection, going(graph, build), graph)[0]
 
 
 def deploy_record(settings: Settings, build: Build) -> DeploymentRecord:
-    """Record a deployment that is done, in one go.
+    """Record a deployment that is done, in one go. What is live is recorded whether it may be or not.
 
     Raises:
-        NotYet: the build may not run now.
+        NotYet: it is recorded, and the build may not run.
     """
-    from migrator.deployments import finish_deployment
+    from migrator.deployments import begin, finish
 
     graph = load_graph(settings)
-    with recording(settings) as session, session.transaction() as connection:
-        started = _start(connection, graph, build)
-        return finish_deployment(connection, started.id, "succeeded")
+    with recording(settings) as session:
+        with session.transaction() as connection:
+            made, refusal = begin(connection, going(graph, build), graph, live=True)
+            if made.finished_at is None:
+                made = finish(connection, made, "succeeded", build.claimed)
+        if refusal is not None:
+            raise refusal
+        return made
 
 
 def deploy_finish(
-    settings: Settings, application: str, environment: str, version: str | None, status: str
+    settings: Settings,
+    application: str,
+    environment: str,
+    version: str | None,
+    status: str,
+    *,
+    region: str = "",
+    key: str | None = None,
+    claimed: datetime | None = None,
+    build: Build | None = None,
 ) -> DeploymentRecord:
     """Record how the running deployment of an application ended.
 
+    Args:
+        key: of the deployment; its end may be heard of before its start.
+        build: what is known of one whose start was not heard of; None: nothing but its version.
+
     Raises:
-        UsageError: none is running.
+        UsageError: none is running, and no key and version are given.
     """
-    from migrator.deployments import finish_deployment, running_deployment
+    from migrator.deployments import ending, finish, finish_first, hold
+    from migrator.ledger import deployed
 
     with recording(settings) as session, session.transaction() as connection:
-        running = running_deployment(connection, application, environment, version)
-        return finish_deployment(connection, running.id, status)
+        hold(connection)
+        found = deployed.by_key(connection, key)
+        if found is None and key is None:
+            found = ending(connection, application, environment, region, version, status)
+        if found is not None:
+            return finish(connection, found, status, claimed)
+        if key is None or version is None:
+            raise not_running(application, environment, version)
+        unheard = build or Build(application, version, environment, UNKNOWN, key=key, region=region)
+        return finish_first(connection, going(load_graph(settings), unheard), status, claimed)
 
 
-def deployments(settings: Settings) -> tuple[DeploymentRecord, ...]:
-    """Every recorded deployment, oldest first. Writes nothing."""
-    from migrator.deployments import all_deployments
+def not_running(application: str, environment: str, version: str | None) -> UsageError:
+    what = f"{application} {version}" if version else application
+    return UsageError(
+        f"no deployment of {what} is running in {environment}",
+        next_step="migrator deploy list; where the end is heard of before the start: --version and --key",
+    )
+
+
+def deploy_stop(
+    settings: Settings, application: str, environment: str, version: str, *, region: str = ""
+) -> tuple[DeploymentRecord, ...]:
+    """Record that what was kept of a version is gone.
+
+    Raises:
+        UsageError: nothing of it is live, or its deployment is still running.
+    """
+    from migrator.deployments import hold, stop
+
+    with recording(settings) as session, session.transaction() as connection:
+        hold(connection)
+        return tuple(stop(connection, application, environment, region, version))
+
+
+def deployments(settings: Settings) -> tuple[Lived, ...]:
+    """Every recorded deployment, oldest first, and when its build was live. Writes nothing."""
+    from migrator.deployments import lived
     from migrator.ledger import schema
 
     with looking(settings, "deploy") as session, session.transaction() as connection:
         if schema.installed(connection) is None:
             return ()
-        return tuple(all_deployments(connection))
+        return tuple(Lived(record, time.since, time.until) for record, time in lived(connection))

@@ -1,243 +1,329 @@
-"""Deployment records: what is live, what may go live, what the gate has to know."""
+"""Deployments: what goes live, what is live, what may go live."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
-
-from migrator.database import mapped_errors, rows_of
-from migrator.dialects import family
-from migrator.errors import ConnectionFailed, DatabaseError, NotYet, UsageError
-from migrator.ledger import set_aside, store
+from migrator.errors import NotYet, UsageError
+from migrator.gathering import Ancestors, as_consumer, as_deployment
+from migrator.ledger import audit, deployed, dialect, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
-from migrator.ledger.tables import deployments
 from migrator.ledger.types import NOW
-from migrator.planning import RELEASABLE
-from phases.gate import Deployment, Facts, live_until
-from phases.model import Phase, Verify
-from phases.sessions import Session
+from phases.exposure import KEEPING, Exposure, exposures
 from phases.shapes import BuildVerdict, RevisionState, judge_build
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from migrator.dialects.base import Family
+    from migrator.revisions import RevisionGraph
 
-Ancestors = Mapping[str, frozenset[str]]
+COMPUTED, DECLARED, RECORDED, UNKNOWN = "computed", "declared", "recorded", "unknown"
+"""Where the shape of a build comes from: a checkout, somebody's word, an earlier record of that version, nowhere."""
 
-COLUMNS = [
-    deployments.c[name]
-    for name in [
-        "id",
-        "idempotency_key",
-        "application",
-        "version",
-        "environment",
-        "strategy",
-        "status",
-        "uses",
-        "survives",
-        "started_at",
-        "finished_at",
-        "actor",
-        "commit_sha",
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a build needs: newest revision whose new shape it uses, newest whose contract it survives, said by whom."""
+
+    uses: str | None
+    survives: str | None
+    source: str = DECLARED
+
+
+NOT_DECLARED = Shape(None, None, UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A build on its way, as it is recorded. `keeps`: the one before stays; None: as the strategy has it."""
+
+    application: str
+    version: str
+    environment: str
+    region: str = ""
+    strategy: str = "rolling"
+    shape: Shape = NOT_DECLARED
+    key: str | None = None
+    commit: str | None = None
+    digest: str | None = None
+    ci_run: str | None = None
+    weight: float | None = None
+    keeps: bool | None = None
+    claimed: datetime | None = None
+    actor: str | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Columns of its record."""
+        keeps = self.strategy in KEEPING if self.keeps is None else self.keeps
+        return {
+            "idempotency_key": self.key,
+            "application": self.application,
+            "version": self.version,
+            "environment": self.environment,
+            "region": self.region,
+            "strategy": self.strategy,
+            "actor": self.actor or store.actor(),
+            "commit_sha": self.commit,
+            "artifact_digest": self.digest,
+            "ci_run": self.ci_run,
+            "weight": self.weight,
+            "keeps": keeps,
+            "claimed_started_at": self.claimed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a build is judged by: every revision's ancestors, and which are applied."""
+
+    ancestors: Ancestors
+    applied: frozenset[str]
+    states: Mapping[str, RevisionState]
+
+    def judge(self, shape: Shape) -> BuildVerdict:
+        return judge_build(shape.uses, shape.survives, self.states, self.ancestors, self.applied)
+
+
+def lineage(connection: Connection, graph: RevisionGraph) -> dict[str, frozenset[str]]:
+    """Every revision's ancestors and itself, base first; a checkout of an older build lacks some the ledger knows."""
+    from migrator.ledger import schema
+
+    ancestors: dict[str, frozenset[str]] = dict(graph.all_ancestors())
+    records = store.revisions(connection) if schema.installed(connection) is not None else {}
+    for name, record in records.items():  # in the order in which they were begun
+        if name not in ancestors:
+            below = [ancestors.get(down, frozenset({down})) for down in record.down_revisions]
+            ancestors[name] = frozenset({name}).union(*below)
+    return ancestors
+
+
+def ground(connection: Connection, graph: RevisionGraph) -> Ground:
+    """What builds are judged by."""
+    from migrator.alembic_support import stamped
+    from migrator.ledger import schema
+    from migrator.planning import stamped_revisions
+
+    records = store.revisions(connection) if schema.installed(connection) is not None else {}
+    states = {name: RevisionState(record.state, record.additive) for name, record in records.items()}
+    heads, ancestors = frozenset(stamped(connection, graph)), lineage(connection, graph)
+    applied = stamped_revisions(graph, heads).union(*(ancestors[head] for head in heads if head in ancestors))
+    return Ground(ancestors, applied, states)
+
+
+def hold(connection: Connection) -> None:
+    """Keep contracts out until the transaction ends, and whoever else records something."""
+    hold_deployments(connection, exclusive=False)
+    audit.hold(connection)
+
+
+def known_shape(connection: Connection, going: Going) -> Shape | None:
+    """What was recorded before of a version; NOT_DECLARED where that was another artifact."""
+    same = [
+        d
+        for d in deployed.all_deployments(connection)
+        if (d.application, d.version) == (going.application, going.version) and d.declared
     ]
-]
-FINISHED = ("succeeded", "failed", "rolled_back")
+    if not same:
+        return None
+    if another(same[-1].artifact_digest, going.digest) or another(same[-1].commit_sha, going.commit):
+        return NOT_DECLARED
+    return Shape(same[-1].uses, same[-1].survives, RECORDED)
 
 
-def all_deployments(connection: Connection) -> list[DeploymentRecord]:
-    """Every deployment, oldest first."""
-    rows = connection.execute(select(*COLUMNS).order_by(deployments.c.started_at, deployments.c.id))
-    return [DeploymentRecord(*row) for row in rows]
+def another(known: str | None, given: str | None) -> bool:
+    return known is not None and given is not None and known != given
 
 
-def gate_facts(connection: Connection, revision: str, ancestors: Ancestors) -> Facts:
-    """Collect what the gate of a revision looks at."""
-    record = store.revision(connection, revision)
-    checks = [s for s in store.steps(connection, revision, phase=Phase.MIGRATE) if isinstance(s.step, Verify)]
-    migrated = record is not None and record.state in RELEASABLE
-    found = [
-        as_deployment(d, clean=d.survives is not None and revision in ancestors.get(d.survives, frozenset()))
-        for d in all_deployments(connection)
-    ]
-    kind = family(connection.dialect.name)
-    sessions, unseen = connected(connection, kind)
-    return Facts(
-        store.clock(connection),
-        found,
-        record.state if record else "not started",
-        migrated and all(step.state == "done" for step in checks),
-        len(set_aside.by_revision(connection).get(revision, ())),
-        compared=bool(checks),
-        sessions=sessions,
-        unseen=unseen,
-        ends_session=kind.ends_session,
-    )
+def refuse_build(version: str, verdict: BuildVerdict, shape: Shape, safe: str | None, *, live: bool = False) -> NotYet:
+    """The error that says which revisions stand between a build and going live.
 
-
-def connected(connection: Connection, kind: Family) -> tuple[list[Session] | None, str]:
-    """Sessions of clients; None and the reason where they cannot be known."""
-    whether, which = kind.clients()
-    try:
-        with mapped_errors():
-            if whether and (found := rows_of(connection, whether)):
-                return None, str(found[0][0])
-            return [Session(*row) for row in rows_of(connection, which)], ""
-    except ConnectionFailed:
-        raise
-    except DatabaseError as problem:
-        if not kind.commits_ddl:
-            raise  # the transaction is over with it
-        return None, problem.message
-
-
-def live_builds(connection: Connection, revision: str, ancestors: Ancestors) -> list[DeploymentRecord]:
-    """Builds that use the new shape of a revision and are, as far as is recorded, live."""
-    seen = [(record, as_deployment(record)) for record in all_deployments(connection)]
-    found = []
-    for record, deployment in seen:
-        same = [other for _, other in seen if other.target == deployment.target]
-        uses = record.uses is not None and revision in ancestors.get(record.uses, frozenset())
-        if uses and live_until(deployment, same) is None:
-            found.append(record)
-    return found
-
-
-def as_deployment(record: DeploymentRecord, *, clean: bool = False) -> Deployment:
-    """A record as the gate sees it."""
-    return Deployment(
-        record.application,
-        record.environment,
-        record.version,
-        record.status,
-        record.started_at,
-        record.finished_at,
-        clean,
-    )
-
-
-def check_build(
-    connection: Connection,
-    uses: str | None,
-    survives: str | None,
-    ancestors: Ancestors,
-    applied: frozenset[str],
-) -> BuildVerdict:
-    """Judge whether a build may run now."""
-    states = {
-        name: RevisionState(record.state, record.additive) for name, record in store.revisions(connection).items()
-    }
-    return judge_build(uses, survives, states, ancestors, applied)
-
-
-def refuse_build(version: str, verdict: BuildVerdict) -> NotYet:
-    """The error that says which revisions stand between a build and going live."""
+    Args:
+        safe: newest version of that application that may run.
+        live: it was recorded as live all the same, because it is.
+    """
     reasons, next_step = [], "migrator status"
     if verdict.missing:
         reasons.append(f"it reads shapes that are not there yet: {', '.join(verdict.missing)}")
         next_step = "migrator apply"
     if verdict.gone:
-        reasons.append(f"it uses shapes that are gone: {', '.join(verdict.gone)}")
-        next_step = f"deploy a build made for {verdict.newest_safe}, or: migrator restore {verdict.gone[-1]}"
+        unsaid = " (what it uses was not declared: --shape REVISION)" if shape.source == UNKNOWN else ""
+        reasons.append(f"it uses shapes that are gone: {', '.join(verdict.gone)}{unsaid}")
+        build = f"version {safe}, which may run" if safe else f"a build made for {verdict.newest_safe}"
+        next_step = f"deploy {build}, or: migrator restore {verdict.gone[-1]}"
+    recorded = "; it is recorded as live" if live else ""
     return NotYet(
-        f"version {version} may not run now: {'; '.join(reasons)}",
+        f"version {version} may not run now: {'; '.join(reasons)}{recorded}",
         next_step=next_step,
         missing=list(verdict.missing),
         gone=list(verdict.gone),
         newest_safe=verdict.newest_safe,
+        newest_safe_version=safe,
     )
 
 
-def start_deployment(
-    connection: Connection,
-    *,
-    application: str,
-    version: str,
-    environment: str,
-    strategy: str,
-    uses: str | None,
-    survives: str | None,
-    ancestors: Ancestors,
-    applied: frozenset[str],
-    key: str | None = None,
-    commit: str | None = None,
-) -> DeploymentRecord:
+def newest_safe_version(connection: Connection, application: str, on: Ground) -> str | None:
+    """The newest version of an application that was live, and that may run now."""
+    for record in reversed(deployed.all_deployments(connection)):
+        usable = record.application == application and record.status == "succeeded" and record.declared
+        if usable and on.judge(Shape(record.uses, record.survives)).allowed:
+            return record.version
+    return None
+
+
+def may_run(connection: Connection, going: Going, shape: Shape, on: Ground, *, live: bool = False) -> NotYet | None:
+    """Why a build may not run now; None where it may. Every verb that could start one asks this."""
+    verdict = on.judge(shape)
+    if verdict.allowed:
+        return None
+    safe = newest_safe_version(connection, going.application, on)
+    return refuse_build(going.version, verdict, shape, safe, live=live)
+
+
+def shape_for(connection: Connection, going: Going) -> Shape:
+    """What a build needs: as declared, else as recorded before, else as computed."""
+    if going.shape.source == DECLARED:
+        return going.shape
+    return known_shape(connection, going) or going.shape
+
+
+def begin(
+    connection: Connection, going: Going, graph: RevisionGraph, *, live: bool = False
+) -> tuple[DeploymentRecord, NotYet | None]:
     """Record that a deployment begins, unless its build may not run.
 
-    With a key that is known already nothing is done, and the first record is returned.
+    With a key that is known already the first record is returned; what it lacks is added.
+
+    Args:
+        live: it is live already, so it is recorded whether it may run or not.
+
+    Returns:
+        The record, and why the build may not run although it does.
 
     Raises:
         NotYet: the build is above the ceiling or below the floor.
+        UsageError: the key is that of another build.
     """
-    hold_deployments(connection, exclusive=False)
-    known = by_key(connection, key)
-    if known is not None:
-        return known
-    verdict = check_build(connection, uses, survives, ancestors, applied)
-    if not verdict.allowed:
-        raise refuse_build(version, verdict)
-    values = {
-        "idempotency_key": key,
-        "application": application,
-        "version": version,
-        "environment": environment,
-        "strategy": strategy,
-        "status": "started",
-        "uses": uses,
-        "survives": survives,
-        "actor": store.actor(),
-        "commit_sha": commit,
-    }
-    (made,) = connection.execute(insert(deployments).values(values)).inserted_primary_key or (None,)
-    row = connection.execute(select(*COLUMNS).where(deployments.c.id == made)).one()
-    store.record_event(connection, "deployment started", detail={"application": application, "version": version})
-    return DeploymentRecord(*row)
+    hold(connection)  # before anything is read: a contract may be about to commit
+    shape = shape_for(connection, going)
+    refusal = may_run(connection, going, shape, ground(connection, graph), live=live)
+    if refusal is not None and not live:
+        raise refusal
+    known = deployed.by_key(connection, going.key)
+    shaped = {"uses": shape.uses, "survives": shape.survives, "shape_source": shape.source}
+    if known is None:
+        values = {**going.values, **shaped, **where(connection), "status": "started"}
+        return deployed.add(connection, values, "deployment started"), refusal
+    refuse_other(known, going)
+    if known.declared or shape.source == UNKNOWN:
+        return known, refusal
+    return deployed.change(connection, known.id, shaped, "deployment declared"), refusal
 
 
-def by_key(connection: Connection, key: str | None) -> DeploymentRecord | None:
-    if key is None:
-        return None
-    row = connection.execute(select(*COLUMNS).where(deployments.c.idempotency_key == key)).first()
-    return DeploymentRecord(*row) if row else None
+def refuse_other(known: DeploymentRecord, going: Going) -> None:
+    if (known.application, known.version, known.environment, known.region) != (
+        going.application,
+        going.version,
+        going.environment,
+        going.region,
+    ):
+        raise UsageError(
+            f"key {known.idempotency_key!r} is that of {known.application} {known.version} in {known.environment}",
+            next_step="give each deployment a key of its own, such as the CI run with the name of the application",
+        )
 
 
-def finish_deployment(connection: Connection, deployment_id: int, status: str) -> DeploymentRecord:
-    """Record how a deployment ended. Saying the same twice is no change.
+def where(connection: Connection) -> dict[str, Any]:
+    """Columns that say in which database a record is made."""
+    here = dialect.place(connection)
+    return {"place": here.name, "timeline": here.timeline}
+
+
+def late(connection: Connection) -> int:
+    """Seconds that the clock of this machine is ahead of the database's; 0 where it is not."""
+    return max(0, int((datetime.now(UTC) - store.clock(connection)).total_seconds()))
+
+
+def finish(
+    connection: Connection, record: DeploymentRecord, status: str, claimed: datetime | None = None
+) -> DeploymentRecord:
+    """Record how a deployment ended. Saying the same twice is no change. The caller holds.
 
     Raises:
-        UsageError: there is no such deployment, or it ended otherwise already.
+        UsageError: it ended otherwise already.
     """
-    hold_deployments(connection, exclusive=False)
-    row = connection.execute(select(*COLUMNS).where(deployments.c.id == deployment_id)).first()
-    if row is None:
-        raise UsageError(f"there is no deployment {deployment_id}", next_step="migrator deploy list")
-    record = DeploymentRecord(*row)
     if record.status == status:
         return record
     if record.status != "started" and status != "rolled_back":
-        raise UsageError(f"deployment {deployment_id} is already {record.status}", next_step="migrator deploy list")
-    changed = update(deployments).where(deployments.c.id == deployment_id).values(status=status, finished_at=NOW)
-    connection.execute(changed)
-    row = connection.execute(select(*COLUMNS).where(deployments.c.id == deployment_id)).one()
-    detail: dict[str, Any] = {"application": record.application, "version": record.version}
-    store.record_event(connection, f"deployment {status}", detail=detail)
-    return DeploymentRecord(*row)
+        raise UsageError(f"deployment {record.id} is already {record.status}", next_step="migrator deploy list")
+    values = {"status": status, "finished_at": NOW, "claimed_finished_at": claimed, "late": late(connection)}
+    return deployed.change(connection, record.id, values, f"deployment {status}")
 
 
-def running_deployment(
-    connection: Connection, application: str, environment: str, version: str | None
-) -> DeploymentRecord:
-    """The newest deployment of an application that has not ended.
+def finish_first(connection: Connection, going: Going, status: str, claimed: datetime | None) -> DeploymentRecord:
+    """Record the end of a deployment whose start was not heard of yet. The caller holds."""
+    shape = shape_for(connection, going)
+    values = {
+        **going.values,
+        **where(connection),
+        "status": status,
+        "finished_at": NOW,
+        "uses": shape.uses,
+        "survives": shape.survives,
+        "shape_source": shape.source,
+        "claimed_finished_at": claimed,
+        "late": late(connection),
+    }
+    return deployed.add(connection, values, f"deployment {status}")
+
+
+def ending(
+    connection: Connection, application: str, environment: str, region: str, version: str | None, status: str
+) -> DeploymentRecord | None:
+    """The newest deployment of an application that has not ended; to roll back: or that has succeeded."""
+    open_ones = ("started", "succeeded") if status == "rolled_back" and version else ("started",)
+    for record in reversed(deployed.all_deployments(connection)):
+        same = (record.application, record.environment, record.region) == (application, environment, region)
+        if same and record.status in open_ones and version in (None, record.version):
+            return record
+    return None
+
+
+def stop(
+    connection: Connection, application: str, environment: str, region: str, version: str
+) -> list[DeploymentRecord]:
+    """Record that what was kept of a version is gone: a warm blue, an arm, a shadow. The caller holds.
 
     Raises:
-        UsageError: there is none.
+        UsageError: nothing of it is live, or its deployment is still running.
     """
-    for record in reversed(all_deployments(connection)):
-        same = record.application == application and record.environment == environment
-        if same and record.status == "started" and version in (None, record.version):
-            return record
-    raise UsageError(f"no deployment of {application} is running in {environment}", next_step="migrator deploy list")
+    live = [r for r, e in lived(connection) if e.until is None and r.version == version]
+    live = [r for r in live if (r.application, r.environment, r.region) == (application, environment, region)]
+    if any(record.status == "started" for record in live):
+        raise UsageError(f"the deployment of {application} {version} has not ended", next_step="migrator deploy finish")
+    if not live:
+        raise UsageError(f"nothing of {application} {version} is recorded as live", next_step="migrator deploy list")
+    values = {"stopped_at": NOW, "late": late(connection)}
+    return [deployed.change(connection, record.id, values, "deployment stopped") for record in live]
+
+
+def lived(connection: Connection) -> list[tuple[DeploymentRecord, Exposure]]:
+    """Every deployment, oldest first, with the time in which it was live."""
+    records = deployed.all_deployments(connection)
+    consumers = [as_consumer(consumer) for consumer in deployed.all_consumers(connection)]
+    known = [(record, as_deployment(record)) for record in records]
+    times = {id(e.deployment): e for e in exposures([d for _, d in known], consumers)}
+    return [(record, times[id(deployment)]) for record, deployment in known]
+
+
+def live_builds(connection: Connection, revision: str, ancestors: Ancestors) -> list[DeploymentRecord]:
+    """Builds that use the new shape of a revision and are, as far as is recorded, live."""
+    return [
+        record
+        for record, exposure in lived(connection)
+        if exposure.until is None and record.uses is not None and revision in ancestors.get(record.uses, frozenset())
+    ]

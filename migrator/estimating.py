@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from linters.expressions import PostgresExpressions
+from migrator import local_disk
+from migrator.database import rows_of
+from migrator.dialects import family
 from migrator.errors import PlanRefused
 from migrator.measuring import rates
 from migrator.planning import Plan, PlannedStep
@@ -43,13 +43,6 @@ LEFT JOIN pg_catalog.pg_stats s
 """
 
 MAX_WAL = "SELECT setting::int8 * 1024 * 1024 FROM pg_catalog.pg_settings WHERE name = 'max_wal_size'"
-
-WHERE_IT_RUNS = """
-SELECT coalesce(host(inet_server_addr()), ''), pg_catalog.pg_backend_pid(),
-       (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory')
-"""
-
-LOOPBACK = ("", "127.0.0.1", "::1")
 
 Key = tuple[str, Phase, str]
 
@@ -125,9 +118,8 @@ def on_postgresql(connection: Connection, settings: Settings, found: Steps, plan
     tables = tuple(dict.fromkeys(table for _, s in found if (table := table_of(s.step)) is not None))
     sizes = dict(read_sizes(connection, tables))
     max_wal = int(connection.exec_driver_sql(MAX_WAL).scalar_one())
-    host = tuple(connection.exec_driver_sql(WHERE_IT_RUNS).one())
     made = tuple(costs(found, sizes, read_rates(connection), plan))
-    return Known(made, sizes, max_wal, "WAL", local_disk(host))
+    return Known(made, sizes, max_wal, "WAL", free_disk(connection))
 
 
 def on_mysql(connection: Connection, settings: Settings, found: Steps, plan: Plan) -> Known:
@@ -143,7 +135,7 @@ def on_mysql(connection: Connection, settings: Settings, found: Steps, plan: Pla
         table = estimates_mysql.table_of(planned.step)
         size = sizes.get(table, Size()) if table else Size()
         made.append(((name, planned), estimates_mysql.estimate(planned.step, size, speed, log)))
-    return Known(made, sizes, estimating_mysql.LOG_KEPT, "binary log", estimating_mysql.disk(connection))
+    return Known(made, sizes, estimating_mysql.LOG_KEPT, "binary log", free_disk(connection))
 
 
 READERS: Mapping[str, Callable[[Connection, Settings, Steps, Plan], Known]] = {
@@ -201,24 +193,10 @@ def read_rates(connection: Connection) -> Rates:
     return rates(connection) if schema.installed(connection) is not None else Rates()
 
 
-def local_disk(host: Sequence[Any]) -> tuple[int | None, str]:
-    """Bytes free on the server's disk, and who says so.
-
-    SQL has no function for it: it is known where the server runs on this very machine.
-    """
-    address, pid, folder = host
-    if address in LOOPBACK and folder and Path(folder).is_absolute() and is_here(pid):
-        with suppress(OSError):
-            return shutil.disk_usage(folder).free, f"the disk of {folder}"
-    return None, "unknown: give --free-disk SIZE"
-
-
-def is_here(pid: int) -> bool:
-    """Whether a server process is one of this machine: a tunnel ends on a loopback address, too."""
-    try:
-        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
+def free_disk(connection: Connection) -> tuple[int | None, str]:
+    """Bytes free on the server's disk, and who says so."""
+    found = local_disk.disk(family(connection.dialect.name), lambda sql: rows_of(connection, sql))
+    return (found.free, found.name) if found else (None, "unknown: give --free-disk SIZE")
 
 
 def refuse_shortage(found: PlanEstimate) -> None:

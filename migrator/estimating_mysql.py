@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrator.database import rows_of
@@ -30,7 +26,6 @@ SELECT table_name, column_name, column_type, COALESCE(character_octet_length, 0)
 WHERE table_schema = DATABASE() AND table_name IN ({names})
 """
 LOG = "SELECT @@log_bin, @@global.binlog_row_image"
-HOST = "SELECT @@hostname, @@datadir"
 LOG_KEPT = 1 << 62
 """The binary log stays until it expires, days later: all of it counts."""
 
@@ -76,12 +71,3 @@ def log(connection: Connection, image: str) -> Log:
     """What is logged of a changed row; `image` is the setting `binlog_row_image`."""
     on, whole = rows_of(connection, LOG)[0]
     return Log(bool(on), str(whole).upper() == "FULL" and image != "minimal")
-
-
-def disk(connection: Connection) -> tuple[int | None, str]:
-    """Bytes free where the data lies, and who says so: known where the server runs on this very machine."""
-    host, folder = rows_of(connection, HOST)[0]
-    if host == socket.gethostname() and folder and Path(folder).is_absolute():
-        with suppress(OSError):
-            return shutil.disk_usage(folder).free, f"the disk of {folder}"
-    return None, "unknown: give --free-disk SIZE"

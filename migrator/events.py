@@ -28,6 +28,15 @@ class RolloutStep:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutJudged:
+    """What is said of an arm of a rollout by now: `pass`, `fail`, `insufficient_traffic` or `inconclusive`."""
+
+    arm: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StepStarted:
     revision: str
     phase: Phase
@@ -129,6 +138,15 @@ class Slowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Staffed:
+    """So many workers are at a backfill from here on; `reason`: why not more."""
+
+    name: str
+    workers: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
 
@@ -182,6 +200,7 @@ class StateChanged:
 Event = (
     PhaseStarted
     | RolloutStep
+    | RolloutJudged
     | StepStarted
     | StepProgress
     | LockRetried
@@ -193,6 +212,7 @@ Event = (
     | Resumed
     | Reconnected
     | Slowed
+    | Staffed
     | Unwatched
     | Unjudged
     | LoggedAsSet

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import inspect
 import json
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -27,7 +28,7 @@ Function = Callable[[Sequence[Mapping[str, Any]]], Any]
 
 
 class Functions:
-    """Calls functions, the asynchronous ones in one event loop.
+    """Calls functions, one at a time whoever asks, the asynchronous ones in one event loop.
 
     Args:
         find: the function of a revision by the name that its step has.
@@ -36,6 +37,7 @@ class Functions:
     def __init__(self, find: Callable[[str, str], Function]) -> None:
         self.find = find
         self.loop: asyncio.Runner | None = None
+        self.lock = threading.Lock()
 
     def compute(self, revision: str, step: Fill, asked: Compute) -> list[tuple[Any, ...]] | Failure:
         """The values of rows, in the order of the columns that the step writes.
@@ -46,9 +48,10 @@ class Functions:
         function = self.find(revision, step.function)
         given = [dict(zip(asked.names, row, strict=True)) for row in asked.rows]
         try:
-            found = function(given)
-            if inspect.isawaitable(found):
-                found = self._awaited(found)
+            with self.lock:  # it need not know of threads
+                found = function(given)
+                if inspect.isawaitable(found):
+                    found = self._awaited(found)
             return answers(found, len(given), [name[1:-1].replace('""', '"') for name in step.writes])
         except Exception as problem:  # of the user's code: whatever it is, it is about these rows
             return Failure(BY_FUNCTION, f"{type(problem).__name__}: {problem}")

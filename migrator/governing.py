@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from migrator.events import Observer, Resumed, Slowed, Unjudged, Waiting, ignore
 from migrator.foreground import Probe
+from migrator.pruning import Pruning
 from migrator.reporting import Report
 from phases.effects import Progress
 from phases.model import Fill, Verify
 from phases.pacing import Allowance, Control, Felt, Grading, graded
+from phases.staffing import Staff, counted
 
 if TYPE_CHECKING:
     from migrator.database import Session
@@ -55,6 +57,11 @@ class Governor:
         self.observer = observer
         self.pause = pause
         self.clock = clock
+        self.quieten: Callable[[], None] = lambda: None
+        """Waits until nobody writes, where others write than who calls this."""
+        self.staff = Staff()
+        self.pruning = Pruning(session, clock)
+        self.stripes = 1
         self.control = Control()
         self.asked: float | None = None
         self.allowance = Allowance()
@@ -69,6 +76,8 @@ class Governor:
         self.held: deque[bool] = deque(maxlen=10)
         self.commits: deque[float] = deque(maxlen=10)
         self.grading = Grading()
+        self.staff = Staff()
+        self.pruning.begin()
 
     def end(self) -> None:
         """Look no more."""
@@ -86,6 +95,7 @@ class Governor:
         rate, latency = self.control.rows_per_second, self.control.max_latency or self.limit
         parts = [f"{rate:g} rows/s"] if rate is not None else []
         parts += [f"latency {latency * 1000:g} ms"] if latency is not None else []
+        parts += [counted(self.staff.workers)] if self.staff.workers > 1 or self.staff.reason else []
         return ", ".join(parts)
 
     @property
@@ -94,7 +104,8 @@ class Governor:
         rate = self.control.rows_per_second
         asked = f"{rate:g} rows/s are allowed by {self.control.said}" if rate is not None else ""
         felt = f"{self.grading.reason}: rests {self.grading.rest:g} x as long as it writes" if self.grading.rest else ""
-        return "; ".join(filter(None, (asked, felt)))
+        staff = self.staff.reason if self.staff.reason != self.grading.reason else ""
+        return "; ".join(filter(None, (asked, felt, staff, self.pruning.room.reason)))
 
     def progress(self, record: StepRecord, progress: Progress) -> None:
         """Keep how far a step is, and wait where it is paused."""
@@ -136,7 +147,7 @@ class Governor:
             Seconds, and why.
         """
         waited, reason = self.hold(record)
-        while (rest := self.allowance.wait(self.control.rows_per_second, self.clock())) > 0:
+        while (rest := self.due()) > 0:
             self.pause(min(rest, EVERY))
             waited += min(rest, EVERY)
             held, why = self.hold(record)
@@ -144,8 +155,24 @@ class Governor:
         self.feel(record)
         return waited, reason or (self.slow if waited else "")
 
+    def due(self) -> float:
+        """Seconds until more rows may be written."""
+        return self.allowance.wait(self.control.rows_per_second, self.clock())
+
+    def look(self, record: StepRecord) -> tuple[float, str]:
+        """Wait as long as somebody has paused it, and judge what is felt of it.
+
+        Returns:
+            Seconds, and why.
+        """
+        held = self.hold(record)
+        self.feel(record)
+        return held
+
     def feel(self, record: StepRecord) -> None:
-        """Judge what the applications feel; once a second at most."""
+        """Judge how much room updates find, and what the applications feel; once a second at most."""
+        if isinstance(record.step, Fill):
+            self.pruning.follow(record.step, self.stripes, self.staff.workers)
         now = self.clock()
         if not self.url or now - self.begun < WORTH_IT or now - self.judged < EVERY:
             return
@@ -167,6 +194,7 @@ class Governor:
     def learn(self, record: StepRecord) -> None:
         """What looks take while we write nothing."""
         assert isinstance(record.step, Fill | Verify)
+        self.quieten()
         if self.probe is None:
             self.probe = Probe(self.url, record.step.table)
             self.probe.start()
@@ -175,7 +203,7 @@ class Governor:
         self.learnt = self.clock()
 
     def wrote(self, rows: int, seconds: float, commit: float, *, blocked: bool) -> float:
-        """Count a transaction, and rest after it. Returns seconds of rest.
+        """Count a transaction. Returns seconds to rest after it.
 
         Args:
             seconds: it took, its commit among them.
@@ -185,8 +213,6 @@ class Governor:
         self.held.append(blocked)
         if not blocked:
             self.commits.append(commit)
+            self.pruning.batches.append(seconds)
         self.allowance.spend(rows, self.control.rows_per_second, self.clock())
-        rest = self.grading.rest * seconds
-        if rest:
-            self.pause(rest)
-        return rest
+        return self.grading.rest * seconds

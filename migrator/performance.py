@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from migrator.batches import Batches, prepare_for_batches
 from migrator.comparing import Comparing
-from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, rows_of, run, run_each
+from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, run
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
-from migrator.events import LockRetried, Observer, Paused, RowFailed, StepProgress, StepStopped, ignore
+from migrator.events import LockRetried, Observer, Paused, StepProgress, StepStopped, ignore
 from migrator.failures import give_up, set_aside, too_long
 from migrator.functions import Functions
 from migrator.governing import Governor
@@ -21,16 +23,16 @@ from migrator.pressure import Pressure
 from migrator.replication import Watch
 from migrator.setting_values import mask
 from migrator.step_cost import Measured, remember
+from migrator.turns import OwnTurn
 from phases.backfill import Pacing
 from phases.effects import (
     Alone,
+    Assign,
     Batch,
-    Batched,
     Commit,
     Compute,
     Define,
     Effect,
-    Failure,
     ListAside,
     Look,
     Mark,
@@ -39,18 +41,16 @@ from phases.effects import (
     Performance,
     Progress,
     Query,
-    RowAside,
     SetAside,
+    Spread,
 )
 from phases.errors import Held, Mismatched, Refused, Unchanged
 from phases.model import Fill, Lock, LockMode, Verify
 from phases.performing import perform
 
 if TYPE_CHECKING:
+    from migrator.crew import Crew
     from migrator.ledger.records import StepRecord
-
-BATCH_LOCK_TIMEOUT_MS = 100
-"""Less where `deadlock_timeout` (1 s by default) asks for it: a batch gives way before the server picks a victim."""
 
 HURRIED, HURRIED_PAUSE = 50, 0.02
 """How often, and how many seconds after one another, to look for a moment in which nobody uses a table."""
@@ -72,6 +72,7 @@ class Performer:
         pause: waits; replaced where no time may pass.
         unprepared: names of applications whose sessions never hold prepared statements.
         functions: calls the functions of the user's that compute rows.
+        crew: workers beside the runner, where a backfill may have some.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Performer:
         pause: Callable[[float], None] = time.sleep,
         unprepared: Sequence[str] = (),
         functions: Functions | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self.session = session
         self.policy = policy
@@ -98,6 +100,7 @@ class Performer:
         self.unprepared = unprepared
         self.functions = functions
         self.comparing = Comparing(session, governor)
+        self.crew = crew
 
     def perform(self, record: StepRecord, *, records: bool = True, purpose: str = "step") -> Measured:
         """Carry out a step from where its cursor stands.
@@ -121,8 +124,12 @@ class Performer:
                 cursor = store.cursor(connection, record.id)
         cursor = self.comparing.begin(record, purpose) if isinstance(record.step, Verify) else cursor
         measured = Measured()
-        steps = perform(record.step, cursor, self.session.server, self.pacing)
+        pacing = self.pacing if records else replace(self.pacing, workers=1)
+        steps = perform(record.step, cursor, self.session.server, pacing)
         self.governor.begin()
+        self.governor.stripes = pacing.stripes
+        if isinstance(record.step, Fill):
+            prepare_for_batches(self.session)
         try:
             return self.comparing.ended(record, lambda: self._drive(record, steps, measured, records))
         except BaseException:
@@ -163,16 +170,13 @@ class Performer:
                 return self._define(record, effect, measured)
             case Note():
                 return self._note(record, effect)
-            case Batch():
-                return self._batch(record, effect, measured, records)
-            case Compute():
-                return self._compute(record, effect)
-            case SetAside() if not records:
-                raise StepFailed(f"{record.name}: {effect.failure.message}", next_step="mend the row, and run it again")
-            case SetAside():
-                return self._set_aside(record, effect)
-            case ListAside():
-                return self._aside(record) if records else []
+            case Batch() | Compute() | SetAside() | ListAside():
+                turn = OwnTurn(record, measured, self.replicas, self.pressure, self.governor)
+                return Batches(self.session, record, turn, self.observer, self.functions, 0, records).answer(effect)
+            case Assign():
+                return self._assign(record, effect)
+            case Spread():
+                return self._spread(record, measured)
             case Pause():
                 self.observer(Paused(record.name, effect.seconds, effect.reason))
                 return self.pause(effect.seconds)
@@ -329,72 +333,16 @@ class Performer:
             self.observer(Paused(record.name, self.policy.first_wait, f"lost a deadlock: {lost.message}"))
             self.pause(self.policy.first_wait)
 
-    def _batch(self, record: StepRecord, effect: Batch, measured: Measured, records: bool) -> Batched:
-        from migrator.ledger import set_aside as rows_aside
+    def _assign(self, record: StepRecord, effect: Assign) -> None:
         from migrator.ledger import store
 
-        assert isinstance(record.step, Fill)
-        table, governor = record.step.table, self.governor
-        replicas, pressure = self.replicas.follow(record.name), self.pressure.follow(record.name, table)
-        measured.wait(replicas, pressure, governor.wait(record))
-        begun = written = time.monotonic()
-        try:
-            with self.session.transaction() as connection:
-                for statement in self.session.family.before_batch(
-                    BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms
-                ):
-                    run(connection, statement)
-                if effect.claim:
-                    run(connection, effect.claim)
-                rows = run_each(connection, effect.sql, effect.parameters)
-                if records:
-                    store.save_cursor(connection, record.id, effect.cursor, rows=rows)
-                if effect.settles is not None:
-                    rows_aside.settle(connection, record.id, effect.settles)
-                if effect.finishes:
-                    store.finish_step(
-                        connection, record.id, seconds=measured.seconds, lock_held_ms=0.0, lock_waited_ms=0.0
-                    )
-                    remember(connection, record, measured, rows)
-                written = time.monotonic()
-        except (LockTimeout, Deadlocked):
-            spent = time.monotonic() - begun
-            measured.paused += governor.wrote(0, spent, 0.0, blocked=True)
-            return Batched(0, spent, blocked=True)
-        except DatabaseError as problem:
-            state = problem.facts.get("sqlstate")
-            if state is None or not (isinstance(problem, Cancelled) or self.session.family.blames_row(state)):
-                raise  # what took too long is done in smaller parts
-            return Batched(0, time.monotonic() - begun, failure=Failure(state, problem.message))
-        measured.changed += rows
-        ended = time.monotonic()
-        measured.paused += governor.wrote(rows, ended - begun, ended - written, blocked=False)
-        return Batched(rows, ended - begun, most_rows=governor.control.rows_per_second)
-
-    def _compute(self, record: StepRecord, effect: Compute) -> Any:
-        assert isinstance(record.step, Fill)
-        assert self.functions is not None
-        self.governor.hold(record)  # what is asked of somebody far away is held back, too
-        return self.functions.compute(record.revision, record.step, effect)
-
-    def _set_aside(self, record: StepRecord, effect: SetAside) -> int:
-        from migrator.ledger import set_aside as rows_aside
-        from migrator.ledger import store
-
-        assert isinstance(record.step, Fill)
         with self.session.transaction() as connection:
-            keys = rows_of(connection, effect.sql)
-            for key in keys:
-                rows_aside.add(connection, record.id, record.step.table, key, effect.failure)
-            store.save_cursor(connection, record.id, effect.cursor, rows=0)
-            count = rows_aside.count(connection, record.id)
-        for key in keys:
-            self.observer(RowFailed(record.name, RowAside(key, effect.failure)))
-        return count
+            store.assign(connection, record.id, effect.cursor, effect.shares)
 
-    def _aside(self, record: StepRecord) -> list[RowAside]:
-        from migrator.ledger import set_aside as rows_aside
+    def _spread(self, record: StepRecord, measured: Measured) -> list[Mapping[str, Any]]:
+        from migrator.crew import Shift
 
-        with self.session.transaction() as connection:
-            found = rows_aside.of_step(connection, record.id)
-        return [row.row for row in found]
+        assert self.crew is not None
+        looks = (self.replicas, self.pressure, self.governor)
+        shift = Shift(self.crew, self.session, record, self.pacing, measured, *looks, self.observer, self.functions)
+        return shift.work()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from migrator.building import DIALECTS, compiler_for
 from migrator.claims import claims, in_flight_claims, named, refuse_overlap
 from migrator.errors import PlanRefused, RevisionError, UsageError
+from migrator.firing import fired
 from migrator.known_schema import KnownSchema
 from migrator.own_sql import judged
 from migrator.own_steps import JUDGED, findings
@@ -184,6 +185,7 @@ def plan_revision(
         raise refused(revision, refusal, places) from None
     if schema is not None and revision.migration:
         known += linted(steps, catalog, schema)
+    known += fired(steps, catalog)
     plan = RevisionPlan(
         revision.id,
         revision.message,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from migrator.burdens import burdens
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError
 from migrator.events import Observer, Resumed, Unjudged, Waiting, ignore
@@ -18,6 +20,7 @@ from phases.pressure import (
     judge_archive,
     judge_rows,
     judge_slots,
+    needs_vacuum,
     queued_since,
     together,
 )
@@ -51,13 +54,14 @@ class Pressure:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.session = session
-        self.limits = limits if session.family.piles_up else Limits()
+        self.limits = limits if session.family.piles_up else replace(limits, archive=0, slots=0, dead=0.0)
         self.observer = observer
         self.pause = pause
         self.clock = clock
         self.looked: float | None = None
         self.unknown = ""
         self.forgiven: dict[TableName, int] = {}
+        self.vacuumed: dict[TableName, int] = {}
 
     def look(self, table: TableName, waited: float | None = None, vacuums: int = 0) -> tuple[Verdict, Rows | None]:
         """Read once, and judge.
@@ -82,6 +86,7 @@ class Pressure:
             raise
         except DatabaseError as problem:  # a service of its own kind may not show all of it
             verdicts.append(Verdict(True, unknown=f"the server does not say what piles up: {problem.message}"))
+        verdicts += burdens(self.session, self.limits, paused=paused)
         return together(verdicts), rows
 
     def follow(self, step: str, table: TableName) -> tuple[float, str]:
@@ -94,6 +99,8 @@ class Pressure:
         if self.looked is not None and begun - self.looked < EVERY:
             return 0.0, ""
         verdict, rows = self.look(table)
+        if rows and needs_vacuum(rows, self.vacuumed.get(table, 0)):
+            verdict, rows = self.vacuum(step, table, rows)
         self.tell(step, verdict)
         if verdict.go:
             return 0.0, verdict.unknown
@@ -107,6 +114,17 @@ class Pressure:
             self.forgiven[table] = rows.dead
         self.observer(Resumed(step, self.clock() - begun))
         return self.clock() - begun, reason
+
+    def vacuum(self, step: str, table: TableName, found: Rows) -> tuple[Verdict, Rows | None]:
+        """Clear dead rows away where nobody else does, and look again; it waits for no lock."""
+        begun = self.clock()
+        said = f'"{table}" has {found.dead:,} dead rows, and autovacuum is off for it: it is vacuumed'
+        self.observer(Waiting(step, said, 0.0))
+        self.session.alone(postgresql.VACUUM.format(table=qualified(table)))
+        verdict, rows = self.look(table)
+        self.vacuumed[table] = rows.dead if rows else 0
+        self.observer(Resumed(step, self.clock() - begun))
+        return verdict, rows
 
     def tell(self, step: str, verdict: Verdict) -> None:
         """Say what is not known, or cannot be helped; once."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrator.database import Session, connect, refuse_shared_backend, require_writable
-from migrator.deployments import all_deployments
 from migrator.errors import NotYet, RunnerBusy, UsageError
 from migrator.events import Observer, ignore
 from migrator.ledger import rollouts, schema
+from migrator.ledger.deployed import all_deployments
 from migrator.rollouts import configuration as configuring
-from migrator.rollouts import planning
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
@@ -35,6 +34,18 @@ class Rollout:
 def configured(config: Path | None, strategy: str | None = None) -> Configuration:
     found = configuring.load(config)
     return replace(found, strategy=strategy) if strategy else found
+
+
+def rollout_files(config: Path | None = None) -> Mapping[str, str]:
+    """What the target has to be configured with, by path; the configuration comes first. Reads no database.
+
+    Raises:
+        UsageError: the target is configured wrongly.
+        TargetFailed: it is of a kind that nothing is written for.
+    """
+    from migrator.rollouts import driving
+
+    return driving.made(configured(config)).files()
 
 
 def rollout_run(
@@ -69,7 +80,7 @@ def rollout_run(
                 f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
                 next_step="migrator rollout status; then resume or abort it",
             )
-        plan = planning.plan(found, driving.made(found), version, former)
+        plan = driving.planned(found, version, former)
         kept = rollouts.plain(
             {"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape}
         )

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from migrator.binlog import shorten
+from migrator.crew import Crew
 from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
-from migrator.events import Observer
+from migrator.events import Observer, ignore
 from migrator.execution import Execution
 from migrator.functions import Functions, function_of
 from migrator.governing import Governor
@@ -22,6 +23,7 @@ from migrator.replication import Watch
 from phases.backfill import Pacing
 from phases.model import Fill
 from phases.pressure import Limits
+from phases.staffing import MOST
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -134,6 +136,7 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         target_seconds=settings.batch_target,
         patience_seconds=settings.lock_give_up,
         set_aside_limit=settings.set_aside_limit,
+        workers=settings.workers or MOST,
     )
     watch = Watch(session, settings.replica_lag, observer, urls=settings.replicas)
     pressing = Pressure(session, limits(settings), observer)
@@ -142,7 +145,16 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
     functions = Functions(lambda revision, name: function_of(graph[revision].migration, name))
     unprepared = settings.unprepared_applications
     performer = Performer(
-        session, policy, pacing, watch, pressing, governor, observer, unprepared=unprepared, functions=functions
+        session,
+        policy,
+        pacing,
+        watch,
+        pressing,
+        governor,
+        observer,
+        unprepared=unprepared,
+        functions=functions,
+        crew=Crew(lambda: worker(settings), settings.workers),
     )
 
     def on_state(connection: Connection, revision: str, state: str) -> None:
@@ -155,9 +167,24 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
     return Execution(performer, on_state, drift, reconnecting, precheck_seconds=settings.precheck_timeout)
 
 
+@contextmanager
+def worker(settings: Settings) -> Iterator[Session]:
+    """A session for one of several workers at a backfill."""
+    with connect(settings.require_url(), "worker") as session:
+        shorten(session, settings.binlog_row_image, ignore)  # the runner has said where it may not
+        yield session
+
+
 def limits(settings: Settings) -> Limits:
     """What may pile up before batches pause."""
-    return Limits(settings.archive_backlog, settings.slot_backlog, settings.dead_rows)
+    return Limits(
+        settings.archive_backlog,
+        settings.slot_backlog,
+        settings.dead_rows,
+        settings.history_length,
+        settings.disk_reserve,
+        settings.long_transaction,
+    )
 
 
 def lagging(settings: Settings, session: Session) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from migrator.errors import SettingsError
+from phases.staffing import MOST_WORKERS
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 DRIVERS = {
@@ -15,6 +16,8 @@ DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 MINIMUM_GATE_HOURS = 24.0
+GATE_POLICIES = ("standard", "strict")
+"""What shuts the gate: what was seen, or also what could not be looked at."""
 ROW_IMAGES = ("server", "minimal")
 """What a backfill writes to the binary log of each row: as the server is set, or the key and what has changed."""
 
@@ -128,6 +131,23 @@ def positive(text: object) -> int:
     return int(str(text))
 
 
+def workers(text: object) -> int | None:
+    """Read a number of workers, or `auto`, which is None.
+
+    Raises:
+        ValueError: it is neither, or more than anybody needs.
+    """
+    if str(text).strip() == "auto":
+        return None
+    try:
+        number = positive(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number of workers; write for example 2, or auto") from None
+    if number > MOST_WORKERS:
+        raise ValueError(f"{number} is more than {MOST_WORKERS} workers; write for example 2, or auto")
+    return number
+
+
 def whole(text: object) -> int:
     if not re.fullmatch(r"\s*\+?\d+\s*", str(text)):
         raise ValueError(f"{text!r} is not a whole number")
@@ -173,6 +193,12 @@ def urls(value: object) -> tuple[str, ...]:
 def row_image(text: object) -> str:
     if str(text) not in ROW_IMAGES:
         raise ValueError(f"{text!r} is none of {', '.join(ROW_IMAGES)}")
+    return str(text)
+
+
+def gate_policy(text: object) -> str:
+    if str(text) not in GATE_POLICIES:
+        raise ValueError(f"{text!r} is none of {', '.join(GATE_POLICIES)}")
     return str(text)
 
 

@@ -13,6 +13,7 @@ from migrator.errors import SettingsError
 from migrator.setting_values import (
     MINIMUM_GATE_HOURS,
     duration,
+    gate_policy,
     hours,
     lag,
     latency,
@@ -26,6 +27,7 @@ from migrator.setting_values import (
     url,
     urls,
     whole,
+    workers,
 )
 
 
@@ -41,17 +43,25 @@ class Settings:
     lock_give_up: float = 300.0
     batch_target: float = 0.1
     reconnect: float = 60.0
+    workers: int | None = 1
     replica_lag: float = 10.0
     replicas: tuple[str, ...] | None = None
     verify_replica: str | None = None
+    poolers: tuple[str, ...] = ()
     binlog_row_image: str = "server"
     archive_backlog: int = 2 * 1024**3
     slot_backlog: int = 10 * 1024**3
     dead_rows: float = 1.0
+    history_length: int = 1_000_000
+    disk_reserve: int | None = None
+    long_transaction: float = 6 * 3600.0
     max_latency: float | None = None
     set_aside_limit: int = 100
     precheck_timeout: float = 30.0
     gate_hours: float = MINIMUM_GATE_HOURS
+    policy: str = "standard"
+    clean_deployments: int = 1
+    override_approvals: int = 0
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
     free_disk: int | None = None
@@ -107,17 +117,25 @@ READERS: dict[str, Callable[[object], Any]] = {
     "lock_give_up": duration,
     "batch_target": duration,
     "reconnect": lag,
+    "workers": workers,
     "replica_lag": lag,
     "replicas": urls,
     "verify_replica": url,
+    "poolers": urls,
     "binlog_row_image": row_image,
     "archive_backlog": size,
     "slot_backlog": size,
     "dead_rows": share,
+    "history_length": whole,
+    "disk_reserve": size,
+    "long_transaction": lag,
     "max_latency": latency,
     "set_aside_limit": whole,
     "precheck_timeout": duration,
     "gate_hours": hours,
+    "policy": gate_policy,
+    "clean_deployments": positive,
+    "override_approvals": whole,
     "retention": duration,
     "unprepared_applications": patterns,
     "free_disk": size,
@@ -126,6 +144,7 @@ SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
     "replicas": "export MIGRATOR_REPLICAS=mysql://…,mysql://… instead",
     "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
+    "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
 LISTS = (patterns, urls)
 SECTIONS = ("lint", "rollout")

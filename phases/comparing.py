@@ -18,7 +18,7 @@ from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
 from phases.dialects.walks import key_walk, reading_walk
 from phases.effects import Query
 from phases.model import TableName, Verify
-from phases.sql import qualified
+from phases.sql import COMPARED, qualified
 
 SAMPLE = 5
 UNSAID = 10**24
@@ -149,13 +149,14 @@ def chunks_for(step: Verify, server: Server) -> Chunks:
 def exact(step: Verify, walk: PageWalk | KeyWalk, chunk: Chunk, file: str) -> str:
     """Question for rows, rows that differ, and where they lie."""
     wrong = f"coalesce(sum(CASE WHEN ({step.mismatch}) THEN 1 ELSE 0 END), 0)"
-    return f"SELECT count(*), {wrong}, {file} FROM {walk.source} WHERE {walk.inside(*chunk.inside)}"
+    return f"SELECT count(*), {wrong}, {file} AS {COMPARED} FROM {walk.source} WHERE {walk.inside(*chunk.inside)}"
 
 
 def keys(step: Verify, walk: PageWalk | KeyWalk, chunk: Chunk) -> str:
     """Question for keys of some rows that differ."""
     where = f"{walk.inside(*chunk.inside)} AND ({step.mismatch})"
-    return f"SELECT {walk.texts()} FROM {walk.source} WHERE {where} LIMIT {SAMPLE}"
+    found = f"SELECT {walk.texts()} FROM {walk.source} WHERE {where} LIMIT {SAMPLE}"
+    return f"SELECT * FROM ({found}) {COMPARED}"
 
 
 def hashed(walk: KeyWalk, twin: Twin, chunk: Chunk) -> str:
@@ -164,7 +165,8 @@ def hashed(walk: KeyWalk, twin: Twin, chunk: Chunk) -> str:
     table = qualified(twin.walk.step.table)  # with its partitions
     return (
         "SELECT own.rows_, CASE WHEN own.given_ = other.given_ AND (own.given_ = 0 OR own.sum_ = other.sum_)"
-        " THEN 0 ELSE 1 END, 0 FROM"
+        " THEN 0 ELSE 1 END,"
+        f" 0 AS {COMPARED} FROM"
         f" (SELECT count(*) AS rows_, {summed(twin.own, twin.own_given, -UNSAID)} FROM {walk.source} WHERE {own}) own,"
         f" (SELECT {summed(twin.other, twin.other_given, UNSAID)} FROM {table} WHERE {other}) other"
     )

@@ -120,7 +120,6 @@ class Batch:
 
     sql: str
     cursor: Cursor
-    finishes: bool = False
     settles: Key | None = None
     claim: str = ""
     parameters: tuple[tuple[Any, ...], ...] = ()
@@ -155,7 +154,7 @@ class Batched:
 
     `blocked`: another session held a row lock. `failure`: the values of some row
     are to blame. Either way nothing was changed or saved. `most_rows`: what the next one
-    may have, where somebody limits the rate.
+    may have, where somebody limits the rate. `room`: transactions that a pass over a window of pages should have.
     """
 
     rows: int
@@ -163,6 +162,7 @@ class Batched:
     blocked: bool = False
     failure: Failure | None = None
     most_rows: float | None = None
+    room: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,43 @@ class RowAside:
 
 
 @dataclass(frozen=True, slots=True)
+class Assign:
+    """Save where the step stands, and where each of its workers does in place of what was saved of them.
+
+    Answer: None.
+    """
+
+    cursor: Cursor
+    shares: tuple[Cursor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Have several workers do what is left of a walk. Answer: a list of where each worker stands at its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Ask how far a walk is given to workers.
+
+    Answer: the cursor of the step, and no other worker is answered before this one has yielded `Claimed`; or None
+    where this worker should take no more.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Save how far the walk is given to workers, and the share of this one, in one transaction. Answer: None.
+
+    Args:
+        cursor: of the step; None: nothing was left to take.
+    """
+
+    cursor: Cursor | None = None
+    share: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Wait. Answer: None."""
 
@@ -216,6 +253,22 @@ class Progress:
 
 
 Effect = (
-    Query | Look | Mark | Commit | Alone | Define | Note | Batch | Compute | SetAside | ListAside | Pause | Progress
+    Query
+    | Look
+    | Mark
+    | Commit
+    | Alone
+    | Define
+    | Note
+    | Batch
+    | Compute
+    | SetAside
+    | ListAside
+    | Assign
+    | Spread
+    | Claim
+    | Claimed
+    | Pause
+    | Progress
 )
 Performance = Generator[Effect, Any, None]

@@ -1,283 +1,322 @@
 """The contract gate: recorded facts in, a verdict with every condition and its evidence out.
 
-Rules (`research` of the deploy records, and design of the gate):
+Rules:
 
-- A build is live from the start of its deployment, not from full traffic: a 1 %
-  canary already reads and writes.
-- It stops being live when the next *succeeded* deployment of the same application
-  and environment finishes, or, where it failed or was rolled back, when that was
-  recorded. A deployment that never finished is live.
-- A build that does not say what it survives counts as using the old shape.
-- A session that says, by its application name, that it is of a build that uses the old
-  shape, or that nobody recorded, is live, whatever the records say.
-- Deploying a clean build again does not reset the clock; any exposure of a build
-  that uses the old shape does, from the end of that exposure.
+- Any exposure of a build that uses the old shape (`phases.exposure`) starts the hours again, from its end; deploying a
+  clean build again does not.
+- A build that does not say what it survives counts as using the old shape, and so does a consumer of which nothing
+  was heard.
+- A session that says, by its application name, that it is of a build that uses the old shape, or that nobody
+  recorded, is live, whatever the records say. So is what another look has seen.
+- What could not be looked at is said, and shuts the gate where the policy is strict.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from phases.sessions import Session, sort_out
+from phases.exposure import SHADOW, Consumer, Deployment, Exposure, Target, arrives, by_target, exposures
+from phases.gate_facts import Condition, Facts, Looked, Policy, Reading, Verdict
+from phases.gate_sessions import no_old_session
 
 DAY = timedelta(hours=24)
+SKEW = 60.0
+"""Seconds that two clocks may differ."""
 SHOWN = 5
-"""Sessions that are named."""
+"""Things of one kind that are named."""
+STANDARD = Policy()
+RECORD = "migrator deploy record --app NAME --version VERSION"
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
-    """One deployment, as recorded. `clean`: the build survives the contract in question."""
+class Known:
+    """The facts, and what follows from them."""
 
-    application: str
-    environment: str
-    version: str
-    status: str
-    started_at: datetime
-    finished_at: datetime | None
-    clean: bool
+    facts: Facts
+    policy: Policy
+    targets: dict[Target, list[Deployment]]
+    consumers: dict[Target, Consumer]
+    exposures: tuple[Exposure, ...]
 
     @property
-    def target(self) -> tuple[str, str]:
-        return self.application, self.environment
+    def expected(self) -> list[Target]:
+        """Consumers that have to be heard of: registered or recorded, and not retired since."""
+        registered = [t for t, c in self.consumers.items() if c.retired_at is None and c.kind != "tool"]
+        return list(dict.fromkeys([*self.deployed, *registered]))
+
+    @property
+    def deployed(self) -> list[Target]:
+        return [target for target, group in self.targets.items() if any(not self.gone(d) for d in group)]
+
+    def gone(self, deployment: Deployment) -> bool:
+        """Whether its consumer has been retired since."""
+        consumer = self.consumers.get(deployment.target)
+        retired = consumer.retired_at if consumer else None
+        return retired is not None and deployment.started_at <= retired
+
+    def kind(self, target: Target) -> str:
+        return self.consumers[target].kind if target in self.consumers else "application"
+
+    def arrivals(self, target: Target) -> list[Deployment]:
+        """Successful deployments of clean builds, oldest first."""
+        group = [d for d in self.targets.get(target, ()) if d.clean and not self.gone(d)]
+        return sorted((d for d in group if arrives(d, self.kind(target))), key=ended)
+
+    @property
+    def dirty(self) -> list[Exposure]:
+        return [e for e in self.exposures if not e.deployment.clean]
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything the gate looks at.
-
-    `now` is the database's clock; `verified`: migrate is over, and found no row that
-    differs; `set_aside` rows a backfill could not change; `compared`: there are rows to compare;
-    `sessions`: those of clients that are connected; None where they cannot be known: `unseen` says why.
-    `ends_session`: what ends one, for people.
-    """
-
-    now: datetime
-    deployments: Sequence[Deployment]
-    state: str
-    verified: bool
-    set_aside: int = 0
-    compared: bool = True
-    sessions: Sequence[Session] | None = ()
-    unseen: str = ""
-    ends_session: str = "SELECT pg_terminate_backend(pid)"
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    name: str
-    holds: bool
-    evidence: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """`opens_at` is None where nothing but time is not what is missing."""
-
-    open: bool
-    opens_at: datetime | None
-    conditions: tuple[Condition, ...]
-
-
-def judge(facts: Facts, *, hours: float = 24.0) -> Verdict:
+def judge(facts: Facts, policy: Policy = STANDARD) -> Verdict:
     """Judge the gate. Every condition is evaluated, whatever the others say.
 
     Args:
-        facts: what was recorded.
-        hours: how long no build that uses the old shape may have been live; 24 at least.
+        facts: what was recorded, and seen.
+        policy: how much has to be known, and for how long.
     """
-    soak = max(DAY, timedelta(hours=hours))
-    newest_end = last_dirty_end(facts)
-    conditions = (
-        migrated(facts),
-        verified(facts),
-        recorded(facts),
-        nothing_running(facts),
-        newest_succeeded(facts),
-        no_old_build_live(facts),
-        no_old_session(facts),
-        soaked(facts, newest_end, soak),
+    known = knowledge(facts, policy)
+    questions: tuple[Callable[[Known], Condition], ...] = (
+        migrated,
+        verified,
+        unaltered,
+        clock,
+        same_server,
+        recorded,
+        new_build,
+        nothing_running,
+        newest_succeeded,
+        no_old_build_live,
+        sessions,
     )
-    opens_at = newest_end + soak if newest_end is not None and no_old_session(facts).holds else None
+    looks = [observed(reading, policy) for reading in facts.evidence]
+    since = clean_since(known)
+    before = (*(ask(known) for ask in questions), *looks, enough(known))
+    soak = max(DAY, timedelta(hours=policy.hours))
+    conditions = (*before, soaked(facts, since, soak))
+    waiting = all(condition.holds for condition in before)
+    opens_at = since + soak if since is not None and waiting else None
     return Verdict(all(c.holds for c in conditions), opens_at, conditions)
 
 
-def by_target(deployments: Sequence[Deployment]) -> dict[tuple[str, str], list[Deployment]]:
-    found: dict[tuple[str, str], list[Deployment]] = defaultdict(list)
-    for deployment in sorted(deployments, key=lambda d: d.started_at):
-        found[deployment.target].append(deployment)
-    return found
+def knowledge(facts: Facts, policy: Policy) -> Known:
+    consumers = {consumer.target: consumer for consumer in facts.consumers}
+    live = tuple(exposures(facts.deployments, facts.consumers))
+    return Known(facts, policy, by_target(facts.deployments), consumers, live)
 
 
-def live_until(deployment: Deployment, others: Sequence[Deployment]) -> datetime | None:
-    """When a build stopped being live; None while it is."""
-    if deployment.status in ("failed", "rolled_back"):
-        return deployment.finished_at
-    if deployment.status == "started":
+def ended(deployment: Deployment) -> datetime:
+    """When a deployment ended, by the later of the two clocks where these differed."""
+    moment = deployment.finished_at or deployment.started_at
+    return moment + margin(deployment)
+
+
+def margin(deployment: Deployment) -> timedelta:
+    return timedelta(seconds=deployment.late if deployment.late > SKEW else 0.0)
+
+
+def clean_since(known: Known) -> datetime | None:
+    """Since when nothing that uses the old shape was live, anywhere; None while that is unknown, or it still is."""
+    moments: list[datetime] = []
+    for exposure in known.dirty:
+        if exposure.until is None:
+            return None
+        moments.append(exposure.until + margin(exposure.deployment))
+    for target in known.expected:
+        arrivals = known.arrivals(target)
+        if not arrivals:
+            return None
+        moments.append(ended(arrivals[0]))
+    moments += [c.retired_at for c in known.consumers.values() if c.retired_at is not None and unheard(c, known)]
+    moments += [reading.last_seen for reading in known.facts.evidence if reading.last_seen is not None]
+    if not known.expected or any(reading.looked is Looked.SEEN for reading in known.facts.evidence):
         return None
-    ends = [
-        other.finished_at
-        for other in others
-        if other is not deployment
-        and other.status == "succeeded"
-        and other.finished_at is not None
-        and other.started_at >= deployment.started_at
-        and deployment.finished_at is not None
-        and other.finished_at >= deployment.finished_at
-    ]
-    return min(ends, default=None)
+    return max(moments) + timedelta(seconds=SKEW if known.facts.standing.promoted else 0.0)
 
 
-def dirty_ends(facts: Facts) -> list[tuple[Deployment, datetime | None]]:
-    """Builds that use the old shape, each with the moment it stopped being live."""
-    return [
-        (deployment, live_until(deployment, group))
-        for group in by_target(facts.deployments).values()
-        for deployment in group
-        if not deployment.clean
-    ]
+def unheard(consumer: Consumer, known: Known) -> bool:
+    """Whether nothing was ever recorded of a consumer, so that it may have used anything until it was retired."""
+    return consumer.kind != "tool" and not known.targets.get(consumer.target)
 
 
-def clean_starts(facts: Facts) -> list[datetime | None]:
-    """When each application's first clean build was completely there; None where there is none."""
-    return [
-        min(
-            (d.finished_at for d in group if d.clean and d.status == "succeeded" and d.finished_at),
-            default=None,
-        )
-        for group in by_target(facts.deployments).values()
-    ]
-
-
-def last_dirty_end(facts: Facts) -> datetime | None:
-    """Since when no build that uses the old shape was live, anywhere; None while unknown or still live."""
-    ends = [end for _, end in dirty_ends(facts)]
-    starts = clean_starts(facts)
-    if not starts or any(moment is None for moment in (*ends, *starts)):
-        return None
-    return max(moment for moment in (*ends, *starts) if moment is not None)
-
-
-def migrated(facts: Facts) -> Condition:
+def migrated(known: Known) -> Condition:
+    facts = known.facts
     holds = facts.state in ("migrated", "contracting")
     aside = f"; rows set aside, to be mended and tried again: {facts.set_aside}" if facts.set_aside else ""
     remedy = "migrator retry REVISION" if aside else "migrator apply"
-    return Condition("migrated", holds, f"the revision is {facts.state}{aside}", "" if holds else remedy)
+    said = f"the revision is {facts.state}{aside}"
+    return Condition("migrated", holds, said, "" if holds else remedy, overridable=False)
 
 
-def verified(facts: Facts) -> Condition:
+def verified(known: Known) -> Condition:
+    facts = known.facts
     if facts.verified:
         said = "every row was compared at the end of migrate" if facts.compared else "there is nothing to compare"
     else:
         said = "rows were not all compared" if facts.compared else "migrate is not over"
-    return Condition("verified", facts.verified, said, "" if facts.verified else "migrator apply")
+    remedy = "" if facts.verified else "migrator apply"
+    return Condition("verified", facts.verified, said, remedy, overridable=False)
 
 
-def recorded(facts: Facts) -> Condition:
-    if not facts.deployments:
-        return Condition(
-            "deployments recorded",
-            False,
-            "no deployment was ever recorded, so nothing is known of what is live",
-            "record each deployment: migrator deploy record --app NAME --version VERSION",
-        )
-    missing = [
-        f"{app} in {environment}"
-        for (app, environment), group in by_target(facts.deployments).items()
-        if not any(d.clean and d.status == "succeeded" for d in group)
-    ]
-    targets = len(by_target(facts.deployments))
+def unaltered(known: Known) -> Condition:
+    altered = known.facts.altered
+    return Condition(
+        "records unaltered",
+        not altered,
+        listed(altered) or "records and audit log agree",
+        "see: migrator audit verify" if altered else "",
+        overridable=False,
+    )
+
+
+def clock(known: Known) -> Condition:
+    """Whether the clock may be believed. One that is behind opens nothing early."""
+    name, standing, now = "clock", known.facts.standing, known.facts.now
+    remedy = "set the clock of the database's server (NTP)"
+    if standing.newest is not None and now < standing.newest:
+        said = f"the database's clock says {show(now)}, and something was recorded at {show(standing.newest)}"
+        return Condition(name, False, said, remedy)
+    if standing.ahead > SKEW:
+        said = f"the database's clock is {standing.ahead:.0f} s ahead of that of this machine"
+        return Condition(name, False, said, f"{remedy}, or that of this machine")
+    behind = f", {-standing.ahead:.0f} s behind that of this machine" if standing.ahead < -SKEW else ""
+    return Condition(name, True, f"the database's: {show(now)}{behind}")
+
+
+def same_server(known: Known) -> Condition:
+    name, standing = "server of the records", known.facts.standing
+    copied = f"; recorded elsewhere, and left out: {standing.elsewhere} deployments" if standing.elsewhere else ""
+    if standing.moved:
+        said = f"recorded last on another server: {listed(standing.moved)}; this one took over, or is a copy"
+        return Condition(name, False, said, f"record what is live here: {RECORD}")
+    if standing.promoted:
+        said = f"another server has taken over since the newest deployment was recorded: later ones may be lost{copied}"
+        return Condition(name, not known.policy.strict, said, f"record what is live: {RECORD}", observed=False)
+    if standing.unknown:
+        said = f"whether records were made here: {standing.unknown}{copied}"
+        return Condition(name, not known.policy.strict, said, "", observed=False)
+    return Condition(name, True, f"this one{copied}")
+
+
+def recorded(known: Known) -> Condition:
+    name = "deployments recorded"
+    silent = [str(known.consumers[t]) for t in known.expected if not known.targets.get(t)]
+    if not known.facts.deployments and not silent:
+        said = "no deployment was ever recorded, so nothing is known of what is live"
+        return Condition(name, False, said, f"record each deployment: {RECORD}")
+    if silent:
+        said = f"nothing was ever recorded of {listed(silent)}"
+        return Condition(name, False, said, f"{RECORD}; what is gone for good: migrator consumer retire --app NAME")
+    if not known.expected:
+        return Condition(name, False, "every consumer is retired", f"record what is live: {RECORD}")
+    return Condition(name, True, f"of {listed([consumer(t) for t in known.expected])}")
+
+
+def new_build(known: Known) -> Condition:
+    name = "new build deployed"
+    missing = [t for t in known.expected if not known.arrivals(t)]
     if missing:
-        return Condition(
-            "new build deployed",
-            False,
-            f"no successful deployment of a build that survives the contract: {', '.join(missing)}",
-            "deploy such a build, and record it: migrator deploy record",
-        )
-    return Condition("new build deployed", True, f"in all of {targets} recorded application and environment pairs")
+        runs = [t for t in missing if known.kind(t) == "cron"]
+        said = "no successful deployment of a build that survives the contract: "
+        remedy = "deploy such a build, and record it: migrator deploy record"
+        remedy += "; a cron job records each run by itself: migrator deploy record --strategy run" if runs else ""
+        return Condition(name, False, said + listed([consumer(t) for t in missing]) + undeclared(known), remedy)
+    if not known.expected:
+        return Condition(name, False, "nothing is recorded", RECORD)
+    return Condition(name, True, f"in all of {len(known.expected)} recorded places")
 
 
-def nothing_running(facts: Facts) -> Condition:
-    running = [d for d in facts.deployments if d.status == "started"]
-    said = ", ".join(f"{d.application} {d.version} in {d.environment} since {show(d.started_at)}" for d in running)
-    return Condition(
-        "no deployment running",
-        not running,
-        said or "none",
-        "finish it: migrator deploy finish" if running else "",
-    )
+def undeclared(known: Known) -> str:
+    said = [str(d) for d in known.facts.deployments if not d.declared and not known.gone(d)]
+    return f"; what they use was not declared: {listed(said)}" if said else ""
 
 
-def newest_succeeded(facts: Facts) -> Condition:
+def nothing_running(known: Known) -> Condition:
+    running = [d for d in known.facts.deployments if d.status == "started" and not known.gone(d)]
+    said = listed([f"{d} since {show(d.started_at)}" for d in running])
+    remedy = "finish it: migrator deploy finish" if running else ""
+    return Condition("no deployment running", not running, said or "none", remedy)
+
+
+def newest_succeeded(known: Known) -> Condition:
     bad = []
-    for group in by_target(facts.deployments).values():
-        done = [d for d in group if d.finished_at is not None]
-        newest = max(done, key=lambda d: d.finished_at or d.started_at, default=None)
+    for target in known.deployed:
+        done = [d for d in known.targets[target] if d.finished_at is not None]
+        newest = max(done, key=ended, default=None)
         if newest is not None and newest.status != "succeeded":
-            bad.append(f"{newest.application} {newest.version} in {newest.environment}: {newest.status}")
-    return Condition(
-        "newest deployment succeeded",
-        not bad,
-        ", ".join(bad) or "every newest deployment did",
-        "deploy again, and record that it succeeded" if bad else "",
-    )
+            bad.append(f"{newest}: {newest.status}")
+    remedy = "deploy again, and record that it succeeded" if bad else ""
+    return Condition("newest deployment succeeded", not bad, listed(bad) or "every newest deployment did", remedy)
 
 
-def no_old_build_live(facts: Facts) -> Condition:
-    live = [d for d, end in dirty_ends(facts) if end is None]
-    said = ", ".join(f"{d.application} {d.version} in {d.environment} since {show(d.started_at)}" for d in live)
-    return Condition(
-        "no old build live",
-        not live,
-        said or "none that is recorded",
-        "deploy a build that survives the contract in its place" if live else "",
-    )
+def no_old_build_live(known: Known) -> Condition:
+    live = [e.deployment for e in known.dirty if e.until is None]
+    said = listed([f"{d} since {show(d.started_at)}{kept(d, known)}" for d in live])
+    remedy = "deploy a build that survives the contract in its place"
+    if any(kept(d, known) for d in live):
+        remedy += "; stop what was kept, and say so: migrator deploy stop --app NAME --version VERSION"
+    return Condition("no old build live", not live, said or "none that is recorded", remedy if live else "")
 
 
-def no_old_session(facts: Facts) -> Condition:
-    """Whether no connected client says that it is of a build that the contract would break."""
-    name = "no session of an old build"
-    if facts.sessions is None:
-        return Condition(name, True, f"not observed: {facts.unseen}", "")
-    builds: dict[str, dict[str, bool]] = defaultdict(dict)
-    for deployment in sorted(facts.deployments, key=lambda d: d.started_at):
-        builds[deployment.application][deployment.version] = deployment.clean
-    seen = sort_out(facts.sessions, builds)
-    parts = [
-        f"{title}: {named(found)}"
-        for title, found in (
-            ("of a build that does not survive the contract", seen.old),
-            ("of a build that nobody recorded", seen.unrecorded),
-        )
-        if found
+def kept(deployment: Deployment, known: Known) -> str:
+    """Why a build is still there although another one has succeeded."""
+    keepers = [
+        d for d in known.targets[deployment.target] if arrives(d) and d.keeps and d.started_at >= deployment.started_at
     ]
-    silent = f"; which build {named(seen.silent)} is of, its name does not say" if seen.silent else ""
-    remedies = [f"stop those instances, or end a session that was left behind: {facts.ends_session}"]
-    remedies += ["record what is live: migrator deploy record --app NAME --version VERSION"] if seen.unrecorded else []
-    return Condition(
-        name,
-        not parts,
-        "; ".join(parts) or f"none of {len(facts.sessions)} sessions says that it is of one (app/version){silent}",
-        "; ".join(remedies) if parts else "",
+    others = [d for d in keepers if d is not deployment]
+    return f", kept beside {others[-1].version} ({others[-1].strategy})" if others else ""
+
+
+def sessions(known: Known) -> Condition:
+    return no_old_session(known.facts, strict=known.policy.strict)
+
+
+def observed(reading: Reading, policy: Policy) -> Condition:
+    """What a look has found, as a condition."""
+    unseen = reading.looked is Looked.UNSEEN
+    holds = reading.looked is Looked.CLEAN or (unseen and not policy.strict)
+    last = f"; last at {show(reading.last_seen)}" if reading.last_seen is not None else ""
+    said = f"{'not observed: ' if unseen else ''}{reading.evidence}{last}"
+    return Condition(reading.name, holds, said, reading.remedy, observed=not unseen, overridable=reading.overridable)
+
+
+def enough(known: Known) -> Condition:
+    """Whether builds that survive the contract were deployed often enough since the last that does not."""
+    wanted = max(1, known.policy.deployments)
+    name = f"{wanted} clean deployment{'s' if wanted > 1 else ''}"
+    first = {t: len([d for d in known.arrivals(t) if not undone(known, d)]) for t in known.expected}
+    few = [f"{consumer(t)}: {count}" for t, count in first.items() if count < wanted]
+    if not first:
+        return Condition(name, False, "none is recorded", RECORD)
+    remedy = "deploy builds that survive the contract, and record that they succeeded" if few else ""
+    return Condition(name, not few, listed(few) or f"everywhere: {min(first.values())} or more", remedy)
+
+
+def undone(known: Known, deployment: Deployment) -> bool:
+    """Whether a build that uses the old shape was put in its place later; one beside it takes nothing away."""
+    return any(
+        not other.clean and not other.keeps and other.strategy != SHADOW and other.started_at > deployment.started_at
+        for other in known.targets[deployment.target]
     )
-
-
-def named(sessions: Sequence[Session]) -> str:
-    more = f" and {len(sessions) - SHOWN} more" if len(sessions) > SHOWN else ""
-    return ", ".join(map(str, sessions[:SHOWN])) + more
 
 
 def soaked(facts: Facts, since: datetime | None, soak: timedelta) -> Condition:
     name = f"{soak.total_seconds() / 3600:g} hours without an old build"
     if since is None:
-        return Condition(name, False, "the clock has not begun: an old build is live, or nothing is known")
+        return Condition(name, False, "the hours have not begun: an old build is live, or nothing is known")
     passed = facts.now - since
     said = f"none since {show(since)}, {passed.total_seconds() / 3600:.1f} hours ago"
     return Condition(name, passed >= soak, said, "" if passed >= soak else f"wait until {show(since + soak)}")
+
+
+def consumer(target: Target) -> str:
+    return str(Consumer(*target))
+
+
+def listed(things: Sequence[str]) -> str:
+    more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+    return ", ".join(things[:SHOWN]) + more
 
 
 def show(moment: datetime) -> str:

@@ -16,7 +16,7 @@ from phases.effects import Effect, ListAside, Performance, Query, RowAside, SetA
 from phases.errors import Unchanged
 
 if TYPE_CHECKING:
-    from phases.backfill import Patience
+    from phases.walking import Patience
 
 Span = list[Any]
 """A part of a walk, as its cursor holds it."""

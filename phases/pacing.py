@@ -85,6 +85,8 @@ class Servo:
     """Seconds, and rows, for each unit of size."""
     overshot: bool = False
     most_rows: float | None = None
+    room: int = 1
+    """Transactions of a pass over a window of pages: as many as give the server time to prune them in between."""
 
     def learn(self, size: int, seconds: float, rows: int, most_rows: float | None = None) -> None:
         """Add what a transaction of `size` took; `most_rows` is what one may have at most."""

@@ -15,6 +15,8 @@ from phases.replication import CAUGHT_UP, Verdict
 
 FEW_ROWS = 100_000
 """Dead rows that never make a batch wait, however small the table."""
+VACUUM_SHARE = 0.2
+"""Dead rows, as a share of the live, at which autovacuum comes where nobody says otherwise."""
 VACUUM_PATIENCE = 600.0
 """Seconds to wait for a vacuum; autovacuum looks at a table once in a minute, unless its workers are busy."""
 LOG_FILE = 1 << 32
@@ -24,11 +26,22 @@ UNITS = ("B", "kB", "MB", "GB", "TB")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes of WAL that may wait for the archive and for slots, and dead rows as a share of the live; 0: no limit."""
+    """What may pile up; 0: no limit.
+
+    Args:
+        archive, slots: bytes of WAL that may wait for the archive and for slots.
+        dead: dead rows, as a share of the live.
+        history: transactions that InnoDB may have to purge.
+        disk: bytes that have to stay free; None: as many as are usual, where the server knows.
+        transaction: seconds that a transaction of others may be old.
+    """
 
     archive: int = 0
     slots: int = 0
     dead: float = 0.0
+    history: int = 0
+    disk: int | None = 0
+    transaction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +145,15 @@ def judge_rows(rows: Rows, limit: float, *, forgiven: int = 0, wait: Wait | None
     if wait and wait.seconds >= VACUUM_PATIENCE:
         return Verdict(True, unknown=f"{counted}, and no vacuum came in {VACUUM_PATIENCE / 60:g} minutes")
     return Verdict(False, f"{counted} (more than {forgiven + budget:,}): autovacuum is behind")
+
+
+def needs_vacuum(rows: Rows, left: int) -> bool:
+    """Whether a table has so many dead rows that autovacuum would have come by now, and it never does.
+
+    Args:
+        left: dead rows that were there after the last vacuum of ours.
+    """
+    return not rows.served and rows.dead > left + max(FEW_ROWS, int(rows.live * VACUUM_SHARE))
 
 
 def together(verdicts: Sequence[Verdict]) -> Verdict:

@@ -38,19 +38,26 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Sessions by what is known of their builds. `silent` ones are of a recorded application, and name no version."""
+    """Sessions by what is known of their builds.
+
+    `silent` ones are of a recorded application, and name no version; `unknown` ones are of nobody who is recorded.
+    """
 
     old: tuple[Session, ...] = ()
     unrecorded: tuple[Session, ...] = ()
     silent: tuple[Session, ...] = ()
+    unknown: tuple[Session, ...] = ()
 
 
-def sort_out(sessions: Sequence[Session], builds: Builds) -> Seen:
-    """Tell sessions of builds that do not survive a contract from the others."""
-    old, unrecorded, silent = [], [], []
+def sort_out(sessions: Sequence[Session], builds: Builds, tools: Sequence[str] = ()) -> Seen:
+    """Tell sessions of builds that do not survive a contract from the others. `tools`: names that need no build."""
+    old, unrecorded, silent, unknown = [], [], [], []
     for session in sessions:
+        if build_of(session.name, {tool: {} for tool in tools})[0] is not None:
+            continue
         application, version = build_of(session.name, builds)
         if application is None:
+            unknown.append(session)
             continue
         if version is None:
             silent.append(session)
@@ -60,7 +67,7 @@ def sort_out(sessions: Sequence[Session], builds: Builds) -> Seen:
             unrecorded.append(session)
         elif not all(known):
             old.append(session)
-    return Seen(tuple(old), tuple(unrecorded), tuple(silent))
+    return Seen(tuple(old), tuple(unrecorded), tuple(silent), tuple(unknown))
 
 
 def build_of(name: str, builds: Builds) -> tuple[str | None, str | None]:

@@ -42,18 +42,18 @@ def judge_build(
 
     Args:
         uses: newest revision whose new shape the build uses; None: none.
-        survives: newest revision whose contract it survives; None: none.
+        survives: newest revision whose contract it survives; None: none. Of one that nobody knows it survives nothing.
         states: revisions the ledger knows.
         ancestors: each revision's ancestors and itself, base first.
         applied: revisions Alembic has stamped; those the ledger does not know were run by Alembic.
     """
-    needed = ancestors[uses] if uses else frozenset()
+    needed = ancestors.get(uses, frozenset({uses})) if uses else frozenset()
     missing = tuple(
         name
-        for name in ancestors
+        for name in dict.fromkeys([*ancestors, *([uses] if uses else [])])
         if name in needed and not (states[name].readable if name in states else name in applied)
     )
-    survived = ancestors[survives] if survives else frozenset()
+    survived = ancestors.get(survives, frozenset()) if survives else frozenset()
     gone = tuple(name for name, state in states.items() if state.state in CONTRACTED and name not in survived)
     safe = [name for name in ancestors if name in applied or (name in states and states[name].readable)]
     return BuildVerdict(not missing and not gone, missing, gone, safe[-1] if safe else None)

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from phases.model import TableName
 
+COMPARED = "migrator_compared"
+"""A name in our comparisons of rows, by which they are known among the statements that the server has counted."""
+
 
 def identifier(name: str) -> str:
     """Quote a name, always: a name never has to be compared with a list of reserved words."""

@@ -8,7 +8,7 @@ import importlib
 import click
 
 from migrator.cli.commands import COMMANDS
-from migrator.setting_values import SIZES, share, size
+from migrator.setting_values import SIZES, UNITS, share, size
 from migrator.settings import READERS, Settings, setting_names
 
 from .rule_pages import rules_page
@@ -21,20 +21,30 @@ ABOUT = {
     "lock_retries": "Tries for a lock before giving up.",
     "lock_give_up": "How long to go on trying in all.",
     "batch_target": "How long one transaction of a backfill should take.",
+    "workers": "Sessions that walk a table at a time; `auto`: one more as long as all together are faster for it.",
     "replica_lag": "How far behind a replica may be before batches pause; `0` looks at no replica at all.",
     "reconnect": "How long to try for a connection that was lost in the middle of a step; 0: not at all.",
     "verify_replica": "URL of a replica that `migrator verify` compares rows on.",
     "replicas": "URLs of replicas of MySQL and MariaDB that batches wait for; `[]`: none has to be waited for.",
+    "poolers": "URLs of the consoles of PgBouncers, whose clients `migrator observe` looks at.",
     "binlog_row_image": "`minimal` where no reader of MySQL's binary log needs whole rows; `server` leaves it as set.",
     "archive_backlog": "How much WAL may wait to be archived before batches pause; `0` does not look.",
     "slot_backlog": "How much WAL may be kept for a replication slot before batches pause; `0` does not look.",
     "dead_rows": "Dead rows, as a share of the live ones, above which batches wait for a vacuum; `0`: never.",
+    "history_length": "Transactions that InnoDB may have to purge before batches pause; `0` does not look.",
+    "disk_reserve": "Bytes of the server's disk that stay free, `20GB`, else batches pause; by default 1 GB, or 2 % of"
+    " a small disk, where the server runs on this machine; `0` does not look.",
+    "long_transaction": "How old a transaction of others may be that keeps old rows, before batches pause; `0` does not"
+    " look.",
     "max_latency": "How long a look at the table may take for others while a backfill runs, before it slows down;"
     " `auto`: five times as long as before it, or 50 ms; `0` does not look.",
     "unprepared_applications": "Application names, perhaps with `*`, whose sessions hold no prepared statements.",
     "set_aside_limit": "Rows a backfill may set aside because they fail, before it stops; 0 stops at the first.",
     "precheck_timeout": "How long one question about existing rows may take before a revision begins.",
     "gate_hours": "Hours without an old build before a contract; 24 at least.",
+    "policy": "What shuts the contract gate: `standard`: what was seen; `strict`: also what could not be looked at.",
+    "clean_deployments": "Successful deployments of builds that survive a contract, of each consumer, before it.",
+    "override_approvals": "Approvals of others that an override of the gate takes.",
     "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
     "retention": "How long a quarantined column or table is kept before a purge.",
 }
@@ -77,7 +87,7 @@ def shown(name: str, default: object) -> str:
     if READERS[name] is size and default is not None:
         return f"`{int(str(default)) // SIZES['GB']}GB`"
     if isinstance(default, float) and name != "gate_hours":
-        long, unit = next((s, u) for s, u in ((86400, "d"), (60, "m"), (1, "s"), (0.001, "ms")) if default >= s)
+        unit, long = next((unit, long) for unit, long in reversed(UNITS.items()) if default >= long)
         return f"`{default / long:g}{unit}`"
     return "" if default in (None, ()) else f"`{default}`"
 

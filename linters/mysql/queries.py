@@ -1,4 +1,4 @@
-"""The one module that knows sqlglot: what queries and writes of MySQL read and change."""
+"""What queries and writes of MySQL read and change."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = example("""
 migrator apply                                   expand and migrate what is pending
 migrator apply --phase expand --yes              in a deploy script
+migrator apply --workers auto                    backfills by several sessions, as long as that is faster
 migrator apply --phase contract                  every revision whose gate is open
 migrator apply --phase contract --to 4f2a9c --override --reason "disk full, ticket 42"
 migrator apply --phase purge --to 4f2a9c         after the retention
@@ -30,11 +31,20 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option("--to", metavar="REVISION", help="No further than this revision; contract, purge: this one alone.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--override", is_flag=True, help="Contract or purge before the time; needs --to and --reason.")
-@click.option("--reason", help="Why; kept in the ledger.")
+@click.option("--reason", help="Why; kept in the ledger. Without it: the override that was asked for before.")
+@click.option(
+    "--code",
+    type=click.Choice(["security", "legal", "cost", "data-loss", "other"]),
+    default="other",
+    help="Kind of the reason.",
+)
 @click.option("--lock-timeout", metavar="DURATION", help="How long one try for a lock may wait, 500ms by default.")
 @click.option("--lock-give-up", metavar="DURATION", help="How long to go on trying, 5m by default.")
 @click.option(
     "--replica-lag", metavar="DURATION", help="Let replicas be so far behind, 10s by default; 0: look at none."
+)
+@click.option(
+    "--workers", metavar="N", help="Sessions that walk a table at once, 1 by default; auto: while it is faster."
 )
 @click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
 @click.option("--precheck-timeout", metavar="DURATION", help="How long to look for rows in the way, 30s by default.")
@@ -46,9 +56,11 @@ def command(
     yes: bool,
     override: bool,
     reason: str | None,
+    code: str,
     lock_timeout: str | None,
     lock_give_up: str | None,
     replica_lag: str | None,
+    workers: str | None,
     set_aside_limit: str | None,
     precheck_timeout: str | None,
     free_disk: str | None,
@@ -65,12 +77,13 @@ def command(
         lock_timeout=lock_timeout,
         lock_give_up=lock_give_up,
         replica_lag=replica_lag,
+        workers=workers,
         set_aside_limit=set_aside_limit,
         precheck_timeout=precheck_timeout,
         free_disk=free_disk,
     )
     chosen = Phase(phase) if phase else None
-    letting = let_through(override, reason, to, phase)
+    letting = let_through(override, reason, to, phase, code)
     if (
         not yes
         and form == "text"
@@ -84,8 +97,8 @@ def command(
         print_applied(applied)
 
 
-def let_through(override: bool, reason: str | None, to: str | None, phase: str | None) -> Any:
-    """The override a user asked for, completely."""
+def let_through(override: bool, reason: str | None, to: str | None, phase: str | None, code: str) -> Any:
+    """The override a user asked for, completely; without a reason: the one that was asked for before."""
     from migrator.api import Override
     from migrator.errors import UsageError
 
@@ -93,12 +106,13 @@ def let_through(override: bool, reason: str | None, to: str | None, phase: str |
         if reason:
             raise UsageError("--reason goes with --override")
         return None
-    if phase not in ("contract", "purge") or to is None or not (reason or "").strip():
+    asked_before = phase == "contract" and reason is None
+    if phase not in ("contract", "purge") or to is None or not (asked_before or (reason or "").strip()):
         raise UsageError(
             "--override lets one revision through, and is kept with its reason",
             next_step='migrator apply --phase contract --to REVISION --override --reason "…"',
         )
-    return Override(str(reason).strip())
+    return Override((reason or "").strip(), code)
 
 
 def confirm(plan: Plan, phase: str | None) -> bool:

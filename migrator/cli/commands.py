@@ -20,6 +20,10 @@ COMMANDS = {
     "gate": "Show whether a contract may run, and why.",
     "deploy": "Record deployments, and ask whether a build may run.",
     "rollout": "Have a build go live: rolling, blue-green or canary.",
+    "observe": "Look at who is connected and what statements use, and keep it for the gate.",
+    "consumer": "Say who uses the database, and who is gone.",
+    "override": "Ask for, and approve, a contract before its time.",
+    "audit": "Find records that were changed by hand; export the log.",
     "doctor": "Check server, privileges, settings and leftovers.",
     "demo": "Watch a live table change, on a PostgreSQL of its own.",
 }

@@ -13,7 +13,7 @@ from migrator.cli.render import print_json, say
 
 if TYPE_CHECKING:
     from migrator.demo.story import Report
-    from phases.gate import Verdict
+    from phases.gate_facts import Verdict
 
 EXAMPLES = example("""
 migrator demo                          a rename, from the first plan to the purge

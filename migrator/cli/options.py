@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """Read a moment with its time zone: `2026-03-01T12:00:00Z`."""
+    if value is None:
+        return None
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no moment; write 2026-03-01T12:00:00Z", ctx, param) from None
+    if read.tzinfo is None:
+        raise click.BadParameter(f"{value!r} has no time zone; write 2026-03-01T12:00:00Z", ctx, param)
+    return read
 
 
 def with_database(function: F) -> F:

@@ -34,12 +34,11 @@ class Lines:
 
     def __call__(self, event: Event) -> None:
         from migrator import events
+        from phases.staffing import counted
 
         match event:
             case events.PhaseStarted():
                 note(f"{event.revision}: {event.phase}")
-            case events.RolloutStep():
-                self.rollout(event)
             case events.StepStarted():
                 self.said = self.begun = time.monotonic()
             case events.StepProgress():
@@ -68,6 +67,9 @@ class Lines:
             case events.Slowed():
                 said = f"rests {event.rest:g} x as long as it writes: {event.reason}" if event.rest else "at full speed"
                 note(f"  {said}", fg="yellow")
+            case events.Staffed():
+                why = f": {event.reason}" if event.reason else ""
+                note(f"  {counted(event.workers)}{why}", fg="yellow")
             case events.Unwatched():
                 note(f"  batches do not wait for replicas: {event.reason}; {event.remedy}", fg="yellow")
             case events.Unjudged():
@@ -78,14 +80,6 @@ class Lines:
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged(state="aborting" | "restoring"):
                 note(f"{event.revision}: {event.state}")
-
-    def rollout(self, event: Any) -> None:
-        if event.state == "begun":
-            note(f"{event.number:>3}. {event.words}{' (again: a run was killed here)' if event.again else ''}")
-        elif event.state == "failed":
-            note(f"     failed after {event.seconds:.1f} s: {event.reason}", fg="red")
-        elif event.reason:
-            note(f"     {event.reason}")
 
     def waiting(self, event: Any) -> None:
         if self.waits == event.name and time.monotonic() - self.said < LINE_EVERY:

@@ -19,15 +19,23 @@ migrator retry 4f2a9c --set-aside-limit 1000   let so many fail before the backf
 
 @click.command("retry", help=COMMANDS["retry"], epilog=EXAMPLES)
 @click.argument("revision")
+@click.option(
+    "--workers", metavar="N", help="Sessions that walk a table at once, 1 by default; auto: while it is faster."
+)
 @click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
 @with_database
 def command(
-    revision: str, set_aside_limit: str | None, database_url: str | None, config: Path | None, form: str
+    revision: str,
+    workers: str | None,
+    set_aside_limit: str | None,
+    database_url: str | None,
+    config: Path | None,
+    form: str,
 ) -> None:
     from migrator import api
     from migrator.cli.apply import applied_data, print_applied
 
-    settings = settings_from(database_url, config, set_aside_limit=set_aside_limit)
+    settings = settings_from(database_url, config, workers=workers, set_aside_limit=set_aside_limit)
     applied = api.retry(settings, revision, observer=observer_for(form))
     if form == "json":
         print_json(applied_data(applied))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +23,7 @@ migrator rollout promote                     end the wait it is at; --all: every
 migrator rollout pause
 migrator rollout resume                      after a pause, or when the one that drove it was killed
 migrator rollout abort --reason "slow"       back to what was live
+migrator rollout config --into /etc/haproxy  how the target has to be configured for the pools
 """)
 ENDED = {"succeeded": 0, "rolled_back": 1, "held": 1, "failed": 1, "refused": 3}
 
@@ -43,10 +45,26 @@ def show(found: Rollout, form: str, *, actions: bool = False) -> None:
         say(f"  {record.said}")
     if actions:
         show_actions(found)
-    probe = record.facts.get("probe") or {}
-    if probe:
-        say(
-            f"  as a client saw it: {probe['requests']} requests, {probe['failed']} failed,"
+    for line in figures(record.facts, record.said):
+        say(f"  {line}")
+
+
+def figures(facts: Mapping[str, Any], said: str) -> Iterator[str]:
+    """What was measured, in words, but for what is said already."""
+    analysis = facts.get("analysis")
+    if analysis and analysis["reason"] not in said:
+        verdict = analysis["verdict"].replace("_", " ")
+        yield f"{analysis['arm']} with {analysis['version']}: {verdict}: {analysis['reason']}"
+    known = {
+        "exposed_percent": "up to {} % of the traffic",
+        "switch_seconds": "switched in {} s",
+        "rollback_seconds": "taken back in {} s",
+    }
+    if measured := [text.format(facts[name]) for name, text in known.items() if name in facts]:
+        yield ", ".join(measured)
+    if probe := facts.get("probe"):
+        yield (
+            f"as a client saw it: {probe['requests']} requests, {probe['failed']} failed,"
             f" longest gap {probe['longest_gap_seconds']} s"
         )
 
@@ -54,9 +72,16 @@ def show(found: Rollout, form: str, *, actions: bool = False) -> None:
 def show_actions(found: Rollout) -> None:
     for item in found.actions:
         state = "under way" if item.outcome is None else "done" if item.outcome["ok"] else "failed"
-        given = ", ".join(f"{value}" for key, value in item.action.items() if key != "kind" and value not in ("", None))
+        values = [value for key, value in item.action.items() if key != "kind"]
+        given = ", ".join(plainly(value) for value in values if value not in ("", None, []) and value is not False)
         why = f": {item.outcome['reason']}" if item.outcome and item.outcome["reason"] else ""
         say(f"  {item.position + 1:>3}. {item.action['kind']} {given}: {state}{why}")
+
+
+def plainly(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {share:g} %" for name, share in value.items())
+    return " ".join(value) if isinstance(value, list) else f"{value}"
 
 
 def leave(found: Rollout) -> None:
@@ -81,7 +106,7 @@ def run(
     form: str,
 ) -> None:
     from migrator import api
-    from migrator.cli.progress import observer_for
+    from migrator.cli.rollout_progress import observer_for
 
     done = api.rollout_run(
         settings_from(database_url, config),
@@ -144,9 +169,34 @@ def abort(reason: str, database_url: str | None, config: Path | None, form: str)
     going_on(True, reason, database_url, config, form)
 
 
+@command.command("config", help="Print how the target has to be configured for the pools; opens no connection.")
+@click.option("--into", type=click.Path(file_okay=False, path_type=Path), help="Write it, and the files it reads.")
+@click.option("--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="File of settings.")
+def config(into: Path | None, config: Path | None) -> None:
+    from migrator import api
+
+    for place, (path, content) in enumerate(api.rollout_files(config).items()):
+        if into is None and place == 0:
+            say(content.rstrip())
+        elif into is None:
+            note(f"reads {path}; --into FOLDER writes it")
+        else:
+            write(into / path, content)
+
+
+def write(path: Path, content: str) -> None:
+    """Write a file unless there is one: it may say where the traffic goes at this moment."""
+    if path.exists():
+        note(f"{path} is there, and stays as it is")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    say(str(path))
+
+
 def going_on(back: bool, reason: str, database_url: str | None, config: Path | None, form: str) -> None:
     from migrator import api
-    from migrator.cli.progress import observer_for
+    from migrator.cli.rollout_progress import observer_for
 
     settings = settings_from(database_url, config)
     done = api.rollout_go_on(settings, config=config, abort=back, reason=reason, observer=observer_for(form))

@@ -18,7 +18,7 @@ from migrator.errors import MigratorError, NotYet
 from migrator.events import Observer
 from migrator.execution import Outcome
 from migrator.settings import Settings, load
-from phases.gate import Verdict
+from phases.gate_facts import Verdict
 from phases.model import Phase
 
 ROWS = 200_000

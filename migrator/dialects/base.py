@@ -5,8 +5,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+from migrator.dialects.statistics import Statistics
 from phases.catalog import Server
 from phases.model import Lock, TableName
 
@@ -116,6 +118,15 @@ class Family(Protocol):
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
         """Statements before those of a batch, in its transaction."""
 
+    def for_batches(self, timeout_ms: int) -> tuple[str, ...]:
+        """Statements before the first batch of a session, which hold for all."""
+
+    def worker_lock(self, place: int) -> str:
+        """Question that takes the lock of a worker for the session; false where somebody has it."""
+
+    def no_workers(self) -> str:
+        """Question whether nobody holds the lock of a worker."""
+
     def hurried(self, server: Server) -> tuple[str, ...]:
         """Statements before one that commits by itself, so that it does not wait for its lock at all; none: it must."""
 
@@ -125,12 +136,27 @@ class Family(Protocol):
     def size(self, table: TableName) -> str:
         """Question for the bytes of a table's rows."""
 
+    def updates(self, table: TableName) -> str:
+        """Question for the updates of a table, those that stayed on their page, and the age of the oldest snapshot.
+
+        Empty: it does not matter there.
+        """
+
     def look(self, table: TableName) -> str:
         """Question for a row of a table, any, which is answered at once."""
 
     @property
     def piles_up(self) -> bool:
         """Whether it says what piles up while a backfill runs: log for the archive and for slots, dead rows."""
+
+    def history(self, server: Server) -> str:
+        """Question for the transactions that are still to be purged; empty: there is no such history."""
+
+    def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
+        """The folder of the data, where the server runs on this very machine; `rows` asks it."""
+
+    def oldest_transaction(self) -> str:
+        """Question for the oldest transaction of others that keeps old rows: number, name, role, seconds."""
 
     def logs_less(self) -> str:
         """Statement after which changes of rows are logged by key and what has changed; empty: there is none."""
@@ -142,6 +168,10 @@ class Family(Protocol):
     @property
     def ends_session(self) -> str:
         """What ends a session, for people."""
+
+    @property
+    def statistics(self) -> Statistics:
+        """What it knows of sessions and statements of others."""
 
     def clients(self) -> tuple[str, str]:
         """Sessions of others in this database: two questions.

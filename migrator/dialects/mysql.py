@@ -9,16 +9,21 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.mysql_statistics import MySQLStatistics
+from migrator.dialects.statistics import Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.mysql_statements import SQL_MODE, literal
 from phases.model import Lock, TableName
 from phases.sql import qualified
+from phases.staffing import MOST_WORKERS
 
 OLDEST = {"mysql": (8, 0, 16), "mariadb": (10, 6, 0)}
 """MySQL 8.0.16 is the first that heeds CHECK, which the ledger's history rests on."""
@@ -54,6 +59,9 @@ ABSENT = frozenset({"1051", "1054", "1091", "1146", "1176", "1305", "1360", "153
 
 RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
 """Name of the lock that a runner holds; names are the whole server's, and have 64 characters at most."""
+
+WORKER_LOCK = "CONCAT('migrator worker {place} ', LEFT(SHA2(DATABASE(), 256), 40))"
+"""Name of the lock that each worker of a runner holds."""
 
 OWNER = f"""
 SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
@@ -107,6 +115,19 @@ WHERE p.id <> CONNECTION_ID() AND p.command NOT LIKE 'Binlog Dump%' AND p.comman
 """Sessions of others that are in this database, or in none. Since when they are there the server does not keep."""
 
 
+HISTORY = {
+    "mysql": "SELECT count FROM information_schema.innodb_metrics WHERE name = 'trx_rseg_history_len'",
+    "mariadb": "SELECT CAST(variable_value AS UNSIGNED) FROM information_schema.global_status"
+    " WHERE variable_name = 'INNODB_HISTORY_LIST_LENGTH'",
+}
+OLDEST_TRANSACTION = """
+SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
+       TIMESTAMPDIFF(SECOND, x.trx_started, NOW())
+FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
+WHERE p.id <> CONNECTION_ID() ORDER BY x.trx_started LIMIT 1
+"""
+
+
 def seconds(milliseconds: int) -> int:
     """A wait as these servers know it: whole seconds, one at least."""
     return max(1, math.ceil(milliseconds / 1000))
@@ -124,6 +145,7 @@ class MySQLFamily:
     reads_replicas: str = 'name them: replicas = ["mysql://…"]; or say that none has to be waited for: replicas = []'
     may_log_less: str = "GRANT SESSION_VARIABLES_ADMIN ON *.* TO … (MySQL) or GRANT BINLOG ADMIN ON *.* TO … (MariaDB)"
     ends_session: str = "KILL number"
+    statistics: Statistics = field(default_factory=MySQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": "SELECT CONNECTION_ID()",
@@ -218,8 +240,18 @@ class MySQLFamily:
         return self.before_ddl(timeout_ms)
 
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        return ()
+
+    def for_batches(self, timeout_ms: int) -> tuple[str, ...]:
         # MariaDB can be told not to wait at all: who waits for nothing takes part in no deadlock.
         return (*self.before_ddl(timeout_ms), "/*M!100600 SET SESSION innodb_lock_wait_timeout = 0 */")
+
+    def worker_lock(self, place: int) -> str:
+        return f"SELECT GET_LOCK({WORKER_LOCK.format(place=place)}, 10)"
+
+    def no_workers(self) -> str:
+        places = range(1, MOST_WORKERS + 1)
+        return f"SELECT {' AND '.join(f'IS_FREE_LOCK({WORKER_LOCK.format(place=place)})' for place in places)}"
 
     def hurried(self, server: Server) -> tuple[str, ...]:
         # Whoever has read a table in a transaction and writes it while DDL waits is the victim of a deadlock.
@@ -235,8 +267,21 @@ class MySQLFamily:
             f" WHERE table_schema = {literal(table.schema)} AND table_name = {literal(table.name)}"
         )
 
+    def updates(self, table: TableName) -> str:
+        return ""
+
     def look(self, table: TableName) -> str:
         return f"SELECT 1 FROM {qualified(table)} LIMIT 1"
+
+    def history(self, server: Server) -> str:
+        return HISTORY[server.family]
+
+    def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
+        host, folder = rows("SELECT @@hostname, @@datadir")[0]
+        return Path(folder) if host == socket.gethostname() and folder else None
+
+    def oldest_transaction(self) -> str:
+        return OLDEST_TRANSACTION
 
     def logs_less(self) -> str:
         return "SET SESSION binlog_row_image = 'MINIMAL'"

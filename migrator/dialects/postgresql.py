@@ -139,6 +139,40 @@ FROM pg_catalog.pg_stat_all_tables s JOIN pg_catalog.pg_class c ON c.oid = s.rel
 WHERE s.relid = pg_catalog.to_regclass({table})
 """
 
+VACUUM = "VACUUM (SKIP_LOCKED, TRUNCATE FALSE) {table}"
+"""Without TRUNCATE it takes no lock that readers wait for."""
+
+UPDATES = """
+SELECT s.n_tup_upd, s.n_tup_hot_upd, (
+  SELECT coalesce(max(extract(epoch FROM clock_timestamp() - held.since)), 0)::float8 FROM (
+    SELECT CASE WHEN a.state = 'active' AND a.backend_xid IS NULL THEN a.query_start ELSE a.xact_start END AS since
+    FROM pg_catalog.pg_stat_activity a
+    WHERE a.datname = current_database() AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+      AND coalesce(a.application_name, '') NOT LIKE 'migrator %'
+      AND coalesce(a.backend_type, '') <> 'autovacuum worker'
+    UNION ALL SELECT p.prepared FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()) AS held)
+FROM pg_catalog.pg_stat_all_tables s WHERE s.relid = pg_catalog.to_regclass({table})
+"""
+"""Updates, those of them that stayed on their page, and the seconds for which others keep pages from being pruned."""
+
+OLDEST_TRANSACTION = """
+SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename, ''),
+       extract(epoch FROM clock_timestamp() - a.xact_start)::float8
+FROM pg_catalog.pg_stat_activity a
+WHERE a.datname = current_database() AND (a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL)
+  AND coalesce(a.application_name, '') NOT LIKE 'migrator %' AND coalesce(a.backend_type, '') <> 'autovacuum worker'
+  AND a.xact_start IS NOT NULL
+UNION ALL SELECT NULL, p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::float8
+FROM pg_catalog.pg_prepared_xacts p WHERE p.database = current_database()
+ORDER BY 4 DESC LIMIT 1
+"""
+"""The one that is prepared for a commit of two phases has no number of a session."""
+
+WHERE_IT_RUNS = """
+SELECT coalesce(host(inet_server_addr()), ''), pg_catalog.pg_backend_pid(),
+       (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'data_directory')
+"""
+
 LOOK = """
 SELECT count(*) FROM ONLY {table} WHERE ctid = (
   SELECT ('(' || floor(random() * pg_catalog.pg_relation_size({name}) / current_setting('block_size')::float8)::bigint
@@ -181,6 +215,14 @@ def lock_timeout(milliseconds: int) -> str:
 
 def statement_timeout(milliseconds: int) -> str:
     return f"SET LOCAL statement_timeout = {milliseconds}"
+
+
+def batch_settings(lock_timeout_ms: int) -> str:
+    """Limit the wait for locks of a transaction, and let nobody wait for its commit: in one round trip."""
+    return (
+        f"SELECT pg_catalog.set_config('lock_timeout', '{lock_timeout_ms}ms', true),"
+        " pg_catalog.set_config('synchronous_commit', 'off', true)"
+    )
 
 
 def yielding(timeout_ms: int, deadlock_ms: int) -> int:
@@ -242,14 +284,17 @@ def conflicts(wanted: LockMode, held: str) -> bool:
     return any(mode.value == held for mode in CONFLICTS.get(wanted, frozenset()))
 
 
-COMMIT_LATER = "SET LOCAL synchronous_commit = off"
-
-
 def lock_key(name: str) -> int:
     """Key of an advisory lock that has a name: 64 bits with a sign."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
+WORKERS = 0x6D696777
+"""Key of the advisory lock that the workers of a runner share: the letters "migw"."""
+WORKER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock_shared({WORKERS})"
+NO_WORKERS = f"""
+SELECT CASE WHEN pg_catalog.pg_try_advisory_lock({WORKERS}) THEN pg_catalog.pg_advisory_unlock({WORKERS}) ELSE false END
+"""
 TRY_RUNNER_LOCK = f"SELECT pg_catalog.pg_try_advisory_lock({RUNNER_LOCK})"
 RUNNER_OWNER = OWNER.format(key=RUNNER_LOCK)
 BACKEND_PID = "SELECT pg_catalog.pg_backend_pid()"

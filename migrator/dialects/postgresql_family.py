@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from migrator.dialects import postgresql
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.postgresql_statistics import PostgreSQLStatistics
+from migrator.dialects.statistics import Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import blames_row
@@ -17,7 +20,7 @@ from phases.sql import literal, qualified
 TROUBLES = {
     "55P03": Trouble.LOCK_TIMEOUT,
     "40P01": Trouble.DEADLOCK,
-    "40001": Trouble.DEADLOCK,
+    "40001": Trouble.DEADLOCK,  # of what a trigger does elsewhere: our own transactions are READ COMMITTED
     "25P03": Trouble.LOST,
     "25P04": Trouble.LOST,
     "42501": Trouble.NOT_ALLOWED,
@@ -27,6 +30,15 @@ TROUBLES = {
 """40001 is what a replica says, too, when a row that is read there has to go. 25P03, 25P04: a session was ended for
 being idle in a transaction, or in one for too long."""
 OLDEST = (12, 0)
+LOOPBACK = ("", "127.0.0.1", "::1")
+
+
+def is_here(pid: int) -> bool:
+    """Whether a server process is one of this machine: a tunnel ends on a loopback address, too."""
+    try:
+        return b"postgres" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class PostgreSQLFamily:
     reads_replicas: str = "GRANT pg_monitor to this role"
     may_log_less: str = ""
     ends_session: str = "SELECT pg_terminate_backend(pid)"
+    statistics: Statistics = field(default_factory=PostgreSQLStatistics)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": postgresql.BACKEND_PID,
@@ -105,9 +118,27 @@ class PostgreSQLFamily:
         return postgresql.lock_statements(locks, timeout_ms, deadlock_ms, unread=unread)
 
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
-        patience = postgresql.yielding(timeout_ms, deadlock_ms)
         # Batch and cursor share the transaction: a crash of the server loses both or none.
-        return postgresql.lock_timeout(patience), postgresql.COMMIT_LATER
+        return (postgresql.batch_settings(postgresql.yielding(timeout_ms, deadlock_ms)),)
+
+    def for_batches(self, timeout_ms: int) -> tuple[str, ...]:
+        return ()  # what is asked between two batches waits for locks as ever
+
+    def worker_lock(self, place: int) -> str:
+        return postgresql.WORKER_LOCK
+
+    def no_workers(self) -> str:
+        return postgresql.NO_WORKERS
+
+    def history(self, server: Server) -> str:
+        return ""
+
+    def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
+        address, pid, folder = rows(postgresql.WHERE_IT_RUNS)[0]
+        return Path(folder) if address in LOOPBACK and folder and is_here(pid) else None
+
+    def oldest_transaction(self) -> str:
+        return postgresql.OLDEST_TRANSACTION
 
     def logs_less(self) -> str:
         return ""
@@ -124,6 +155,9 @@ class PostgreSQLFamily:
     def size(self, table: TableName) -> str:
         name = literal(qualified(table))
         return f"SELECT coalesce(pg_catalog.pg_relation_size(pg_catalog.to_regclass({name})), 0)"
+
+    def updates(self, table: TableName) -> str:
+        return postgresql.UPDATES.format(table=literal(qualified(table)))
 
     def look(self, table: TableName) -> str:
         return postgresql.LOOK.format(table=qualified(table), name=literal(qualified(table)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from migrator.ledger import mysql, postgresql
+from migrator.ledger.places import Place
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -18,16 +19,22 @@ class Writer(Protocol):
     def version(self, connection: Connection) -> int | None:
         """Version of the ledger, whoever opened the connection; None where there is none."""
 
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        """Names of the columns of a table of the ledger."""
+
     def create(self, connection: Connection) -> None:
         """Create every table of the ledger, and what keeps its history."""
 
     def add(self, connection: Connection, tables: tuple[Table, ...]) -> None:
         """Create tables of a later version."""
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None: ...
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None: ...
+    def wait_longer(self, connection: Connection) -> None:
+        """Wait for the end of the audit log as long as whoever holds it may take, where sessions wait less."""
+
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
     def server(self, connection: Connection) -> str: ...
+    def place(self, connection: Connection) -> Place: ...
 
 
 WRITERS: Mapping[str, Writer] = {
@@ -45,6 +52,10 @@ def table_exists(connection: Connection, name: str) -> bool:
     return of(connection).table_exists(connection, name)
 
 
+def columns(connection: Connection, name: str) -> set[str]:
+    return of(connection).columns(connection, name)
+
+
 def version(connection: Connection) -> int | None:
     return of(connection).version(connection)
 
@@ -58,14 +69,13 @@ def add(connection: Connection, tables: tuple[Table, ...]) -> None:
     of(connection).add(connection, tables)
 
 
-def save_cursor(connection: Connection, values: dict[str, Any]) -> None:
-    """Write a worker's cursor, in one statement: this is on the path of every batch."""
-    of(connection).save_cursor(connection, values)
-
-
 def hold_deployments(connection: Connection, *, exclusive: bool) -> None:
     """Keep deployments and contracts apart until the transaction ends."""
     of(connection).hold_deployments(connection, exclusive=exclusive)
+
+
+def wait_longer(connection: Connection) -> None:
+    of(connection).wait_longer(connection)
 
 
 def identity(connection: Connection) -> tuple[str, int] | None:
@@ -76,3 +86,8 @@ def identity(connection: Connection) -> tuple[str, int] | None:
 def server(connection: Connection) -> str:
     """Which server this is, for people; empty where it is not known."""
     return of(connection).server(connection)
+
+
+def place(connection: Connection) -> Place:
+    """Which database this is, as far as it says so."""
+    return of(connection).place(connection)

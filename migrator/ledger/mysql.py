@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.schema import CreateTable
 
 from migrator.ledger import tables
-from migrator.ledger.tables import SCHEMA, backfills, ledger_version
-from migrator.ledger.types import NOW
+from migrator.ledger.places import Place
+from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -35,6 +35,12 @@ class Ledger:
 
     def table_exists(self, connection: Connection, name: str) -> bool:
         return self._there(connection, "tables", "table", PREFIX + name)
+
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        question = (
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :name"
+        )
+        return set(connection.execute(text(question), {"name": PREFIX + name}).scalars())
 
     def version(self, connection: Connection) -> int | None:
         # In plain words: Alembic's connections do not know of the prefix. The row is written last of all.
@@ -66,25 +72,24 @@ class Ledger:
                 table.dialect_kwargs[f"{connection.dialect.name}_{option}"] = value
             connection.execute(CreateTable(table, if_not_exists=True))
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
-        statement = insert(backfills).values(values)
-        connection.execute(
-            statement.on_duplicate_key_update(
-                cursor=statement.inserted.cursor,
-                rows_done=backfills.c.rows_done + statement.inserted.rows_done,
-                updated_at=NOW,
-            )
-        )
-
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         # Named locks have no shared form and outlive the transaction; a row of the ledger has, and does not.
         if self.version(connection) is not None:
-            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
+            self.wait_longer(connection)
             row = select(ledger_version.c.version)
             connection.execute(row.with_for_update(read=not exclusive))
+
+    def wait_longer(self, connection: Connection) -> None:
+        connection.execute(text("SET SESSION innodb_lock_wait_timeout = 50"))
 
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         return None  # a cursor holds keys, which are the same wherever the rows are
 
     def server(self, connection: Connection) -> str:
         return str(connection.execute(text(SERVER)).scalar_one())
+
+    def place(self, connection: Connection) -> Place:
+        # MariaDB has no identity of its own; a server that took over is another one on both.
+        kind = "@@hostname, ':', @@port" if connection.dialect.name == "mariadb" else "@@server_uuid"
+        system, database = connection.execute(text(f"SELECT CONCAT({kind}), DATABASE()")).one()
+        return Place(str(system), str(database), takes_over=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert as plain_insert
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
 
 from migrator.ledger import tables
-from migrator.ledger.tables import SCHEMA, backfills, ledger_version
-from migrator.ledger.types import NOW
+from migrator.ledger.places import Place
+from migrator.ledger.tables import SCHEMA, ledger_version
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -47,6 +46,14 @@ class Ledger:
         )
         return found.first() is not None
 
+    def columns(self, connection: Connection, name: str) -> set[str]:
+        question = (
+            "SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+            " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped"
+        )
+        return set(connection.execute(text(question), {"schema": SCHEMA, "name": name}).scalars())
+
     def version(self, connection: Connection) -> int | None:
         if not self.table_exists(connection, ledger_version.name):
             return None
@@ -63,22 +70,12 @@ class Ledger:
     def add(self, connection: Connection, tables_: tuple[Table, ...]) -> None:
         tables.metadata.create_all(connection, tables=tables_)
 
-    def save_cursor(self, connection: Connection, values: dict[str, Any]) -> None:
-        statement = insert(backfills).values(values)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=[backfills.c.step_id, backfills.c.worker],
-                set_={
-                    "cursor": statement.excluded.cursor,
-                    "rows_done": backfills.c.rows_done + statement.excluded.rows_done,
-                    "updated_at": NOW,
-                },
-            )
-        )
-
     def hold_deployments(self, connection: Connection, *, exclusive: bool) -> None:
         kind = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
         connection.execute(text(f"SELECT pg_catalog.{kind}({DEPLOYMENT_LOCK})"))
+
+    def wait_longer(self, connection: Connection) -> None:
+        return  # a session of ours waits for rows as long as it takes, but for a step that may not
 
     def identity(self, connection: Connection) -> tuple[str, int] | None:
         if not connection.execute(text(MAY_ASK)).scalar_one():
@@ -88,3 +85,11 @@ class Ledger:
 
     def server(self, connection: Connection) -> str:
         return ""  # the role may not ask for the timeline, and nothing else tells a promoted replica
+
+    def place(self, connection: Connection) -> Place:
+        question = "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"
+        database = str(connection.execute(text(question)).scalar_one())
+        found = self.identity(connection)
+        if found is None:
+            return Place("", database, unknown="this role may not ask (pg_control_system), a copy is not told apart")
+        return Place(found[0], database, found[1])

@@ -84,7 +84,14 @@ class ProgressRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """`uses`: newest revision whose new shape the build uses. `survives`: newest whose contract it survives."""
+    """One deployment.
+
+    `uses`: newest revision whose new shape the build uses. `survives`: newest whose contract it survives.
+    `shape_source`: `computed` from the revisions of a checkout, `declared`, `recorded` before for that version, or
+    `unknown`. `keeps`: the build that was there before is still there. Times are the database's; `claimed_…` ones are
+    what somebody said. `late`: seconds that the clock of who recorded the end was ahead. `place`, `timeline`: of the
+    database it was recorded in.
+    """
 
     id: int
     idempotency_key: str | None
@@ -99,6 +106,55 @@ class DeploymentRecord:
     finished_at: datetime | None
     actor: str
     commit_sha: str | None
+    region: str = ""
+    artifact_digest: str | None = None
+    ci_run: str | None = None
+    weight: float | None = None
+    keeps: bool = False
+    stopped_at: datetime | None = None
+    shape_source: str = "declared"
+    claimed_started_at: datetime | None = None
+    claimed_finished_at: datetime | None = None
+    late: int = 0
+    place: str | None = None
+    timeline: int | None = None
+
+    @property
+    def declared(self) -> bool:
+        return self.shape_source != "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerRecord:
+    """Somebody who uses the database: `application`, `worker`, `cron`, `reader`, or a `tool`, which uses no shape."""
+
+    application: str
+    environment: str
+    region: str
+    kind: str
+    owner: str
+    registered_at: datetime
+    registered_by: str
+    retired_at: datetime | None
+    retired_by: str | None
+    retired_because: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideRecord:
+    """What lets a contract through: `blockers` that it is for, `needed` approvals, and who gave them."""
+
+    id: int
+    revision: str
+    reason: str
+    actor: str
+    created_at: datetime
+    code: str
+    blockers: tuple[str, ...]
+    needed: int
+    expires_at: datetime | None
+    used_at: datetime | None
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

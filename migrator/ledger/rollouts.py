@@ -132,6 +132,11 @@ def heeded(connection: Connection, rollout: int, what: str) -> None:
     connection.execute(update(rollouts).where(*which).values(wish=""))
 
 
+def note(connection: Connection, rollout: int, facts: Mapping[str, Any]) -> None:
+    """Keep what is known of a rollout under way."""
+    connection.execute(update(rollouts).where(rollouts.c.id == rollout).values(facts=facts))
+
+
 def end(connection: Connection, rollout: int, status: str, said: str, facts: Mapping[str, Any]) -> None:
     values = {"status": status, "said": said, "facts": facts, "running": None, "wish": "", "finished_at": NOW}
     connection.execute(update(rollouts).where(rollouts.c.id == rollout).values(**values))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import update
+from sqlalchemy import text, update
+from sqlalchemy.schema import CreateColumn
 
 from migrator.errors import UsageError
-from migrator.ledger import dialect, tables
+from migrator.ledger import audit, dialect, tables
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
 
 def installed(connection: Connection) -> int | None:
@@ -40,12 +41,27 @@ def install(connection: Connection) -> None:
     found = installed(connection)  # another program may have done it, while this one waited
     if found is None:
         dialect.create(connection)
+        audit.begin(connection)
     elif found < tables.VERSION:
         upgrade(connection, found)
+
+
+def widen(connection: Connection, table: Table, names: list[str]) -> None:
+    """Add columns that a table has not; a killed run may have added some."""
+    kind = connection.dialect
+    there = dialect.columns(connection, table.name)
+    for name in names:
+        if name not in there:
+            column = str(CreateColumn(table.c[name]).compile(dialect=kind))
+            whole = kind.identifier_preparer.format_table(table)
+            connection.execute(text(f"ALTER TABLE {whole} ADD COLUMN {column}".replace(":", r"\:")))
 
 
 def upgrade(connection: Connection, found: int) -> None:
     """Add what later versions have; revisions in flight are finished with what they began."""
     for version in range(found + 1, tables.VERSION + 1):
-        dialect.add(connection, tables.ADDED[version])
+        dialect.add(connection, tables.ADDED.get(version, ()))
+        for table, names in tables.WIDENED.get(version, {}).items():
+            widen(connection, table, names.split())
+    audit.begin(connection, upgraded=found)
     connection.execute(update(tables.ledger_version).values(version=tables.VERSION))

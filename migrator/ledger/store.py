@@ -10,18 +10,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import JSON, BigInteger, bindparam, delete, func, insert, select, update
 
 from migrator.errors import UsageError
-from migrator.ledger import dialect, tables
+from migrator.ledger import audit, tables
 from migrator.ledger.records import EventRecord, RevisionRecord, StepRecord
-from migrator.ledger.tables import backfills, overrides
+from migrator.ledger.tables import backfills
 from migrator.ledger.types import NOW
 from phases.encoding import decode, encode
 from phases.model import Phase, Step
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Table
 
 STEP_COLUMNS = [
     tables.steps.c[name]
@@ -33,6 +33,15 @@ REVISION_COLUMNS = [
     tables.revisions.c[name]
     for name in ("id down_revisions digest message additive state released_at created_at updated_at").split()
 ]
+SAVE_CURSOR = (
+    update(backfills)
+    .where(backfills.c.step_id == bindparam("of_step"), backfills.c.worker == bindparam("of_worker"))
+    .values(
+        cursor=bindparam("position", type_=JSON),
+        rows_done=backfills.c.rows_done + bindparam("more", type_=BigInteger),
+        updated_at=NOW,
+    )
+)
 
 
 def actor() -> str:
@@ -183,9 +192,32 @@ def reset_step(connection: Connection, step_id: int) -> None:
     connection.execute(update(tables.steps).where(tables.steps.c.id == step_id).values(fresh))
 
 
-def cursor(connection: Connection, step_id: int, worker: int = 0) -> Mapping[str, Any] | None:
-    wanted = select(backfills.c.cursor).where(backfills.c.step_id == step_id, backfills.c.worker == worker)
-    return connection.execute(wanted).scalar_one_or_none()
+def cursor(connection: Connection, step_id: int) -> Mapping[str, Any] | None:
+    """Where a step stands."""
+    return cursors(connection, step_id).get(0)
+
+
+def cursors(connection: Connection, step_id: int) -> dict[int, Mapping[str, Any]]:
+    """Where a step (0) and each of its workers stand."""
+    columns = (backfills.c.worker, backfills.c.cursor, backfills.c.rows_done)
+    wanted = select(*columns).where(backfills.c.step_id == step_id).order_by(backfills.c.worker)
+    # A batch saves the rows of those before it, and adds its own.
+    return {
+        worker: {**found, "rows": int(rows)} if "rows" in found else found
+        for worker, found, rows in connection.execute(wanted)
+    }
+
+
+def assign(
+    connection: Connection, step_id: int, position: Mapping[str, Any], shares: Sequence[Mapping[str, Any]]
+) -> None:
+    """Save where a step stands, and its workers, numbered from 1, in place of those that there were."""
+    of_workers = (backfills.c.step_id == step_id, backfills.c.worker > 0)
+    rows = connection.execute(select(func.sum(backfills.c.rows_done)).where(*of_workers)).scalar_one()
+    connection.execute(delete(backfills).where(*of_workers))
+    save_cursor(connection, step_id, position, rows=int(rows or 0))
+    for worker, share in enumerate(shares, 1):
+        save_cursor(connection, step_id, share, rows=0, worker=worker)
 
 
 def rows_of_step(connection: Connection, step_id: int) -> int:
@@ -207,9 +239,12 @@ def rows_done(connection: Connection) -> dict[str, int]:
 def save_cursor(
     connection: Connection, step_id: int, position: Mapping[str, Any], *, rows: int, worker: int = 0
 ) -> None:
-    """Save where a worker stands; `rows` is what this batch adds."""
-    values = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
-    dialect.save_cursor(connection, values)
+    """Save where a worker stands; `rows` is what this batch adds. This is on the path of every batch."""
+    values = {"of_step": step_id, "of_worker": worker, "position": dict(position), "more": rows}
+    # An upsert would lock the gap beside the row, which is the place of another worker's.
+    if not connection.execute(SAVE_CURSOR, values).rowcount:
+        fresh = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
+        connection.execute(insert(backfills), fresh)
 
 
 def transition(connection: Connection, revision: str, state: str) -> None:
@@ -240,9 +275,16 @@ def record_event(
     revision: str | None = None,
     step: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    rows: Sequence[tuple[Table, Mapping[str, Any]]] = (),
 ) -> None:
-    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": detail}
-    connection.execute(insert(tables.events), values)
+    """Add an entry to the audit log, at the end of its chain.
+
+    Args:
+        rows: tables and keys of records that were written with it; they are kept as they are.
+    """
+    kept = {**(detail or {}), "rows": audit.snapshots(connection, rows)} if rows else detail
+    values = {"kind": kind, "revision": revision, "step": step, "actor": actor(), "detail": kept}
+    audit.append(connection, {"at": clock(connection), **values})
 
 
 def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
@@ -250,8 +292,3 @@ def events(connection: Connection, limit: int = 50) -> list[EventRecord]:
     columns = [tables.events.c[n] for n in ("id", "at", "kind", "revision", "step", "actor", "detail")]
     rows = connection.execute(select(*columns).order_by(tables.events.c.id.desc()).limit(limit))
     return [EventRecord(*row) for row in rows]
-
-
-def add_override(connection: Connection, revision: str, reason: str) -> None:
-    values = {"revision": revision, "reason": reason, "actor": actor()}
-    connection.execute(insert(overrides), values)

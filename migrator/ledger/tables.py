@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 from migrator.ledger.types import NOW, Moment
@@ -189,8 +190,36 @@ deployments = Table(
     Column("finished_at", Moment()),
     Column("actor", Text, nullable=False),
     Column("commit_sha", String(80)),
+    Column("region", String(255), nullable=False, server_default=""),
+    Column("artifact_digest", String(255)),
+    Column("ci_run", Text),
+    Column("weight", Float),
+    Column("keeps", Boolean, nullable=False, server_default=false()),
+    Column("stopped_at", Moment()),
+    Column("shape_source", String(20), nullable=False, server_default="declared"),
+    Column("claimed_started_at", Moment()),
+    Column("claimed_finished_at", Moment()),
+    Column("late", Integer, nullable=False, server_default="0"),
+    Column("place", String(120)),
+    Column("timeline", Integer),
     CheckConstraint("status IN ('started', 'succeeded', 'failed', 'rolled_back')", name="deployments_status"),
     CheckConstraint("(status = 'started') = (finished_at IS NULL)", name="deployments_finished"),
+)
+
+consumers = Table(
+    "consumers",
+    metadata,
+    Column("application", String(255), primary_key=True),
+    Column("environment", String(255), primary_key=True),
+    Column("region", String(255), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("registered_at", Moment(), nullable=False, server_default=NOW),
+    Column("registered_by", Text, nullable=False),
+    Column("retired_at", Moment()),
+    Column("retired_by", Text),
+    Column("retired_because", Text),
+    CheckConstraint("kind IN ('application', 'worker', 'cron', 'reader', 'tool')", name="consumers_kind"),
 )
 
 rollouts = Table(
@@ -233,7 +262,20 @@ overrides = Table(
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("created_at", Moment(), nullable=False, server_default=NOW),
+    Column("code", String(20), nullable=False, server_default="other"),
+    Column("blockers", JSON),
+    Column("needed", Integer, nullable=False, server_default="0"),
+    Column("expires_at", Moment()),
+    Column("used_at", Moment()),
     CheckConstraint("length(reason) > 0", name="overrides_reason"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("override_id", ForeignKey(overrides.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("actor", String(255), primary_key=True),
+    Column("at", Moment(), nullable=False, server_default=NOW),
 )
 
 events = Table(
@@ -246,6 +288,54 @@ events = Table(
     Column("step", Text),
     Column("actor", Text, nullable=False),
     Column("detail", JSON),
+    Column("hash", String(64)),
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+"""The end of the chain that the events make: how many, and the hash of the last."""
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source", String(120), nullable=False),
+    Column("thing", String(255), nullable=False, index=True),
+    Column("since", Moment(), nullable=False),
+    Column("until", Moment(), nullable=False),
+    Column("looks", BigInteger, nullable=False),
+    Column("reset_at", Moment()),
+    Column("lost", BigInteger, nullable=False, server_default="0"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("source", String(120), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("role", String(120), primary_key=True),
+    Column("first_seen", Moment(), nullable=False),
+    Column("last_seen", Moment(), nullable=False),
+    Column("looks", BigInteger, nullable=False),
+)
+
+uses = Table(
+    "uses",
+    metadata,
+    Column("source", String(120), primary_key=True),
+    Column("thing", String(255), primary_key=True),
+    Column("statement", String(120), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("role", String(120), nullable=False),
+    Column("manner", String(40), nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("used_after", Moment()),
+    Column("used_at", Moment()),
 )
 
 
@@ -254,5 +344,22 @@ def legal() -> list[dict[str, str]]:
     return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
 
 
-ADDED = {2: (set_aside,), 3: (parts,), 4: (progress, controls), 5: (rollouts, rollout_actions, verifications)}
+ADDED: dict[int, tuple[Table, ...]] = {
+    2: (set_aside,),
+    3: (parts,),
+    4: (progress, controls),
+    5: (consumers, approvals, chain, rollouts, rollout_actions, looks, sightings, uses, verifications),
+}
 """Tables that a version of the ledger has and the one before had not."""
+DEPLOYED = (
+    "region artifact_digest ci_run weight keeps stopped_at shape_source claimed_started_at claimed_finished_at late"
+    " place timeline"
+)
+WIDENED: dict[int, dict[Table, str]] = {
+    5: {
+        deployments: DEPLOYED,
+        overrides: "code blockers needed expires_at used_at",
+        events: "hash",
+    },
+}
+"""Columns that a version of the ledger has added to tables of earlier ones."""

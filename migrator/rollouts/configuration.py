@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from migrator import settings
@@ -15,6 +16,8 @@ from migrator.rollouts.plan import CanaryStep, Place, Rules
 from migrator.setting_values import duration, lag, nearest, positive
 
 SECTION = "tool.migrator.rollout"
+PLACEHOLDERS = ("server", "pool", "address", "host", "port", "version", "application")
+"""What commands and URLs may name in braces."""
 
 Readers = Mapping[str, Callable[[object], Any]]
 
@@ -25,12 +28,17 @@ class Commands:
 
     Each is run without a shell, with `{server}`, `{address}`, `{host}`, `{port}`, `{pool}`, `{version}` and
     `{application}` replaced, and the same as MIGRATOR_… in its environment. `stop` succeeds where nothing runs.
+
+    Args:
+        timeout: seconds that each may take.
+        attempts: how often a check is tried before the server is given up.
     """
 
     start: str = ""
     stop: str = ""
     checks: tuple[str, ...] = ()
     timeout: float = 60.0
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,7 @@ class Configuration:
     analysis: Mapping[str, Any]
     folder: Path
     data: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, Any] = field(default_factory=dict)
 
 
 def text(value: object) -> str:
@@ -84,10 +93,25 @@ def text(value: object) -> str:
     return value
 
 
+def command(value: object) -> str:
+    """Read a command or a URL that names what it is of in braces; {{ and }} stand for braces."""
+    said = text(value)
+    try:
+        named = [name for _, name, _, _ in Formatter().parse(said) if name is not None]
+    except ValueError as problem:
+        raise ValueError(f"{problem} in {said!r}; write {{{{ and }}}} for braces that name nothing") from None
+    for name in named:
+        if name not in PLACEHOLDERS:
+            near = nearest(name, PLACEHOLDERS)
+            hint = f'did you mean "{{{near}}}"?' if near else f"known are: {', '.join(PLACEHOLDERS)}"
+            raise ValueError(f'"{{{name}}}" stands for nothing; {hint}')
+    return said
+
+
 def texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError('must be a list of texts, as ["curl -f http://{address}/"]')
-    return tuple(text(item) for item in value)
+    return tuple(command(item) for item in value)
 
 
 def table(value: object) -> Mapping[str, Any]:
@@ -156,8 +180,11 @@ RULES: Readers = {
     "keep": pause,
 }
 PARTS: Mapping[str, tuple[type[Any], Readers]] = {
-    "commands": (Commands, {"start": text, "stop": text, "checks": texts, "timeout": duration}),
-    "ready": (Readiness, {"url": text, "timeout": duration, "version_header": text}),
+    "commands": (
+        Commands,
+        {"start": command, "stop": command, "checks": texts, "timeout": duration, "attempts": positive},
+    ),
+    "ready": (Readiness, {"url": command, "timeout": duration, "version_header": text}),
     "drain": (Draining, {"timeout": duration, "then": one_of("fail", "cut")}),
     "probe": (Probing, {"url": text, "every": duration, "timeout": duration}),
 }
@@ -169,6 +196,7 @@ TOP: Readers = {
     "pools": pools,
     "target": table,
     "analysis": table,
+    "flags": table,
     **dict.fromkeys(PARTS, table),
     **RULES,
 }
@@ -237,4 +265,5 @@ def read(data: Mapping[str, Any], folder: Path) -> Configuration:
         analysis=given.get("analysis", {}),
         folder=folder,
         data=dict(data),
+        flags=given.get("flags", {}),
     )

@@ -12,15 +12,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from migrator.errors import DriftFound
-from migrator.events import Observer, RolloutStep
+from migrator.events import Observer, RolloutJudged, RolloutStep
 from migrator.ledger import rollouts, store
-from migrator.rollouts.model import Action, Ending, Machine, MayRun, Outcome, Settle, Wish, as_data, words
+from migrator.rollouts.analysis.model import FAIL
+from migrator.rollouts.model import Action, Ending, Machine, MayRun, Outcome, Settle, Watch, Wish, as_data, words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migrator.database import Session
     from migrator.ledger.rollouts import ActionRecord
+    from migrator.rollouts.analysis import Judgement
     from migrator.rollouts.performing import World
 
 LISTEN_EVERY = 0.4
@@ -39,6 +41,7 @@ class Controller:
         self.settled = False
         self._listened = float("-inf")
         self._wish = Wish()
+        self._verdict = ""
 
     def drive(self, machine: Machine, world: World) -> Ending:
         """Have every action done that is not yet."""
@@ -68,6 +71,7 @@ class Controller:
         return Outcome(**record.outcome) if record.outcome is not None else None
 
     def _done(self, position: int, action: Action, record: ActionRecord | None, world: World) -> Outcome:
+        self._verdict = ""
         begun, elapsed = time.monotonic(), 0.0
         if record is None:
             before = rollouts.plain(world.before(action))
@@ -81,7 +85,7 @@ class Controller:
         with self.session.transaction() as connection:
             rollouts.end_action(connection, self.rollout, position, rollouts.plain(asdict(outcome)))
             if outcome.facts.get("heeded") or not outcome.ok:
-                self._heed(connection)
+                self._heed(connection, bad=outcome.facts.get("verdict") == FAIL)
         state = "done" if outcome.ok else "failed"
         seconds = time.monotonic() - begun
         self.observer(RolloutStep(position + 1, words(action), state, outcome.reason, seconds))
@@ -91,23 +95,43 @@ class Controller:
         wish = self.heard()
         return Outcome(ok=False, reason=str(wish)) if wish.what == "abort" else None
 
-    def heard(self) -> Wish:
-        """What somebody asks, looked up now and then; waits while it is a pause."""
+    def heard(self, *, wait: bool = True) -> Wish:
+        """What somebody asks, looked up now and then.
+
+        Args:
+            wait: for the end of a pause; else a pause is an answer.
+        """
         while True:
             if time.monotonic() - self._listened >= LISTEN_EVERY:
                 self._listened = time.monotonic()
                 with self.session.transaction() as connection:
                     record = rollouts.get(connection, self.rollout)
                 self._wish = Wish(record.wish, record.said)
-            if self._wish.what == "pause":
+            if self._wish.what == "pause" and wait:
                 time.sleep(LISTEN_EVERY)
             elif self._wish.what == "abort" and self.settled:
                 return Wish()
             else:
                 return self._wish
 
-    def _heed(self, connection: Connection) -> None:
-        """Take a wish off with the outcome that it led to; `promote all` holds until the end."""
+    def judged(self, watch: Watch, judgement: Judgement) -> None:
+        """Keep what is said of an arm where others see it, and tell it where it is something else than before."""
+        said = {"arm": watch.arm, "verdict": judgement.verdict, "reason": judgement.reason, **judgement.facts}
+        with self.session.transaction() as connection:
+            rollouts.note(connection, self.rollout, {"analysis": rollouts.plain(said)})
+        if judgement.verdict != self._verdict:
+            self._verdict = judgement.verdict
+            self.observer(RolloutJudged(watch.arm, judgement.verdict, judgement.reason))
+
+    def _heed(self, connection: Connection, *, bad: bool) -> None:
+        """Take a wish off with the outcome that it led to; `promote all` holds until the end.
+
+        Args:
+            bad: the version does badly, which ends a pause, too: users would go on to feel it.
+        """
+        if bad:
+            rollouts.heeded(connection, self.rollout, "pause")  # also one that was not heard of yet
         if self._wish.what in ("abort", "promote"):
             rollouts.heeded(connection, self.rollout, self._wish.what)
+        if bad or self._wish.what in ("abort", "promote"):
             self._wish = Wish()

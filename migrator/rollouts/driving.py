@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from migrator.errors import UsageError
 from migrator.ledger import rollouts
 from migrator.rollouts import configuration as configuring
+from migrator.rollouts import planning
+from migrator.rollouts.analysis import configuration as analysing
+from migrator.rollouts.analysis.looking import analyst
+from migrator.rollouts.analysis.sources.base import Around
 from migrator.rollouts.controlling import Controller
+from migrator.rollouts.figures import figures
+from migrator.rollouts.flags import flags_of
 from migrator.rollouts.instances import Instances
 from migrator.rollouts.performing import World
 from migrator.rollouts.plan import plan_from
@@ -22,8 +28,11 @@ if TYPE_CHECKING:
     from migrator.database import Session
     from migrator.events import Observer
     from migrator.revisions import RevisionGraph
+    from migrator.rollouts.analysis.model import Analyst, Rules
     from migrator.rollouts.configuration import Configuration
+    from migrator.rollouts.flags import Flags
     from migrator.rollouts.model import Ending
+    from migrator.rollouts.plan import RolloutPlan
     from migrator.rollouts.targets.base import Target
 
 
@@ -39,6 +48,56 @@ def made(found: Configuration) -> Target:
         raise UsageError(f"[{configuring.SECTION}.target]: {problem}") from None
 
 
+def flags(found: Configuration) -> Flags | None:
+    """The feature flags.
+
+    Raises:
+        UsageError: a setting of them is wrong.
+    """
+    try:
+        return flags_of(found)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.flags]: {problem}") from None
+
+
+def rules_of(found: Configuration) -> Rules | None:
+    """What arms are held against; None where nothing is judged.
+
+    Raises:
+        UsageError: it would judge nothing, or cannot be meant.
+    """
+    if not found.analysis:
+        return None
+    try:
+        return analysing.read(found.analysis)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
+
+
+def analyst_of(rules: Rules | None, around: Around) -> Analyst | None:
+    """What judges by rules; None where there are none.
+
+    Raises:
+        UsageError: a source has nothing to read from.
+    """
+    try:
+        return analyst(rules, around)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
+
+
+def planned(found: Configuration, version: str, former: str) -> RolloutPlan:
+    """What a rollout would do, with an analysis that can be made.
+
+    Raises:
+        UsageError: it cannot be done as it is configured.
+    """
+    target, rules = made(found), rules_of(found)
+    plan = planning.plan(found, target, version, former, rules)
+    analyst_of(rules, Around(plan, target, Probe(found.probe, found.ready.version_header), found.folder))
+    return plan
+
+
 def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observer) -> Ending:
     """Have everything done that a rollout has still to do, and record how it ended."""
     with session.transaction() as connection:
@@ -47,10 +106,14 @@ def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observ
     found = replace(configuring.read(record.plan["configuration"], Path(record.plan["folder"])), strategy=plan.strategy)
     controller = Controller(session, rollout, observer)
     records = Records(session, graph, plan, f"rollout {rollout}", record.plan["shape"])
-    instances = Instances(found, lambda: None)
-    world = World(found, plan, made(found), instances, records, None, controller.heard)
+    instances, target = Instances(found, lambda: None), made(found)
     with Probe(found.probe, found.ready.version_header) as probe:
+        judge = analyst_of(rules_of(found), Around(plan, target, probe, found.folder))
+        world = World(found, plan, target, instances, records, judge, controller.heard, controller.judged, flags(found))
         ending = controller.drive(STRATEGIES[plan.strategy](plan), world)
     with session.transaction() as connection:
-        rollouts.end(connection, rollout, ending.status, ending.reason, {"probe": probe.facts()})
+        known = rollouts.get(connection, rollout).facts
+        measured = figures(plan, rollouts.taken(connection, rollout))
+        facts = {**known, **measured, "probe": probe.facts()}
+        rollouts.end(connection, rollout, ending.status, ending.reason, facts)
     return ending

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import os
 import shlex
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -15,13 +14,23 @@ from dataclasses import dataclass
 from migrator.errors import MigratorError
 from migrator.rollouts.configuration import Configuration
 from migrator.rollouts.plan import Place
+from migrator.rollouts.running import CouldNotRun, run
 
-LAST_LINES = 5
 EVERY = 0.1
+BETWEEN_ATTEMPTS = 1.0
 
 
 class InstanceFailed(MigratorError):
     """A command failed, or a server did not become what it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that ended well. `said`: the last lines that it printed."""
+
+    command: str
+    seconds: float
+    said: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +57,46 @@ class Instances:
         """Stop what runs there; succeeds where nothing does."""
         self.run(self.configuration.commands.stop, place, "")
 
-    def check(self, place: Place, version: str) -> None:
-        """Run each check.
+    def check(self, place: Place, version: str) -> list[Ran]:
+        """Run each check, as often as the configuration lets one fail.
 
         Raises:
-            InstanceFailed: one fails, with the last lines that it printed.
+            InstanceFailed: one fails every time, with the last lines that it printed.
         """
+        done = []
         for command in self.configuration.commands.checks:
-            self.run(command, place, version)
+            for left in reversed(range(self.configuration.commands.attempts)):
+                try:
+                    ran = self.run(command, place, version)
+                except InstanceFailed:
+                    if not left:
+                        raise
+                    self.alive()
+                    time.sleep(BETWEEN_ATTEMPTS)
+                else:
+                    done += [ran] if ran else []
+                    break
+        return done
 
-    def run(self, command: str, place: Place, version: str) -> None:
+    def run(self, command: str, place: Place, version: str) -> Ran | None:
+        """Run a command of the configuration; None where there is none.
+
+        Raises:
+            InstanceFailed: it fails, takes too long or cannot be run.
+        """
         if not command:
-            return
+            return None
         given = names(self.configuration, place, version)
         words = [word.format_map(given) for word in shlex.split(command)]
         environment = {**os.environ, **{f"MIGRATOR_{name.upper()}": value for name, value in given.items()}}
-        seconds = self.configuration.commands.timeout
+        begun = time.monotonic()
         try:
-            done = subprocess.run(
-                words,
-                cwd=self.configuration.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise InstanceFailed(f"{words[0]} on {place.name} took longer than {seconds:g} s") from None
-        except OSError as problem:
-            raise InstanceFailed(f"{words[0]} cannot be run: {problem.strerror}") from None
-        if done.returncode:
-            said = done.stdout.decode(errors="replace").strip().splitlines()[-LAST_LINES:]
-            raise InstanceFailed(f"{words[0]} on {place.name} ended with {done.returncode}: {' | '.join(said)}")
+            done = run(words, self.configuration.folder, environment, self.configuration.commands.timeout)
+        except CouldNotRun as problem:
+            raise InstanceFailed(f"on {place.name}: {problem}") from None
+        if done.code:
+            raise InstanceFailed(f"{words[0]} on {place.name} ended with {done.code}: {done.said}")
+        return Ran(shlex.join(words), round(time.monotonic() - begun, 3), done.said)
 
     def await_ready(self, place: Place, version: str) -> None:
         """Wait until a server answers its readiness URL with success, in the version that was started."""

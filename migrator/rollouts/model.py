@@ -103,12 +103,16 @@ class Watch:
         arm: pool or variant that is judged; empty: nothing is.
         against: what it is compared with; empty: only limits of its own hold.
         why: what is waited for.
+        servers: those of the pool that are the arm, and its other ones what it is compared with; none: the pool.
+        until_judged: ends with the first verdict that there is enough data for.
     """
 
     seconds: float | None
     arm: str = ""
     against: str = ""
     why: str = ""
+    servers: tuple[str, ...] = ()
+    until_judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,8 @@ def words(action: Action) -> str:
         case Flag(name, shares):
             return f"set flag {name}: {percents(shares)}"
         case Watch(seconds, arm, _, why):
-            long = "until promoted" if seconds is None else f"for {seconds:g} s"
+            undated = "until it can be judged" if action.until_judged else "until promoted"
+            long = undated if seconds is None else f"for {seconds:g} s"
             return f"watch {arm or 'everything'} {long}" + (f" ({why})" if why else "")
 
 

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from migrator.errors import UsageError
+from migrator.rollouts.analysis.model import Rules
 from migrator.rollouts.configuration import SECTION, Configuration
 from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.targets.base import Target, TrafficState
 
-NEEDS = {"rolling": {"drain"}, "blue-green": {"drain", "split"}, "canary": {"drain", "split"}}
+NEEDS = {"rolling": {"drain"}, "in-place": {"start"}, "blue-green": {"drain", "split"}, "canary": {"drain", "split"}}
 """What a strategy needs of a target."""
 
 
-def plan(configuration: Configuration, target: Target, version: str, previous: str) -> RolloutPlan:
+def plan(
+    configuration: Configuration, target: Target, version: str, previous: str, analysis: Rules | None = None
+) -> RolloutPlan:
     """Say what a rollout does.
 
     Args:
         previous: the version that is live, which is gone back to.
+        analysis: what the version is judged by; None: by nothing.
 
     Raises:
         UsageError: it cannot be done as it is configured, with the reason.
         TargetFailed: what divides the traffic cannot be reached.
     """
-    missing = sorted(NEEDS.get(configuration.strategy, set()) - target.can)
+    strategy = configuration.strategy
+    if strategy == "rolling" and "start" in target.can:
+        strategy = "in-place"
+    needs = NEEDS.get(strategy, set()) | ({"cut"} if configuration.drain.then == "cut" else set())
+    missing = sorted(needs - target.can)
     if missing:
-        raise UsageError(f"{configuration.strategy} needs a target that can {', '.join(missing)}")
+        raise UsageError(f"{strategy} needs a target that can {', '.join(missing)}")
     pools = tuple(dict.fromkeys(place.pool for place in configuration.places))
     live = live_pool(target.look(), pools)
     rest = [pool for pool in pools if pool not in (live, configuration.rules.baseline)]
     made = RolloutPlan(
         application=configuration.application,
         environment=configuration.environment,
-        strategy=configuration.strategy,
+        strategy=strategy,
         version=version,
         previous=previous,
         places=configuration.places,
@@ -38,7 +46,7 @@ def plan(configuration: Configuration, target: Target, version: str, previous: s
         idle=rest[0] if rest else "",
         rules=configuration.rules,
     )
-    for problem in problems(made, pools):
+    for problem in problems(made, pools) + unjudged(made, analysis, said=bool(configuration.analysis)):
         raise UsageError(problem, next_step=f"change [{SECTION}]")
     return made
 
@@ -79,3 +87,29 @@ def problems(plan: RolloutPlan, pools: tuple[str, ...]) -> list[str]:
     if rules.baseline and any(step.weight > 50 for step in rules.steps):
         found.append("canary and baseline have the same weight, so 50 at most")
     return found
+
+
+def unjudged(plan: RolloutPlan, analysis: Rules | None, *, said: bool) -> list[str]:
+    """Why nothing would judge the version, though it should be.
+
+    Args:
+        said: whether the configuration says how it is judged, or that it is not.
+    """
+    rules = plan.rules
+    if analysis is None:
+        if plan.strategy == "canary" and not said:
+            return [
+                f'a canary that nothing judges finds nothing: write [{SECTION}.analysis], or source = "none" there if'
+                " people do"
+            ]
+        return []
+    waits = [step.pause for step in rules.steps] if plan.strategy in ("canary", "blue-green") else []
+    if plan.strategy in ("rolling", "blue-green", "canary"):
+        waits.append(rules.bake)
+    if plan.strategy == "blue-green":
+        waits.append(rules.keep)
+    if waits and all(wait == 0 for wait in waits):
+        return [
+            'nothing is ever watched, so the analysis would judge nothing: write bake = "1m", or a pause in each step'
+        ]
+    return []

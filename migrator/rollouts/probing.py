@@ -13,7 +13,7 @@ from typing import Any
 
 from migrator.rollouts.configuration import Probing
 
-RECENT = 2000
+RECENT = 50_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.alembic_support import stamped
-from migrator.deploying import shape_of
-from migrator.deployments import (
-    all_deployments,
-    by_key,
-    check_build,
-    finish_deployment,
-    refuse_build,
-    start_deployment,
-)
+from migrator.deploying import UNKNOWN, Build, going
+from migrator.deployments import begin, finish, ground, hold, may_run, shape_for
 from migrator.errors import MigratorError
-from migrator.planning import stamped_revisions
+from migrator.ledger import deployed
 from migrator.rollouts.model import Outcome
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from migrator.database import Session
     from migrator.revisions import RevisionGraph
     from migrator.rollouts.plan import RolloutPlan
@@ -44,46 +34,36 @@ class Records:
 
     def begin(self) -> Outcome:
         """Record that the version goes live; not where it may not run now."""
-        uses = shape_of(self.graph, self.shape)
+        build = Build(
+            self.plan.application,
+            self.plan.version,
+            self.plan.environment,
+            shape=self.shape,
+            strategy=self.plan.strategy,
+            key=self.key,
+            keeps=False,  # what was kept warm is stopped before the rollout ends
+        )
         try:
             with self.session.transaction() as connection:
-                start_deployment(
-                    connection,
-                    application=self.plan.application,
-                    version=self.plan.version,
-                    environment=self.plan.environment,
-                    strategy=self.plan.strategy,
-                    uses=uses,
-                    survives=uses,
-                    ancestors=self.graph.all_ancestors(),
-                    applied=self._applied(connection),
-                    key=self.key,
-                )
+                begin(connection, going(self.graph, build), self.graph)
         except MigratorError as refused:
             return Outcome(ok=False, reason=refused.message, facts={"next": refused.next_step})
         return Outcome(ok=True)
 
     def finish(self, status: str) -> Outcome:
         with self.session.transaction() as connection:
-            known = by_key(connection, self.key)
+            hold(connection)
+            known = deployed.by_key(connection, self.key)
             if known is not None:
-                finish_deployment(connection, known.id, status)
+                finish(connection, known, status)
         return Outcome(ok=True)
 
     def may_run(self, version: str) -> Outcome:
-        """Whether a version may run now, judged by the shape that its newest deployment was recorded with."""
+        """Whether a version may run now, judged by the shape that it was recorded with."""
+        asked = going(self.graph, Build(self.plan.application, version, self.plan.environment, shape=UNKNOWN))
         with self.session.transaction() as connection:
-            same = [
-                record
-                for record in all_deployments(connection)
-                if record.application == self.plan.application and record.version == version
-            ]
-            uses, survives = (same[-1].uses, same[-1].survives) if same else (None, None)
-            verdict = check_build(connection, uses, survives, self.graph.all_ancestors(), self._applied(connection))
-        if verdict.allowed:
+            on = ground(connection, self.graph)
+            refused = may_run(connection, asked, shape_for(connection, asked), on)
+        if refused is None:
             return Outcome(ok=True)
-        refused = refuse_build(version, verdict)
         return Outcome(ok=False, reason=refused.message, facts={"next": refused.next_step})
-
-    def _applied(self, connection: Connection) -> frozenset[str]:
-        return stamped_revisions(self.graph, frozenset(stamped(connection, self.graph)))

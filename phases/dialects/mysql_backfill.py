@@ -194,6 +194,12 @@ class MySQLKeyWalk(KeyWalk):
     def left(self) -> str:
         return f"SELECT EXISTS (SELECT 1 FROM {self._table} WHERE {self.step.pending})"
 
+    def one_left(self) -> str:
+        return f"SELECT {self._keys.texts()} FROM {self._table} WHERE {self.step.pending} LIMIT 1"
+
+    def still_left(self, key: Sequence[str]) -> str:
+        return f"{self.named(key)} AND ({self.step.pending})"
+
     def again(self, key: Sequence[str]) -> str:
         return self._update(self._keys.equal(key))
 

@@ -109,6 +109,14 @@ class Walk:
         """Question whether rows are still to do."""
         return f"SELECT EXISTS (SELECT FROM ONLY {qualified(self.step.table)} WHERE {self.step.pending})"
 
+    def one_left(self) -> str:
+        """Question for the key of a row that is still to do."""
+        return f"{self._row(self.step.pending)} LIMIT 1"
+
+    def still_left(self, key: Sequence[str]) -> str:
+        """Question for the key of a row, where it is still to do."""
+        return self._row(f"{self._bound(key, '=')} AND ({self.step.pending})")
+
     @property
     def _names(self) -> tuple[str, ...]:
         """What a row is known by; an address is good enough to try a row again, and moves with an UPDATE."""

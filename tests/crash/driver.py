@@ -19,12 +19,12 @@ from contextlib import contextmanager
 from itertools import count, cycle
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import psycopg
 from sqlalchemy import make_url
 
-from migrator import api, database, execution, performance, settings
+from migrator import api, batches, crew, database, execution, performance, settings
 from phases.model import Phase
 from tests.plugins.mysql_servers import MySQLDatabase
 
@@ -96,8 +96,13 @@ class Copies:
 class Anew:
     """MySQL and MariaDB: one database made again and again, for the ledger names it; and every single statement."""
 
-    POINTS = ("_note", "_define", "_commit", "_batch")
-    """What a performer does and a kill may follow; the other is every change of state."""
+    POINTS: ClassVar = {
+        performance.Performer: ("_note", "_define", "_commit", "_assign"),
+        batches.Batches: ("batch",),
+        crew.Worker: ("_claimed",),
+        execution.Execution: ("enter",),
+    }
+    """What a kill may follow."""
 
     def __init__(self, url: str, file: str, actions: dict[str, Callable[[], object]]) -> None:
         self.url, self.actions = url, actions
@@ -122,9 +127,9 @@ class Anew:
 
             return call
 
-        for name in self.POINTS:
-            setattr(performance.Performer, name, counted(getattr(performance.Performer, name)))
-        execution.Execution.enter = counted(execution.Execution.enter)
+        for kind, names in self.POINTS.items():
+            for name in names:
+                setattr(kind, name, counted(getattr(kind, name)))
 
 
 def countdown(point: int) -> Callable[[], None]:

@@ -53,7 +53,15 @@ def test_a_ledger_of_a_newer_program_is_left_alone(shop, database):
         assert "pip install --upgrade" in done.stderr
 
 
-LOOKING = (("plan",), ("plan", "--sql"), ("status", "--events", "5"), ("gate",), ("doctor",), ("deploy", "list"))
+LOOKING = (
+    ("plan",),
+    ("plan", "--sql"),
+    ("status", "--events", "5"),
+    ("gate",),
+    ("doctor",),
+    ("deploy", "list"),
+    ("audit", "verify"),
+)
 
 
 def objects(database):
@@ -75,7 +83,7 @@ def test_looking_never_writes(shop, database, words):
 def test_passwords_are_not_in_the_ledger(shop, database):
     shop.url = database.url.replace("postgres@", "postgres:very-secret@")
     assert shop.cli("apply", "--yes").returncode == 0
-    for table in ("revisions", "steps", "events", "deployments", "backfills", "set_aside", "overrides"):
+    for table in ("revisions", "steps", "events", "deployments", "backfills", "set_aside", "overrides", "consumers"):
         assert database.rows(f"SELECT count(*) FROM migrator.{table} t WHERE t::text LIKE '%very-secret%'") == [(0,)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from phases.burdens import Transaction, judge_disk, judge_history, judge_transaction, usual_reserve
 from phases.pressure import (
     FEW_ROWS,
     VACUUM_PATIENCE,
@@ -15,6 +16,7 @@ from phases.pressure import (
     judge_archive,
     judge_rows,
     judge_slots,
+    needs_vacuum,
     queued_since,
     together,
 )
@@ -88,6 +90,49 @@ def test_53_batches_wait_for_a_vacuum_and_never_for_good(name):
     verdict = judge_rows(rows, 0.5, forgiven=forgiven, wait=wait)
     assert verdict.go is go
     assert told in verdict.reason + verdict.unknown
+
+
+VACUUMS = {
+    "autovacuum comes": (dead(900_000), 0, False),
+    "few": (dead(200_000, served=False), 0, False),
+    "too many": (dead(200_001, served=False), 0, True),
+    "many of a small table": (Rows("public.users", 10, FEW_ROWS, served=False), 0, False),
+    "the last one could not clear them": (dead(300_000, served=False), 300_000, False),
+}
+
+
+@pytest.mark.parametrize("name", VACUUMS)
+def test_53_a_table_that_autovacuum_leaves_alone_is_vacuumed_when_it_would_have_come(name):
+    rows, left, wanted = VACUUMS[name]
+    assert needs_vacuum(rows, left) is wanted
+
+
+OLD = Transaction('pid 7 "shop" (role app)', 3601, "SELECT pg_terminate_backend(7)")
+BURDENS = {
+    "a history that is purged": (judge_history(100, 100), True, ""),
+    "a history that is not": (judge_history(101, 100), False, "101 transactions to purge (more than 100)"),
+    "a history not short yet": (judge_history(51, 100, paused=True), False, "(down to 50)"),
+    "a history short again": (judge_history(50, 100, paused=True), True, ""),
+    "room on the disk": (judge_disk(100, 100), True, ""),
+    "room on a small disk": (judge_disk(2, usual_reserve(100)), True, ""),
+    "no room on the disk": (judge_disk(99, 100), False, "99 B of the server's disk are free (100 B have to be)"),
+    "not enough room yet": (judge_disk(124, 100, paused=True), False, "(125 B have to be)"),
+    "nobody is in a transaction": (judge_transaction(None, 1), True, ""),
+    "a transaction that is not old": (judge_transaction(OLD, 3601), True, ""),
+    "an old transaction": (
+        judge_transaction(OLD, 3600),
+        False,
+        "where nobody needs it, SELECT pg_terminate_backend(7)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BURDENS)
+def test_batches_pause_while_the_server_cannot_carry_more(name):
+    verdict, go, reason = BURDENS[name]
+    assert verdict.go is go
+    assert reason in verdict.reason
+    assert bool(verdict.reason) is not go
 
 
 def test_every_reason_is_said():

@@ -32,8 +32,13 @@ defaults
   timeout server 20s
   retries 2
   option redispatch
+frontend exporter
+  bind 127.0.0.1:{exporter}
+  http-request use-service prometheus-exporter
 frontend shop
   bind 127.0.0.1:{front}
+  log stdout format raw local0
+  log-format '{{"status":%ST,"ms":%Ta,"pool":"%b","server":"%s"}}'
   http-request set-var(txn.bucket) rand(1000)
   http-request set-var(txn.bucket) req.cook(uid),xxh32(7),mod(1000) if {{ req.cook(uid) -m found }}
   use_backend %[var(txn.bucket),map_int({folder}/split.map)]
@@ -48,6 +53,7 @@ class Shop:
     project: object
     folder: Path
     front: int
+    exporter: int
     ports: dict[str, int]
 
     @property
@@ -66,7 +72,7 @@ class Shop:
         """The version that each server runs by itself; empty where nothing listens."""
         return {server: ask(f"http://127.0.0.1:{port}/") for server, port in self.ports.items()}
 
-    def configure(self, strategy, **rules):
+    def configure(self, strategy, analysis='source = "none"', **rules):
         pools = "".join(
             f"[rollout.pools.{pool}]\n" + "".join(f'{name} = "127.0.0.1:{self.ports[name]}"\n' for name in names)
             for pool, names in POOLS.items()
@@ -97,6 +103,8 @@ timeout = "5s"
 [rollout.probe]
 url = "{self.url}"
 every = "20ms"
+[rollout.analysis]
+{analysis}
 """)
 
     @contextmanager
@@ -120,14 +128,18 @@ class Seen:
 
     good: Counter = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
+    order: list[str] = field(default_factory=list)
+    """The versions of all answers, from the first to the last."""
 
     def ask(self, url, over):
         while not over.is_set():
             try:
                 with urllib.request.urlopen(url, timeout=10) as answer:
                     self.good[answer.headers["X-Version"]] += 1
+                    self.order.append(answer.headers["X-Version"])
             except urllib.error.HTTPError as problem:
                 self.failed.append(f"{problem.code} {problem.headers['X-Version']}")
+                self.order.append(problem.headers["X-Version"])
             except OSError as problem:
                 self.failed.append(str(problem))
             time.sleep(0.002)
@@ -156,16 +168,19 @@ def shop(database, project, tmp_path):
     if program is None:
         missing("no haproxy on this machine")
     ports = {name: free_port() for names in POOLS.values() for name in names}
-    found = Shop(project, tmp_path, free_port(), ports)
+    found = Shop(project, tmp_path, free_port(), free_port(), ports)
     backends = "\n".join(
         f"backend {pool}\n  option httpchk GET /ready\n"
         + "\n".join(f"  server {name} 127.0.0.1:{ports[name]} check inter 100ms fall 2 rise 1" for name in names)
         for pool, names in POOLS.items()
     )
-    (tmp_path / "haproxy.cfg").write_text(BALANCER.format(folder=tmp_path, front=found.front, backends=backends))
+    (tmp_path / "haproxy.cfg").write_text(BALANCER.format(**vars(found), backends=backends))
     (tmp_path / "split.map").write_text("".join(f"{n} blue\n" for n in range(1000)))
     found.start("blue", "1.0")
-    balancer = subprocess.Popen([program, "-f", str(tmp_path / "haproxy.cfg")], stderr=subprocess.DEVNULL)
+    with (tmp_path / "access.json").open("wb") as log:
+        balancer = subprocess.Popen(
+            [program, "-f", str(tmp_path / "haproxy.cfg")], stdout=log, stderr=subprocess.DEVNULL
+        )
     try:
         until(lambda: ask(found.url) == "1.0")
         project.cli("deploy", "record", "--app", "shop", "--version", "1.0", "--shape", "none")

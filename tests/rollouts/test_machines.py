@@ -14,6 +14,7 @@ POOLS = {"blue": ("b1", "b2", "b3"), "green": ("g1",), "grey": ("y1",)}
 STEPS = (CanaryStep(5, 60.0), CanaryStep(50, 60.0))
 PLANS = {
     "rolling": Rules(batch_size=2, max_unavailable=2, bake=10.0),
+    "in-place": Rules(bake=10.0),
     "blue-green": Rules(bake=10.0, keep=10.0),
     "blue-green in steps": Rules(steps=STEPS),
     "canary": Rules(steps=STEPS),
@@ -41,6 +42,8 @@ class Fleet:
     def do(self, action):
         self.taken.append(action)
         match action:
+            case Start(server, version) if self.plan.strategy == "in-place":
+                self.version[server] = version
             case Start(server, _) | Stop(server):
                 assert server not in self.admitted or not self.has_traffic(server), "stopped under traffic"
                 self.version.pop(server, None)
@@ -147,7 +150,7 @@ def test_a_version_that_may_not_run_changes_nothing(made):
     assert fleet.taken == []
 
 
-def test_too_little_traffic_asks_people(made):
+def test_too_little_traffic_waits_for_more_or_for_people(made):
     if not made.rules.steps:
         return
     machine = STRATEGIES[made.strategy](made)
@@ -155,4 +158,4 @@ def test_too_little_traffic_asks_people(made):
     while not isinstance(action, Watch):
         action = machine.send(Outcome(ok=True))
     asked = machine.send(Outcome(ok=True, reason="3 of 300", facts={"verdict": "insufficient_traffic"}))
-    assert asked == replace(action, seconds=None, why=f"{action.why}: 3 of 300")
+    assert asked == replace(action, seconds=None, why=f"{action.why}: 3 of 300", until_judged=True)

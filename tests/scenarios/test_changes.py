@@ -12,6 +12,7 @@ from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import ConnectionFailed, DriftFound, PlanRefused, UsageError, VerificationFailed
 from migrator.events import Drifted
 from tests.crash.test_kill import start, wait_for
+from tests.plugins.aging import age
 from tests.plugins.servers import missing, versions
 
 TABLES = (
@@ -437,10 +438,7 @@ def test_47_the_contract_waits_for_a_session_of_an_old_build_and_names_it(shop, 
     for version, shape in (("1.0", "none"), ("2.0", "change")):
         words = ("deploy", "record", "--app", "shop", "--version", version, "--shape", shape)
         assert shop.cli(*words).returncode == 0
-    database.run(
-        "UPDATE migrator.deployments SET started_at = started_at - interval '25 hours',"
-        " finished_at = finished_at - interval '25 hours'"
-    )
+    age(shop.url, 25)
     contract = ("apply", "--phase", "contract", "--yes", "--to", "change")
     with database.connect(application_name="shop/1.0 web") as old, database.connect(application_name="shop/2.0"):
         left_behind = f'of a build that does not survive the contract: pid {old.info.backend_pid} "shop/1.0 web"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
 import pytest
@@ -10,8 +11,11 @@ from migrator import api
 from migrator.database import connect
 from migrator.dialects.base import Trouble
 from migrator.dialects.mysql import MySQLFamily
-from migrator.errors import DriftFound, PlanRefused, RunnerBusy
-from migrator.events import Paused, StepProgress
+from migrator.errors import DriftFound, PlanRefused, RunnerBusy, StepFailed
+from migrator.events import Paused, Resumed, StepProgress, Waiting
+from migrator.pressure import Pressure
+from phases.model import TableName
+from phases.pressure import Limits
 from tests.compatibility.living import Watched
 
 pytestmark = pytest.mark.in_turn
@@ -67,6 +71,18 @@ def test_mysql_07_rows_without_a_value_are_walked_once(mysql_database, project):
     project.revision("change", RENAME)
     project.apply()
     assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_07_rows_that_are_never_done_are_refused_after_one_walk(mysql_database, project):
+    mysql_database.run(*users(900), "UPDATE users SET full_name = NULL WHERE id = 9", "CREATE TABLE writes (id int)")
+    mysql_database.run("CREATE TRIGGER log AFTER UPDATE ON users FOR EACH ROW INSERT INTO writes VALUES (NEW.id)")
+    project.url = mysql_database.url
+    project.revision("change", 'Backfill("users", {"code": "full_name + id"}, where="code IS NULL")')
+    mysql_database.run("UPDATE users SET full_name = id WHERE full_name IS NOT NULL", "TRUNCATE writes")
+    assert 'trigger "log"' in "; ".join(api.plan(project.settings).revisions[0].warnings)
+    with pytest.raises(StepFailed, match=r"row 9 of .* is still to do after it was done 3 times"):
+        project.apply()
+    assert mysql_database.rows("SELECT COUNT(*) FROM writes")[0][0] < 910
 
 
 def test_mysql_12_a_row_whose_key_changes_while_it_is_walked_is_not_left_behind(mysql_database, project):
@@ -129,6 +145,29 @@ def test_mysql_18_a_second_runner_is_refused(mysql_database, project):
     project.seen = Watched(second)
     project.apply("expand")
     assert refused
+
+
+def test_mysql_21_batches_wait_while_an_old_snapshot_keeps_the_history_of_innodb(mysql_database):
+    mysql_database.run(*users(50))
+    users_ = TableName(mysql_database.name, "users")
+    with closing(mysql_database.connect()) as old, connect(mysql_database.url, "test") as session:
+        with old.cursor() as cursor:
+            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        for number in range(60):
+            mysql_database.run(f"UPDATE users SET full_name = 'user {number}' WHERE id = 1")
+        seen = []
+
+        def pause(_seconds):
+            old.rollback()
+            time.sleep(0.05)
+
+        watch = Pressure(session, Limits(history=40), seen.append, pause)
+        assert "40" in watch.look(users_)[0].reason
+        watch.looked = None
+        waited, reason = watch.follow("fill", users_)
+    assert waited
+    assert "of InnoDB has" in reason
+    assert {type(event) for event in seen} == {Waiting, Resumed}
 
 
 def test_mysql_23_limits_made_for_the_application_cut_no_statement_of_ours_short(mysql_database):

@@ -17,6 +17,7 @@ from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import NotYet, UsageError, VerificationFailed
 from migrator.events import Reconnected, Resumed, StepProgress, Unwatched, Waiting
 from phases.model import Phase
+from tests.plugins.aging import age
 from tests.plugins.projects import OVERRIDE
 from tests.plugins.servers import Server, fresh_database, missing
 
@@ -252,3 +253,27 @@ def test_52_a_run_goes_on_at_a_promoted_replica_from_what_the_ledger_there_says(
         assert "rows of backfill users.name that were committed are not there, and are done again" in event.said
         wrong = "SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name"
         assert replica.standby.execute(wrong).fetchone() == (0,)
+
+
+def test_a_replica_that_took_over_has_the_records_and_says_that_some_may_be_lost(shop, servers):
+    """The last of this module: its replica is a primary afterwards, and the records are asked for there."""
+    shop.apply()
+    for version in ("1.0", "2.0"):
+        shape = "none" if version == "1.0" else "change"
+        api.deploy_record(shop.settings, api.Build("shop", version, shape=shape))
+    age(shop.url, 24)
+    standby = servers[1].standby
+    (written,) = servers[1].primary.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+    while standby.execute("SELECT pg_last_wal_replay_lsn() < %s::pg_lsn", (written,)).fetchone() == (True,):
+        pass
+    assert standby.execute("SELECT pg_promote()").fetchone() == (True,)
+    standby.execute("CHECKPOINT")  # what says which timeline it is on
+    shop.url = shop.url.replace(f":{servers[1].primary.info.port}/", f":{standby.info.port}/")
+    verdict = api.gate(shop.settings, "change")["change"]
+    (server,) = [condition for condition in verdict.conditions if condition.name == "server of the records"]
+    assert "later ones may be lost" in server.evidence
+    assert (server.holds, server.observed) == (True, False)
+    assert not api.gate(replace(shop.settings, policy="strict"), "change")["change"].open
+    api.deploy_record(shop.settings, api.Build("shop", "2.0"))
+    (server,) = [c for c in api.gate(shop.settings, "change")["change"].conditions if c.name == server.name]
+    assert (server.holds, server.observed) == (True, True)

@@ -9,10 +9,11 @@ from tests.plugins.projects import ROOT
 ALL = [
     [cell.strip() for cell in line.split("|")[1:-1]]
     for line in (ROOT / "docs" / "explanation" / "scenarios.md").read_text().splitlines()
-    if re.match(r"\| M?\d", line)
+    if re.match(r"\| [BM]?\d", line)
 ]
 ROWS = [row for row in ALL if row[0].isdigit()]
-MYSQL_ROWS = [row for row in ALL if not row[0].isdigit()]
+LISTS = {letter: [row for row in ALL if row[0].startswith(letter)] for letter in "BM"}
+PREFIXES = {"": "", "backfill_": "B", "mysql_": "M"}
 OTHERS = ("MySQL", "SQLite")
 FILES = {path: path.read_text() for path in (ROOT / "tests").rglob("test_*.py")}
 
@@ -21,9 +22,10 @@ def test_every_scenario_is_in_the_table_with_a_test_or_the_reason():
     assert [int(row[0]) for row in ROWS] == list(range(1, 58))
     for number, _, answer, shown in ROWS:
         assert shown or answer.startswith((*OTHERS, "open:")), number
-    assert [row[0] for row in MYSQL_ROWS] == [f"M{number}" for number in range(1, 36)]
-    for number, _, answer, shown in MYSQL_ROWS:
-        assert shown or "open:" in answer.lower(), number
+    for letter, rows in LISTS.items():
+        assert [row[0] for row in rows] == [f"{letter}{number}" for number in range(1, 36)]
+        for number, _, answer, shown in rows:
+            assert shown or "open:" in answer.lower() or answer.startswith(OTHERS), number
 
 
 def test_every_test_of_the_table_exists():
@@ -37,5 +39,5 @@ def test_every_test_of_the_table_exists():
 def test_every_test_with_a_number_is_in_the_table():
     shown = {row[0]: row[3] for row in ALL}
     for text in FILES.values():
-        for name, mysql, number in re.findall(r"^def (test_(mysql_)?(\d\d)_\w+)\(", text, re.M):
-            assert f"`{name}" in shown[f"{'M' if mysql else ''}{int(number)}"], name
+        for name, prefix, number in re.findall(r"^def (test_(mysql_|backfill_|)(\d\d)_\w+)\(", text, re.M):
+            assert f"`{name}" in shown[f"{PREFIXES[prefix]}{int(number)}"], name

@@ -8,8 +8,14 @@ from migrator.rollouts.model import Machine
 from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.strategies.blue_green import blue_green
 from migrator.rollouts.strategies.canary import canary
+from migrator.rollouts.strategies.in_place import in_place
 from migrator.rollouts.strategies.rolling import rolling
 
 Strategy = Callable[[RolloutPlan], Machine]
 
-STRATEGIES: Mapping[str, Strategy] = {"rolling": rolling, "blue-green": blue_green, "canary": canary}
+STRATEGIES: Mapping[str, Strategy] = {
+    "rolling": rolling,
+    "in-place": in_place,
+    "blue-green": blue_green,
+    "canary": canary,
+}

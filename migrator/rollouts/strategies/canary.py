@@ -25,7 +25,7 @@ def canary(plan: RolloutPlan) -> Machine:
         yield from arms(plan)
         exposed = True
         yield from steps(plan)
-        yield from roll(plan, touched, judged=False)
+        yield from roll(plan, touched)
         yield from do(whole)
     except Failed as problem:
         groups = [(whole,), *unrolled(plan, touched), *arms_ended]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 
+from migrator.rollouts.analysis.model import UNDECIDED
 from migrator.rollouts.model import (
     Action,
     Admit,
@@ -31,14 +32,14 @@ def ready(server: str, version: str) -> Part:
     return (yield from do(Smoke(server, version)))
 
 
-def watched(seconds: float | None, arm: str, against: str, why: str) -> Part:
-    """Watch, and let people decide where there was too little traffic to judge from."""
+def watched(seconds: float | None, arm: str, against: str, why: str, servers: tuple[str, ...] = ()) -> Part:
+    """Watch, and wait on where there was too little to judge from: for data, or for people who decide."""
     if seconds == 0:
         return Outcome(ok=True)
-    outcome = yield from do(Watch(seconds, arm, against, why))
-    if outcome.facts.get("verdict") == "insufficient_traffic":
+    outcome = yield from do(Watch(seconds, arm, against, why, servers))
+    if outcome.facts.get("verdict") in UNDECIDED:
         unsure = f"{why}: {outcome.reason}"
-        return (yield from do(Watch(None, arm, against, unsure)))
+        return (yield from do(Watch(None, arm, against, unsure, servers, until_judged=True)))
     return outcome
 
 

@@ -14,19 +14,18 @@ def rolling(plan: RolloutPlan) -> Machine:
         return Ending("refused", begun.reason)
     touched: dict[str, bool] = {}
     try:
-        yield from roll(plan, touched, judged=True)
+        yield from roll(plan, touched)
         yield from do(Finish(plan.version, "succeeded"))
     except Failed as problem:
         return (yield from taken_back(plan, problem, unrolled(plan, touched), exposed=any(touched.values())))
     return Ending("succeeded")
 
 
-def roll(plan: RolloutPlan, touched: dict[str, bool], *, judged: bool) -> Part:
-    """Replace what runs in the live pool.
+def roll(plan: RolloutPlan, touched: dict[str, bool]) -> Part:
+    """Replace what runs in the live pool; what is replaced is compared with what is not yet.
 
     Args:
         touched: gets each server that is begun with, and whether it has been stopped.
-        judged: compare the pool with what it was before, after each batch.
     """
     servers, outcome = plan.servers(plan.live), Outcome(ok=True)
     size = min(plan.rules.batch_size, plan.rules.max_unavailable)
@@ -40,7 +39,8 @@ def roll(plan: RolloutPlan, touched: dict[str, bool], *, judged: bool) -> Part:
             yield from ready(server, plan.version)
             outcome = yield from do(Admit(server))
         done = f"{min(first + size, len(servers))} of {len(servers)} servers run {plan.version}"
-        outcome = yield from watched(plan.rules.bake, plan.live if judged else "", "", done)
+        changed, others = servers[: first + size], servers[first + size :]
+        outcome = yield from watched(plan.rules.bake, plan.live, plan.live if others else "", done, changed)
     return outcome
 
 

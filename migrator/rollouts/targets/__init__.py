@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrator.rollouts.targets.envoy import Envoy
 from migrator.rollouts.targets.haproxy import HAProxy
+from migrator.rollouts.targets.kubernetes import Kubernetes
+from migrator.rollouts.targets.nginx import Nginx
+from migrator.rollouts.targets.shell import Shell
 from migrator.setting_values import nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from migrator.rollouts.configuration import Configuration
     from migrator.rollouts.targets.base import Target
 
-TARGETS = {"haproxy": HAProxy}
+Kind = type[HAProxy | Nginx | Envoy | Kubernetes | Shell]
+TARGETS: Mapping[str, Kind] = {kind.kind: kind for kind in (HAProxy, Nginx, Envoy, Kubernetes, Shell)}
 
 
 def target_of(configuration: Configuration) -> Target:
@@ -25,4 +32,4 @@ def target_of(configuration: Configuration) -> Target:
         near = nearest(kind, TARGETS)
         hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(TARGETS)}"
         raise ValueError(f'target: unknown kind "{kind}"; {hint}')
-    return TARGETS[kind](configuration.target, configuration.places, configuration.folder)
+    return TARGETS[kind](configuration)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 from migrator.errors import MigratorError
 
@@ -25,35 +25,47 @@ class ServerState:
 
 @dataclass(frozen=True, slots=True)
 class TrafficState:
-    """Where the traffic goes: servers by name, percent by pool."""
+    """Where the traffic goes: servers by name, percent by pool; `mirrored`: percent that is copied, by pool."""
 
     servers: Mapping[str, ServerState]
     shares: Mapping[str, float]
+    mirrored: Mapping[str, float] = field(default_factory=dict)
 
 
-class Target(Protocol):
+class Target:
     """Something that divides traffic.
 
     Every change is read back before it is reported as done, and may be asked for again. All raise `TargetFailed`.
+    What one cannot do is refused here.
     """
 
-    can: frozenset[str]
-    """Of `drain`, `split`, `mirror`, `sticky`."""
+    kind: ClassVar[str] = ""
+    can: frozenset[str] = frozenset()
+    """Of `drain`, `cut`, `split`, `sticky`, `mirror`, `hold`, `start`."""
 
     def look(self) -> TrafficState:
         """What it does at this moment."""
+        raise NotImplementedError
+
+    def files(self) -> Mapping[str, str]:
+        """What it has to be configured with, by path; the configuration comes first, and has no folder."""
+        raise TargetFailed(f"nothing has to be written for a target of kind {self.kind}")
 
     def admit(self, server: str) -> None:
         """Let a server have traffic, and wait until its own checks call it up."""
+        raise self._unable("admit", server)
 
     def drain(self, server: str) -> None:
         """Give a server no further work; it keeps what it has."""
+        raise self._unable("drain", server)
 
     def remove(self, server: str) -> None:
         """Take a server out, so that its failing checks concern nobody."""
+        raise self._unable("remove", server)
 
     def cut(self, server: str) -> None:
         """End the connections that a server has."""
+        raise self._unable("cut the connections of", server)
 
     def split(self, shares: Mapping[str, float]) -> None:
         """Divide the traffic among pools.
@@ -62,6 +74,19 @@ class Target(Protocol):
             shares: percent by pool, 100 together. Who is in another pool than the first stays in it while its
                 share grows, where the target tells users apart.
         """
+        raise self._unable("split the traffic among", ", ".join(shares))
 
     def mirror(self, pool: str, percent: float) -> None:
-        """Send copies of a share of the requests to a pool."""
+        """Send copies of a share of the requests to a pool: of those of safe methods only, and nobody its answers."""
+        raise self._unable("mirror requests to", pool)
+
+    def start(self, server: str, version: str) -> None:
+        """Put a version on a server in place, with whatever draining the platform does; only one that can `start`."""
+        raise self._unable("start a version on", server)
+
+    def hold(self, seconds: float) -> None:
+        """Let requests wait, for so long at most; 0: let them go on."""
+        raise self._unable("hold", "requests")
+
+    def _unable(self, what: str, whom: str) -> TargetFailed:
+        return TargetFailed(f"a target of kind {self.kind} as it is configured cannot {what} {whom}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.linters.mysql.servers import needed_program
+from tests.plugins.aging import age
 
 
 @pytest.fixture
@@ -125,15 +126,12 @@ def test_the_whole_life_of_a_rename(shop):
         assert kind in events
 
 
-def test_a_gate_opens_by_itself_a_day_later(shop, database):
+def test_a_gate_opens_by_itself_a_day_later(shop):
     shop.apply()
     ok(shop, "deploy", "record", "--app", "shop", "--version", "1.0", "--shape", "first")
     ok(shop, "deploy", "record", "--app", "shop", "--version", "2.0")
     assert shop.cli("gate").returncode == 3
-    database.run(
-        "UPDATE migrator.deployments SET started_at = started_at - interval '24 hours',"
-        " finished_at = finished_at - interval '24 hours'"
-    )
+    age(shop.url, 24)
     assert "rename: open" in ok(shop, "gate")
     assert "rename is contracted" in ok(shop, "apply", "--phase", "contract", "--yes")
 

@@ -1,0 +1,1 @@
+"""Deployments as other systems write them down. Nothing here asks a database."""

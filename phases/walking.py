@@ -1,0 +1,208 @@
+"""Walk a table from one end of a stretch to the other, in small transactions; what others hold is left for the end."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from phases.computing import batch
+from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
+from phases.effects import Pause, Performance, Progress, Query
+from phases.errors import Held
+from phases.isolation import Start, halved, isolate
+from phases.model import Fill
+from phases.pacing import Servo
+
+SMALLEST_BATCH = 100
+LONGEST_PAUSE = 5.0
+MOST_DEFERRED = 100
+"""Spans of a walk by key that are left for later at a time: each is in the cursor, which every batch saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """Knobs of a backfill.
+
+    Args:
+        target_seconds: how long one transaction should take.
+        stripes: passes over each window of pages; a power of two.
+        first_window, smallest_window, largest_window: heap pages; of the first two a walk with fewer passes
+            takes as much less, so that its transactions are no longer.
+        first_rows, largest_rows: rows of a batch, where the walk is by key.
+        patience_seconds: how long to come back to rows that another session holds, without any progress.
+        set_aside_limit: rows that may fail before the step stops.
+        workers: sessions that walk one table at a time, at most.
+        few_pages, few_rows: what is left of a walk that is not worth several workers.
+        stretch_batches: batches of a stretch, what a worker takes at a time where the walk is by key.
+    """
+
+    target_seconds: float = 0.1
+    stripes: int = 8
+    first_window: int = 120
+    smallest_window: int = 16
+    largest_window: int = 4096
+    first_rows: int = 1000
+    largest_rows: int = 5000
+    patience_seconds: float = 300.0
+    set_aside_limit: int = 100
+    workers: int = 1
+    few_pages: int = 64
+    few_rows: int = 5000
+    stretch_batches: int = 10
+
+    def pages(self, window: int, stripes: int) -> int:
+        """Heap pages of a window that is walked in `stripes` passes."""
+        return max(1, window * stripes // self.stripes)
+
+
+@dataclass
+class Patience:
+    """Ever longer pauses, until they are too long in all."""
+
+    step: Fill
+    pacing: Pacing
+    wait: float = 0.2
+    waited: float = 0.0
+
+    def pause(self, batches: int) -> Pause:
+        if self.waited >= self.pacing.patience_seconds:
+            raise Held(self.step.table, batches)
+        wait, self.wait = self.wait, min(self.wait * 1.5, LONGEST_PAUSE)
+        self.waited += wait
+        return Pause(wait, f"another session holds rows of {batches} {'batch' if batches == 1 else 'batches'}")
+
+
+def walk_all(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
+    """Walk from where a cursor stands to its end, and come back to what other sessions held."""
+    yield from begin(walk, state, pacing)
+    yield from walk_on(walk, state, Servo(pacing.target_seconds), pacing, start)
+    yield from revisit(walk, state, pacing, start)
+
+
+def begin(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
+    """Fix the end of a walk that has none yet."""
+    state.setdefault("rows", 0)
+    if isinstance(walk, PageWalk) and "end" not in state:
+        state |= {"page": 0, "stripe": 0, "end": int((yield Query(walk.end()))[0][0]), "deferred": []}
+        state["window"] = pacing.pages(pacing.first_window, walk.stripes)
+    elif isinstance(walk, KeyWalk) and "last" not in state:
+        found = yield Query(walk.end())
+        state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
+        state["batches"] = 0
+    state.setdefault("broken", [])
+    state.setdefault("deferred", [])
+
+
+def walk_on(walk: PageWalk | KeyWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start) -> Performance:
+    """Walk to the end; what another session holds is left for later."""
+    yield from isolate(walk, state, start, pacing.set_aside_limit)
+    if isinstance(walk, PageWalk):
+        yield from walk_pages(walk, state, servo, pacing, start)
+    else:
+        yield from walk_keys(walk, state, servo, pacing, start)
+
+
+def walk_pages(walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start) -> Performance:
+    """Walk window after window."""
+    smallest = pacing.pages(pacing.smallest_window, walk.stripes)
+    while state["page"] < state["end"]:
+        if not (state["stripe"] or state.get("part")):
+            # What is left may be too little for so many batches of that size: then each is smaller.
+            fits = -((state["page"] - state["end"]) // state.get("room", 1))
+            state["window"] = min(state["window"], max(smallest, fits))
+        last = window_end(state)
+        yield from walk_window(walk, state, servo, pacing, start)
+        state |= {"page": last, "stripe": 0, "room": servo.room}
+        state["window"] = servo.size(state["window"], smallest, pacing.largest_window)
+
+
+def window_end(state: Mapping[str, Any]) -> int:
+    """The page behind a window: `room` transactions of `window` pages make up a pass over it."""
+    return int(min(state["page"] + state["window"] * state.get("room", 1), state["end"]))
+
+
+def walk_window(
+    walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start
+) -> Generator[Any, Any, None]:
+    """All stripes of one window that are still to do."""
+    first, last, size = state["page"], window_end(state), state["window"]
+    while state["stripe"] < walk.stripes:
+        stripe, page = state["stripe"], first + state.get("part", 0) * size
+        upto = min(page + size, last)
+        span = [page, upto, stripe]
+        behind = (
+            {"stripe": stripe, "part": state.get("part", 0) + 1} if upto < last else {"stripe": stripe + 1, "part": 0}
+        )
+        done = yield from batch(walk, span, {**state, **behind})
+        if done.blocked:
+            state["deferred"] = [*state["deferred"], span]
+        state |= behind
+        state["rows"] += done.rows
+        if done.failure is not None:
+            state["broken"] = yield from halved(walk, span)
+            yield from isolate(walk, state, start, pacing.set_aside_limit)
+        if not done.blocked:
+            servo.learn(upto - page, done.seconds, done.rows, done.most_rows)
+            servo.room = done.room or servo.room
+        reached = first + ((last - first) * stripe + upto - first) // walk.stripes + state.get("before", 0)
+        yield Progress(reached, state["end"], "pages", state["rows"], f"window {last - first} pages")
+
+
+def revisit(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, start: Start) -> Performance:
+    """Come back to what other sessions held, until it is done."""
+    patience, stuck = start(), 0
+    while state["deferred"]:
+        span, *rest = state["deferred"]
+        after = {**state, "deferred": rest}
+        done = yield from batch(walk, span, after)
+        if done.blocked:
+            parts = yield from parted(walk, span, len(rest))
+            state["deferred"] = [*rest, *parts]
+            stuck = stuck + 1 if parts == [span] else 0
+            if stuck >= len(state["deferred"]):  # all of them were tried in vain
+                yield patience.pause(len(state["deferred"]))
+                stuck = 0
+            continue
+        state |= after
+        state["rows"] += done.rows
+        if done.failure is not None:
+            state["broken"] = (yield from halved(walk, span)) or [span]
+            yield from isolate(walk, state, start, pacing.set_aside_limit)
+        patience, stuck = start(), 0
+
+
+def parted(walk: PageWalk | KeyWalk, span: Any, others: int) -> Generator[Any, Any, list[Any]]:
+    """What is left of a span that another session holds a row of: for a walk by key its halves, while they are few.
+
+    So a row that is held for long keeps no others waiting but those of its last, smallest span.
+    """
+    if isinstance(walk, PageWalk) or others >= MOST_DEFERRED or span[0] == span[1]:
+        return [span]
+    return (yield from halved(walk, span)) or [[span[1], span[1]]]
+
+
+def walk_keys(walk: KeyWalk, state: dict[str, Any], servo: Servo, pacing: Pacing, start: Start) -> Performance:
+    """Walk the key in its order."""
+    patience = start()
+    while state["last"] is not None and state["after"] != state["last"]:
+        found = yield Query(walk.next(state["after"], state["last"], state["size"]))
+        upto = list(found[0]) if found else state["last"]
+        span = [state["after"], upto]
+        done = yield from batch(walk, span, {**state, "after": upto})
+        if done.blocked and len(state["deferred"]) >= MOST_DEFERRED:
+            yield patience.pause(len(state["deferred"]))
+            continue
+        if done.blocked:
+            state["deferred"] = [*state["deferred"], span]
+        patience = start()
+        state["after"] = upto
+        state["rows"] += done.rows
+        if done.failure is not None:
+            state["broken"] = [span]
+            yield from isolate(walk, state, start, pacing.set_aside_limit)
+        state["batches"] += 1
+        if not done.blocked:
+            servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
+            state["size"] = servo.size(state["size"], SMALLEST_BATCH, pacing.largest_rows)
+        yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])
