@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from migrator.database import Deadlocked
-from migrator.errors import ConnectionFailed, DatabaseError, VerificationFailed
+from migrator.database import Deadlocked, LockTimeout
+from migrator.errors import ConnectionFailed, DatabaseError, NotSupportedHere, VerificationFailed
 from phases.effects import Cursor, Look, Looked, Mark, Query
 from phases.model import Verify
 
@@ -41,7 +41,7 @@ class Comparing:
         self.session = session
         self.governor = governor
         self.replica = replica
-        self.keeps = False
+        self.keeps = self.marked = False
         self.purpose = ""
         self.committed = 0.0
 
@@ -69,10 +69,7 @@ class Comparing:
         with self.session.transaction() as connection:
             self.keeps = not (facts.in_recovery or facts.read_only) and verifications.kept(connection)
             cursor = verifications.get(connection, record.id, purpose) if self.keeps else None
-        if cursor is None and purpose != verifications.STEP:
-            self._try(
-                record, lambda connection: verifications.put(connection, record.id, purpose, {})
-            )  # it is under way
+        self.marked = cursor is not None
         return cursor
 
     def answer(
@@ -94,7 +91,10 @@ class Comparing:
 
     def look(self, record: StepRecord, effect: Look) -> tuple[Looked, Wait]:
         """Look at one chunk, when it may be; and say how long it was held back, and why."""
-        waited, reason = self.governor.wait(record) if self.keeps else (0.0, "")
+        try:
+            waited, reason = self.governor.wait(record) if self.keeps else NOT_AT_ALL
+        except NotSupportedHere:  # the role may not write to the ledger, which says that it waits
+            self.keeps, (waited, reason) = False, NOT_AT_ALL
         begun = time.monotonic()
         (row,) = self.ask(effect.sql, anywhere=True)
         spent = time.monotonic() - begun
@@ -106,10 +106,10 @@ class Comparing:
         from migrator.ledger import verifications
 
         begun = time.monotonic()
-        self._try(record, lambda connection: verifications.put(connection, record.id, self.purpose, effect.cursor))
-        self.committed = time.monotonic() - begun
+        self._try(lambda connection: verifications.put(connection, record.id, self.purpose, effect.cursor))
+        self.committed, self.marked = time.monotonic() - begun, self.keeps
 
-    def _try(self, record: StepRecord, write: Callable[[Connection], None]) -> None:
+    def _try(self, write: Callable[[Connection], None]) -> None:
         from migrator.ledger import verifications
 
         if not self.keeps:
@@ -117,6 +117,8 @@ class Comparing:
         try:
             with self.session.transaction() as connection:
                 write(connection)
+        except (LockTimeout, Deadlocked):
+            pass  # a position that is a little older is as true
         except ConnectionFailed:
             raise
         except DatabaseError:
@@ -131,13 +133,14 @@ class Comparing:
         try:
             done = compare()
         except VerificationFailed:
-            self.forget(record)
+            if self.marked:
+                self.forget(record)
             raise
-        if self.purpose != "step":  # whose end and that of its position commit together
+        if self.purpose != "step" and self.marked:  # whose end and that of its position commit together
             self.forget(record)
         return done
 
     def forget(self, record: StepRecord) -> None:
         from migrator.ledger import verifications
 
-        self._try(record, lambda connection: verifications.forget(connection, record.id, self.purpose))
+        self._try(lambda connection: verifications.forget(connection, record.id, self.purpose))

@@ -143,12 +143,14 @@ def mapped(problem: DBAPIError) -> DatabaseError:
 @contextmanager
 def mapped_errors() -> Iterator[None]:
     """Turn driver errors into ours."""
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
     try:
         yield
     except DBAPIError as problem:
         raise mapped(problem) from problem
+    except PendingRollbackError as problem:  # it was lost by the statement before
+        raise ConnectionFailed("the connection to the server was lost", sqlstate=None) from problem
 
 
 class Session:

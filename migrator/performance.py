@@ -182,7 +182,7 @@ class Performer:
                 return self.pause(effect.seconds)
             case Progress():
                 measured.rows = effect.rows
-                if records or self.comparing.keeps:
+                if records or self.comparing.marked:
                     self.governor.progress(record, effect)
                 return self.observer(StepProgress(record.revision, record.name, effect))
 

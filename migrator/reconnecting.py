@@ -89,7 +89,7 @@ class Reconnecting:
             ConnectionFailed: nobody answers for too long, it is lost at one place again and again, or who answers
                 has not got what this run is about.
         """
-        from migrator.ledger import servers, store
+        from migrator.ledger import servers, store, verifications
 
         begun = time.monotonic()
         self._open(record, lost, begun)
@@ -97,14 +97,14 @@ class Reconnecting:
             here = servers.place(connection)
             self._recognise(here, lost)
             servers.recognise(connection)
-            cursor = str(store.cursor(connection, record.id))
+            at = store.cursor(connection, record.id), verifications.get(connection, record.id, verifications.STEP)
             missing = servers.missing(connection, record, committed.steps, committed.rows)
             said = "; ".join(filter(None, (self._moved(here), missing)))
             store.record_event(
                 connection, "reconnected", revision=record.revision, step=record.name, detail={"said": said}
             )
         self.place = here
-        self.losses = [each for each in self.losses if each == (record.id, cursor)] + [(record.id, cursor)]
+        self.losses = [each for each in self.losses if each == (record.id, str(at))] + [(record.id, str(at))]
         if len(self.losses) >= SAME_PLACE:
             raise ConnectionFailed(
                 f"{record.name}: the connection was lost {SAME_PLACE} times at the same place: {lost.message}",
