@@ -171,8 +171,8 @@ class Governor:
 
     def feel(self, record: StepRecord) -> None:
         """Judge how much room updates find, and what the applications feel; once a second at most."""
-        assert isinstance(record.step, Fill)
-        self.pruning.follow(record.step, self.stripes, self.staff.workers)
+        if isinstance(record.step, Fill):
+            self.pruning.follow(record.step, self.stripes, self.staff.workers)
         now = self.clock()
         if not self.url or now - self.begun < WORTH_IT or now - self.judged < EVERY:
             return

@@ -22,5 +22,10 @@ pytest_plugins = [
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine reaches a test."""
     for name in os.environ:
-        if name.startswith(("MIGRATOR_", "PG")) or name == "DATABASE_URL":
+        if name.startswith(("MIGRATOR_", "PG")) or name in (
+            "DATABASE_URL",
+            "GITHUB_ACTIONS",
+            "GITLAB_CI",
+            "JENKINS_URL",
+        ):
             monkeypatch.delenv(name)

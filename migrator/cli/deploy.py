@@ -105,7 +105,8 @@ def with_job(given: dict[str, Any]) -> dict[str, Any]:
 
     found = job(os.environ)
     if found is not None:
-        said = {"version": found.commit, "commit": found.commit, "actor": found.actor, "ci_run": found.url}
+        commit = found.commit if found.made(given["version"]) else None
+        said = {"version": found.commit, "commit": commit, "actor": found.actor, "ci_run": found.url}
         given = {**given, **{name: value for name, value in said.items() if given[name] is None}}
     if given["version"] is None:
         raise UsageError("no version is given", next_step='--version "$SHA"; a CI job that is known needs none')

@@ -39,11 +39,6 @@ class Lines:
         match event:
             case events.PhaseStarted():
                 note(f"{event.revision}: {event.phase}")
-            case events.RolloutStep():
-                self.rollout(event)
-            case events.RolloutJudged():
-                said = f"{event.verdict.replace('_', ' ')}: {event.reason}"
-                note(f"     {event.arm}: {said}", fg=None if event.verdict == "pass" else "yellow")
             case events.StepStarted():
                 self.said = self.begun = time.monotonic()
             case events.StepProgress():
@@ -85,14 +80,6 @@ class Lines:
                 note(f"  {'undo: ' if event.undoing else ''}{event.name}: {cost(event)}")
             case events.StateChanged(state="aborting" | "restoring"):
                 note(f"{event.revision}: {event.state}")
-
-    def rollout(self, event: Any) -> None:
-        if event.state == "begun":
-            note(f"{event.number:>3}. {event.words}{' (again: a run was killed here)' if event.again else ''}")
-        elif event.state == "failed":
-            note(f"     failed after {event.seconds:.1f} s: {event.reason}", fg="red")
-        elif event.reason:
-            note(f"     {event.reason}")
 
     def waiting(self, event: Any) -> None:
         if self.waits == event.name and time.monotonic() - self.said < LINE_EVERY:

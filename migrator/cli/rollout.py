@@ -106,7 +106,7 @@ def run(
     form: str,
 ) -> None:
     from migrator import api
-    from migrator.cli.progress import observer_for
+    from migrator.cli.rollout_progress import observer_for
 
     done = api.rollout_run(
         settings_from(database_url, config),
@@ -196,7 +196,7 @@ def write(path: Path, content: str) -> None:
 
 def going_on(back: bool, reason: str, database_url: str | None, config: Path | None, form: str) -> None:
     from migrator import api
-    from migrator.cli.progress import observer_for
+    from migrator.cli.rollout_progress import observer_for
 
     settings = settings_from(database_url, config)
     done = api.rollout_go_on(settings, config=config, abort=back, reason=reason, observer=observer_for(form))

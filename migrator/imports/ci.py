@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from migrator.errors import UsageError
 from migrator.imports.reported import Given, Reported
 
+SHORTEST = 7
+"""Characters of a commit that name it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -16,6 +19,7 @@ class Job:
     Args:
         key: of this run and attempt; to run it again is another deployment.
         commit: that it was started for.
+        tag: that it was started for.
         url: where it can be looked at.
     """
 
@@ -26,6 +30,14 @@ class Job:
     actor: str | None = None
     url: str | None = None
     environment: str | None = None
+    tag: str | None = None
+
+    def made(self, version: str | None) -> bool:
+        """Whether its commit is that of a version: a job that deploys an older one was started for another commit."""
+        if version is None or self.commit is None:
+            return version is None
+        named = self.tag is not None and version in (self.tag, self.tag.removeprefix("v"))
+        return named or (len(version) >= SHORTEST and self.commit.startswith(version))
 
 
 def job(environ: Mapping[str, str]) -> Job | None:
@@ -48,6 +60,7 @@ def github(environ: Mapping[str, str]) -> Job:
         environ.get("GITHUB_SHA") or None,
         environ.get("GITHUB_TRIGGERING_ACTOR") or environ.get("GITHUB_ACTOR") or None,
         f"{server}/{repository}/actions/runs/{run}/attempts/{attempt}" if run else None,
+        tag=environ.get("GITHUB_REF_NAME") if environ.get("GITHUB_REF_TYPE") == "tag" else None,
     )
 
 
@@ -60,6 +73,7 @@ def gitlab(environ: Mapping[str, str]) -> Job:
         environ.get("GITLAB_USER_LOGIN") or None,
         environ.get("CI_JOB_URL") or environ.get("CI_PIPELINE_URL") or None,
         environ.get("CI_ENVIRONMENT_NAME") or None,
+        environ.get("CI_COMMIT_TAG") or None,
     )
 
 
@@ -71,6 +85,7 @@ def jenkins(environ: Mapping[str, str]) -> Job:
         environ.get("GIT_COMMIT") or None,
         environ.get("BUILD_USER_ID") or environ.get("CHANGE_AUTHOR") or None,
         environ["BUILD_URL"],
+        tag=environ.get("TAG_NAME") or None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from migrator.errors import DriftFound
 from migrator.events import Observer, RolloutJudged, RolloutStep
 from migrator.ledger import rollouts, store
+from migrator.rollouts.analysis.model import FAIL
 from migrator.rollouts.model import Action, Ending, Machine, MayRun, Outcome, Settle, Watch, Wish, as_data, words
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Controller:
         with self.session.transaction() as connection:
             rollouts.end_action(connection, self.rollout, position, rollouts.plain(asdict(outcome)))
             if outcome.facts.get("heeded") or not outcome.ok:
-                self._heed(connection)
+                self._heed(connection, bad=outcome.facts.get("verdict") == FAIL)
         state = "done" if outcome.ok else "failed"
         seconds = time.monotonic() - begun
         self.observer(RolloutStep(position + 1, words(action), state, outcome.reason, seconds))
@@ -94,15 +95,19 @@ class Controller:
         wish = self.heard()
         return Outcome(ok=False, reason=str(wish)) if wish.what == "abort" else None
 
-    def heard(self) -> Wish:
-        """What somebody asks, looked up now and then; waits while it is a pause."""
+    def heard(self, *, wait: bool = True) -> Wish:
+        """What somebody asks, looked up now and then.
+
+        Args:
+            wait: for the end of a pause; else a pause is an answer.
+        """
         while True:
             if time.monotonic() - self._listened >= LISTEN_EVERY:
                 self._listened = time.monotonic()
                 with self.session.transaction() as connection:
                     record = rollouts.get(connection, self.rollout)
                 self._wish = Wish(record.wish, record.said)
-            if self._wish.what == "pause":
+            if self._wish.what == "pause" and wait:
                 time.sleep(LISTEN_EVERY)
             elif self._wish.what == "abort" and self.settled:
                 return Wish()
@@ -118,8 +123,15 @@ class Controller:
             self._verdict = judgement.verdict
             self.observer(RolloutJudged(watch.arm, judgement.verdict, judgement.reason))
 
-    def _heed(self, connection: Connection) -> None:
-        """Take a wish off with the outcome that it led to; `promote all` holds until the end."""
+    def _heed(self, connection: Connection, *, bad: bool) -> None:
+        """Take a wish off with the outcome that it led to; `promote all` holds until the end.
+
+        Args:
+            bad: the version does badly, which ends a pause, too: users would go on to feel it.
+        """
+        if bad:
+            rollouts.heeded(connection, self.rollout, "pause")  # also one that was not heard of yet
         if self._wish.what in ("abort", "promote"):
             rollouts.heeded(connection, self.rollout, self._wish.what)
+        if bad or self._wish.what in ("abort", "promote"):
             self._wish = Wish()

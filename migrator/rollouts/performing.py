@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from migrator.errors import MigratorError
 from migrator.rollouts.analysis.model import FAIL, INCONCLUSIVE, PASS, UNDECIDED, Analyst, Arm, Judgement, Looks
@@ -36,8 +36,12 @@ from migrator.rollouts.targets.base import Target
 
 EVERY = 0.1
 
-Heard = Callable[[], Wish]
-"""What somebody asks of the rollout at this moment; waits while it is paused."""
+
+class Heard(Protocol):
+    """What somebody asks of the rollout at this moment."""
+
+    def __call__(self, *, wait: bool = True) -> Wish:
+        """Ask. `wait`: for the end of a pause; else a pause is an answer."""
 
 
 Judged = Callable[[Watch, Judgement], None]
@@ -164,28 +168,31 @@ class World:
     def _waited(self, watch: Watch, elapsed: float, looks: Looks | None, every: float) -> Outcome:
         """Wait, and judge meanwhile; ends early where somebody promotes or aborts, or the arm does badly.
 
-        Nothing passes because its time is over: the last look is taken then.
+        Nothing passes because its time is over: the last look is taken then. While it is paused it does not end well,
+        but the looks go on: users still feel what the version does.
         """
         looked = time.monotonic()
         begun = looked - elapsed
         judged = Judgement(INCONCLUSIVE, "nothing was judged") if looks else Judgement(PASS, "")
         while True:
-            wish = self.heard()
+            wish = self.heard(wait=False)
+            paused = wish.what == "pause"
             if wish.what == "abort":
                 raise Aborted(wish, facts_of(judged) if looks else {})
             if wish.what.startswith("promote"):
                 facts = {**judged.facts, "judged": judged.verdict} if looks else {}
                 return Outcome(ok=True, reason=str(wish), facts={**facts, "verdict": "promoted", "heeded": True})
             passed = time.monotonic() - begun
-            over = watch.seconds is not None and passed >= watch.seconds
+            over = not paused and watch.seconds is not None and passed >= watch.seconds
             if looks and (over or time.monotonic() - looked >= every):
                 judged, looked = looks.look(), time.monotonic()
                 self.judged(watch, judged)
-                if ending := self._ended(watch, judged, passed):
+                ending = self._ended(watch, judged, passed)
+                if ending and not (paused and ending.ok):
                     return ending
             if over:
                 return Outcome(ok=True, reason=judged.reason, facts=facts_of(judged))
-            time.sleep(min(EVERY, max(0.0, watch.seconds - passed)) if watch.seconds is not None else EVERY)
+            time.sleep(EVERY if paused or watch.seconds is None else min(EVERY, max(0.0, watch.seconds - passed)))
 
     def _ended(self, watch: Watch, judged: Judgement, passed: float) -> Outcome | None:
         """How a verdict ends a watch before its time; None where it does not."""

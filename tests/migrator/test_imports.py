@@ -84,6 +84,23 @@ def test_what_a_job_says_of_itself(name):
     assert again.key != report.key
 
 
+@pytest.mark.parametrize(
+    ("version", "made"),
+    [
+        (None, True),
+        ("abcdef0123", True),
+        ("abcdef0", True),
+        ("2.0", True),
+        ("v2.0", True),
+        ("1.0", False),
+        ("abc", False),
+    ],
+)
+def test_the_commit_of_a_job_is_that_of_the_version_it_was_started_for(version, made):
+    environ = {"GITLAB_CI": "1", "CI_COMMIT_SHA": "abcdef0123456789", "CI_COMMIT_TAG": "v2.0"}
+    assert ci.job(environ).made(version) is made
+
+
 def test_no_job_at_all_is_said():
     with pytest.raises(UsageError, match="no job of GitHub Actions, GitLab CI or Jenkins"):
         ci.reported({}, Given(application="shop"), "succeeded")

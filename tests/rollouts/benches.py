@@ -44,6 +44,17 @@ def until(holds, seconds=20):
         time.sleep(0.02)
 
 
+def toml(data):
+    """A rollout as TOML; what JSON calls an object is an inline table."""
+
+    def value(item):
+        if isinstance(item, dict):
+            return "{" + ", ".join(f"{json.dumps(key)} = {value(part)}" for key, part in item.items()) + "}"
+        return f"[{', '.join(map(value, item))}]" if isinstance(item, list) else json.dumps(item)
+
+    return "[rollout]\n" + "".join(f"{key} = {value(item)}\n" for key, item in data.items())
+
+
 @dataclass
 class Bench:
     """A program in front of servers.
@@ -194,6 +205,14 @@ class NginxBench(Bench):
             "test": f"{self.command} -t",
             "reload": f"{self.command} -s reload",
         }
+
+    def write(self):
+        """With folders of its own: a nginx that is started as root makes those of the machine its own."""
+        super().write()
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        own = "".join(f"  {kind}_temp_path {self.folder}/{kind};\n" for kind in kinds)
+        name = self.folder / "nginx.conf"
+        name.write_text(name.read_text().replace("http {\n", f"http {{\n{own}", 1))
 
     def started(self):
         words = shlex.split(self.command)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from migrator import api, settings
+from migrator.events import RolloutStep
 from migrator.rollouts.performing import World
 
 
@@ -22,7 +23,7 @@ def end_here(*_):
 
 def at_the_second_action(event):
     """Let an action that an earlier run was killed at be done, and end at the next one."""
-    if event.state == "begun" and not event.again:
+    if isinstance(event, RolloutStep) and event.state == "begun" and not event.again:
         end_here()
 
 

@@ -134,3 +134,19 @@ def test_a_step_without_traffic_is_held_until_there_is_some(shop):
             assert runner.wait(30) == 0
     facts = shop.project.json(*words)["rollout"]["record"]["facts"]
     assert facts["analysis"]["verdict"] == "pass"
+
+
+@pytest.mark.in_turn
+def test_a_version_that_begins_to_do_badly_during_a_pause_is_taken_back(shop):
+    log = 'log = { path = "said.json", fields = { status = "status", server = "server" } }\nsource = "log"\n'
+    shop.configure("blue-green", analysis=LIMIT + log, bake='"1h"')
+    said = shop.folder / "said.json"
+    said.touch()
+    words = ("--config", "rollout.toml")
+    with shop.project.begun("rollout", "run", *words, "--version", "2.0") as runner:
+        until(lambda: "2.0" in shop.versions())
+        assert shop.project.cli("rollout", "pause", *words).returncode == 0
+        with said.open("a") as log:
+            log.write('{"status": 500, "server": "g1"}\n' * 20)
+        assert runner.wait(30) == 1
+    assert set(shop.versions()) == {"1.0"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from migrator.rollouts import configuration as configuring
 from migrator.rollouts.targets import target_of
 from migrator.rollouts.targets.base import TargetFailed
-from tests.rollouts.benches import BENCHES
+from tests.rollouts.benches import BENCHES, toml
 
 
 def test_the_configuration_is_printed_and_written_once(tmp_path, project):
@@ -26,17 +25,6 @@ def test_the_configuration_is_printed_and_written_once(tmp_path, project):
     again = project.cli("rollout", "config", "--config", "rollout.toml", "--into", "here")
     assert "split.map is there, and stays as it is" in again.stderr
     assert (project.folder / "split.map").read_text() == "kept\n"
-
-
-def toml(data):
-    """A rollout as TOML; what JSON calls an object is an inline table."""
-
-    def value(item):
-        if isinstance(item, dict):
-            return "{" + ", ".join(f"{json.dumps(key)} = {value(part)}" for key, part in item.items()) + "}"
-        return f"[{', '.join(map(value, item))}]" if isinstance(item, list) else json.dumps(item)
-
-    return "[rollout]\n" + "".join(f"{key} = {value(item)}\n" for key, item in data.items())
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from migrator.rollouts.performing import World
 from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.targets.base import TargetFailed
 from tests.rollouts import upstreams
-from tests.rollouts.benches import BENCHES, POOLS, until
+from tests.rollouts.benches import BENCHES, POOLS, toml, until
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: shop\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -58,10 +58,9 @@ def running(request, ports, tmp_path_factory):
 def bench(running):
     """A program that gives all traffic to blue."""
     target = running.target()
-    for names in POOLS.values():
-        for name in names:
-            if target.look().servers[name].state != "ready":
-                target.admit(name)
+    for name, found in target.look().servers.items():
+        if found.state != "ready":
+            target.admit(name)
     target.split(WHOLE)
     return running
 
@@ -361,3 +360,29 @@ def test_an_agent_is_not_heard_while_its_server_is_out_of_the_traffic(bench):
             agent.shutdown()
             name.write_text(kept)
             bench.reload()
+
+
+@pytest.mark.in_turn
+def test_a_canary_goes_live_behind_it_and_no_request_fails(bench, project, database):
+    able(bench.target(), "drain", "split")
+    project.url = database.url
+    data = {
+        **bench.configuration().data,
+        "steps": [{"weight": 20, "pause": "100ms"}, {"weight": 60, "pause": "100ms"}],
+        "commands": {"start": "true", "stop": "true"},
+    }
+    (bench.folder / "rollout.toml").write_text(toml(data))
+    (bench.folder / "migrations").unlink(missing_ok=True)
+    (bench.folder / "migrations").symlink_to(project.folder / "migrations")
+    words = ("rollout", "run", "--config", str(bench.folder / "rollout.toml"), "--version", "2.0", "--from", "1.0")
+    with users(bench) as seen:
+        done = project.cli(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(seen) == {200}
+    found = bench.target().look()
+    assert found.shares == WHOLE
+    assert {name: server.state for name, server in found.servers.items() if server.pool != "amber"} == {
+        "b1": "ready",
+        "b2": "ready",
+        "g1": "maint",
+    }

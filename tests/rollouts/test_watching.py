@@ -49,7 +49,7 @@ class Saying:
 def watch(analyst, seconds=0.05, wishes=(), **more):
     """The outcome of a watch during which somebody asks something, look by look."""
     asked = iter(wishes)
-    world = World(None, plan(), None, None, None, analyst, lambda: next(asked, Wish()), lambda *_: None)
+    world = World(None, plan(), None, None, None, analyst, lambda **_: next(asked, Wish()), lambda *_: None)
     return world.perform(Watch(seconds, "green", "blue", **more))
 
 
@@ -82,6 +82,14 @@ def test_what_is_aborted_before_there_was_enough_is_no_success():
     done = watch(Saying([FEW]), None, wishes=[Wish(), Wish(), Wish("abort", "enough")])
     assert (done.ok, done.reason, done.facts["verdict"]) == (False, "abort: enough", FEW)
     assert watch(Saying([PASS]), wishes=[Wish("abort")]).facts["verdict"] == "inconclusive"
+
+
+def test_a_pause_keeps_a_watch_from_ending_and_no_look_from_being_taken():
+    paused = [Wish("pause")] * 3
+    assert watch(Saying([PASS, PASS, FAIL]), wishes=paused).facts["verdict"] == FAIL
+    analyst = Saying([PASS])
+    assert watch(analyst, wishes=paused).ok
+    assert len(analyst.said) > 3
 
 
 def test_what_is_promoted_says_what_was_known():
