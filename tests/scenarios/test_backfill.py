@@ -240,7 +240,7 @@ class Line:
 
     def __init__(self, database):
         self.port, self.database = free_port(), database
-        self.armed = self.cut = False
+        self.armed = self.cut = self.cutting = False
         self.listening = socket.create_server(("127.0.0.1", self.port))
         self.target = database.url.rpartition("@")[2].partition("/")[0].split(":")
 
@@ -261,14 +261,15 @@ class Line:
             while said := client.recv(65536):
                 committing = self.armed and said.startswith(b"Q") and b"COMMIT" in said
                 if committing:
-                    self.armed, self.cut = False, True
+                    self.armed, self.cutting = False, True
                 server.sendall(said)
         self.hang_up(client, server)
 
     def back(self, client, server):
         with suppress(OSError):
             while said := server.recv(65536):
-                if self.cut and b"COMMIT\0" in said:
+                if self.cutting and b"COMMIT\0" in said:
+                    self.cutting, self.cut = False, True
                     break
                 client.sendall(said)
         self.hang_up(client, server)
