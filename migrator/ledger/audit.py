@@ -173,7 +173,8 @@ def recorded(found: Iterable[Mapping[str, Any]]) -> dict[Key, dict[str, Any]]:
     """Every guarded record as the newest event that has it says."""
     kept: dict[Key, dict[str, Any]] = {}
     for event in found:
-        for item in (event["detail"] or {}).get("rows", ()):
+        rows = (event["detail"] or {}).get("rows")
+        for item in rows if isinstance(rows, list) else ():  # of a repair it is how many
             table, row = item["table"], item["row"]
             if table in GUARDED:
                 kept[table, tuple(row[name] for name in names(GUARDED[table]))] = row
