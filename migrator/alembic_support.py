@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 
 
 LEDGER = "migrator"
-LEDGER_TABLES = tuple(
-    f"{LEDGER}_{name}"
-    for name in (
-        "ledger_version transitions revisions steps backfills progress controls set_aside parts deployments overrides"
-        " events consumers approvals chain rollouts rollout_actions"
-    ).split()
-)
-"""Where a schema is a database, the ledger's tables have a prefix."""
+
+
+@cache
+def ledger_tables() -> tuple[str, ...]:
+    """Names of the ledger's tables where a schema is a database: there they have a prefix."""
+    from migrator.ledger.tables import metadata
+
+    return tuple(f"{LEDGER}_{table.name}" for table in metadata.tables.values())
 
 
 class RefusedInAlembic(UsageError, CommandError):
@@ -88,7 +89,7 @@ def include_object(item: Any, name: str | None, kind: str, reflected: bool, comp
     """
     del kind, compare_to
     schema = getattr(item, "schema", None)
-    ours = (name or "").startswith((PREFIX, *LEDGER_TABLES)) or schema == LEDGER
+    ours = (name or "").startswith((PREFIX, *ledger_tables())) or schema == LEDGER
     return not (reflected and ours)
 
 

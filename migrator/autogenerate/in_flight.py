@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.operations import ops
 
-from migrator.alembic_support import LEDGER_TABLES
+from migrator.alembic_support import ledger_tables
 from migrator.autogenerate import tables, words
 from migrator.autogenerate.constraints import name_of, schema_of, table_of, without_order
 from migrator.autogenerate.types import compiled
@@ -106,7 +106,7 @@ def is_ours(op: Any) -> bool:
 
 def hidden(name: str) -> bool:
     """Whether a name is that of a helper of ours, or of a table of the ledger where that has no schema of its own."""
-    return name.startswith(PREFIX) or (not words.is_postgresql() and name in LEDGER_TABLES)
+    return name.startswith(PREFIX) or (not words.is_postgresql() and name in ledger_tables())
 
 
 def touched(op: Any, catalog: Catalog) -> list[Touch]:

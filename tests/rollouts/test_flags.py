@@ -97,7 +97,7 @@ def test_an_action_sets_a_flag_once_the_application_sees_it(configured):
     for verify, ok in ((seeing, True), (f"{sys.executable} -c 'raise SystemExit(1)'", False)):
         found = configured(verify=verify)
         plan = RolloutPlan("shop", "production", "toggle", "2.0", "1.0", (), "blue", "")
-        world = World(found, plan, None, None, None, None, None, flags_of(found))
+        world = World(found, plan, None, None, None, None, None, None, flags_of(found))
         action = Flag("new_read", {"off": 90, "on": 10})
         assert world.before(action)["flag"].keys() == {"on", "off"}
         assert world.perform(action).ok == ok

@@ -300,7 +300,7 @@ def drained(bench, heard=Wish, **settings):
     drain = configuring.Draining(**settings)
     found = replace(bench.configuration(), drain=drain)
     plan = RolloutPlan("shop", "production", "rolling", "2.0", "1.0", found.places, "blue", "")
-    world = World(found, plan, bench.target(), None, None, None, heard)
+    world = World(found, plan, bench.target(), None, None, None, heard, None)
     bench.target().admit("b1")
     bench.target().remove("b2")
     before = counted(bench, "b1")["/held"]
@@ -370,6 +370,7 @@ def test_a_canary_goes_live_behind_it_and_no_request_fails(bench, project, datab
         **bench.configuration().data,
         "steps": [{"weight": 20, "pause": "100ms"}, {"weight": 60, "pause": "100ms"}],
         "commands": {"start": "true", "stop": "true"},
+        "analysis": {"source": "none"},
     }
     (bench.folder / "rollout.toml").write_text(toml(data))
     (bench.folder / "migrations").unlink(missing_ok=True)
