@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-LONG = "a" * 63
 LONG_UNICODE = "ü" * 31 + "x"
 NAMES = {
-    "mixed case": ("Users", "FullName", "Name"),
-    "quotes": ('us"ers', 'full"name', "na'me"),
+    "mixed case, quotes, unicode": ('Us"ers', 'voller "Näme"', "имя'Name"),
     "reserved words": ("order", "select", "table"),
-    "unicode": ("Benützer", "voller_näme", "имя"),
-    "percent and backslash": ("100%", "%s", "back\\slash %(x)s"),
-    "spaces and dots": ("my table", "full.name", " name "),
-    "63 bytes": (LONG, "b" * 63, "c" * 63),
+    "percent, backslash, spaces, dots, braces": ("100% {my} table.", "%s full.name", " back\\slash %(x)s :a $1 "),
     "63 bytes of unicode": (LONG_UNICODE, "é" * 31 + "a", "é" * 31 + "b"),
     "longest, alike up to the last byte": ("t" * 63, "x" * 62 + "1", "x" * 62 + "2"),
-    "colons and braces": (":users", "{name}", "$1"),
 }
 
 

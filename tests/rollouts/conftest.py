@@ -97,7 +97,7 @@ checks = ["{sys.executable} -c pass"]
 [rollout.ready]
 url = "http://{{address}}/ready"
 version_header = "X-Version"
-timeout = "3s"
+timeout = "1500ms"
 [rollout.drain]
 timeout = "5s"
 [rollout.probe]

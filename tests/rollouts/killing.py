@@ -1,4 +1,4 @@
-"""Drive a rollout, killing its controller twice at every action: when it is on record, and when it is done.
+"""Drive a rollout, killing its controller at every action: when it is done, and that is not on record.
 
 killing.py FOLDER VERSION: prints the number of kills, and how the run ended that was not killed.
 """
@@ -16,46 +16,50 @@ from migrator.events import RolloutStep
 from migrator.rollouts.performing import World
 
 
-def end_here(*_):
-    """As a kill -9 from outside."""
-    os.kill(os.getpid(), signal.SIGKILL)
+class Ending:
+    """Ends this process, as a kill -9 from outside, when the first action that nobody has begun is done.
+
+    So what it did is not on record, and the next run does it again.
+    """
+
+    def __init__(self):
+        self.begun = False
+
+    def __call__(self, event):
+        self.begun = self.begun or (isinstance(event, RolloutStep) and event.state == "begun" and not event.again)
+
+    def performing(self, perform):
+        def performed(*arguments):
+            outcome = perform(*arguments)
+            if self.begun:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return outcome
+
+        return performed
 
 
-def at_the_second_action(event):
-    """Let an action that an earlier run was killed at be done, and end at the next one."""
-    if isinstance(event, RolloutStep) and event.state == "begun" and not event.again:
-        end_here()
-
-
-def nowhere(_):
-    """Look at no event."""
-
-
-def once(folder, version, kill_done, begun):
-    """One run: killed before the first action that nobody has begun, or when its own first one is done."""
+def once(folder, version, begun):
+    """One run, which does what an earlier one was killed at, and is killed at what comes next."""
     config = folder / "rollout.toml"
-    given = settings.load(config=config, directory=folder)
-    if kill_done:
-        perform = World.perform
-        World.perform = lambda *arguments: end_here(perform(*arguments))
-    observer = nowhere if kill_done else at_the_second_action
+    given, ending = settings.load(config=config, directory=folder), Ending()
+    World.perform = ending.performing(World.perform)
     if begun:
-        done = api.rollout_go_on(given, config=config, observer=observer)
+        done = api.rollout_go_on(given, config=config, observer=ending)
     else:
-        done = api.rollout_run(given, version, config=config, observer=observer)
+        done = api.rollout_run(given, version, config=config, observer=ending)
     return 0 if done.record.status == "succeeded" else 1
 
 
 def main(folder, version):
-    folder, kills, kill_done = Path(folder), 0, False
+    folder, kills = Path(folder), 0
     while True:
         child = os.fork()
         if not child:
-            os._exit(once(folder, version, kill_done, kills > 0))
+            os._exit(once(folder, version, kills > 0))
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
             break
-        kills, kill_done = kills + 1, not kill_done
+        kills += 1
     json.dump({"kills": kills, "code": os.WEXITSTATUS(status)}, sys.stdout)
 
 

@@ -44,7 +44,7 @@ def test_a_version_that_never_is_ready_gets_no_request_and_everything_is_as_befo
     with shop.clients() as seen:
         done = run(shop, "unready-2.0")
     assert done.returncode == 1
-    assert "is not ready after 3 s" in done.stdout
+    assert "is not ready after 1.5 s" in done.stdout
     assert seen.failed == []
     assert set(seen.good) == {"1.0"}
     assert shop.served() == before
