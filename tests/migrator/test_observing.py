@@ -48,7 +48,9 @@ def mysql(family):
     program = mysql_program(family)
     if program is None:
         missing(f"no {family} here")
-    with EmbeddedMySQL(program, {**QUICK, "performance_schema": "ON"}) as server:
+    with EmbeddedMySQL(
+        program, {**QUICK, "performance_schema": "ON", "performance_schema_digests_size": "5000"}
+    ) as server:
         url = server.create("shop")
         with closing(server.connect(autocommit=True, program_name="shop/1.0#i-7", database="shop")) as client:
 
