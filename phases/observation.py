@@ -150,7 +150,9 @@ def counted_again(
 def one_more(known: Use | None, counted: Counted, manner: str, before: Coverage | None, now: datetime) -> Use:
     use = Use(counted.key, counted.text, counted.role, manner, counted.calls)
     if counted.last is not None:
-        return replace(use, after=counted.last, at=counted.last)
+        # MariaDB cuts the moment off at the second: it was run before the next one.
+        whole = timedelta(0) if counted.last.microsecond else timedelta(seconds=1)
+        return replace(use, after=counted.last, at=min(max(now, counted.last), counted.last + whole))
     if known is not None and counted.calls == known.calls:
         return replace(use, after=known.after, at=known.at)
     if before is None:
