@@ -7,6 +7,7 @@ from migrator.rollouts.analysis.model import Rules
 from migrator.rollouts.configuration import SECTION, Configuration
 from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.targets.base import Target, TrafficState
+from migrator.setting_values import nearest
 
 NEEDS = {"rolling": {"drain"}, "in-place": {"start"}, "blue-green": {"drain", "split"}, "canary": {"drain", "split"}}
 """What a strategy needs of a target."""
@@ -28,7 +29,11 @@ def plan(
     strategy = configuration.strategy
     if strategy == "rolling" and "start" in target.can:
         strategy = "in-place"
-    needs = NEEDS.get(strategy, set()) | ({"cut"} if configuration.drain.then == "cut" else set())
+    if strategy not in NEEDS:
+        near = nearest(strategy, NEEDS)
+        hint = f'did you mean "{near}"?' if near else f"strategies are: {', '.join(NEEDS)}"
+        raise UsageError(f'"{strategy}" is not a strategy that servers can be rolled out by', next_step=hint)
+    needs = NEEDS[strategy] | ({"cut"} if configuration.drain.then == "cut" else set())
     missing = sorted(needs - target.can)
     if missing:
         raise UsageError(f"{strategy} needs a target that can {', '.join(missing)}")

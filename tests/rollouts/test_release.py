@@ -35,4 +35,7 @@ def test_a_rollout_that_is_configured_wrongly_is_refused_before_the_database_is_
     refused = change.project.cli("release", *WORDS)
     assert refused.returncode == 2
     assert "would leave none for the traffic" in refused.stdout
+    unknown = change.project.cli("release", *WORDS, "--strategy", "canari")
+    assert unknown.returncode == 2
+    assert 'did you mean \\"canary\\"?' in unknown.stdout
     assert change.project.states() == {"change": "pending"}
