@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -58,7 +59,7 @@ class PostgreSQLPositions:
         return bool(found[0]["there"])
 
 
-class LoggedPositions:
+class LoggedPositions(abc.ABC):
     """What MySQL and MariaDB share: rows are replayed by what the log says of them, and may be others by now."""
 
     proves = (
@@ -69,8 +70,9 @@ class LoggedPositions:
     status: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
 
+    @abc.abstractmethod
     def own_id(self, ask: Ask) -> str:
-        raise NotImplementedError
+        """What a server calls itself, as its replicas say it of their source."""
 
     def _status(self, replica: Ask) -> Sequence[Mapping[str, Any]]:
         for statement in self.status[:-1]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -32,7 +33,7 @@ class TrafficState:
     mirrored: Mapping[str, float] = field(default_factory=dict)
 
 
-class Target:
+class Target(abc.ABC):
     """Something that divides traffic.
 
     Every change is read back before it is reported as done, and may be asked for again. All raise `TargetFailed`.
@@ -43,9 +44,9 @@ class Target:
     can: frozenset[str] = frozenset()
     """Of `drain`, `cut`, `split`, `sticky`, `mirror`, `hold`, `start`."""
 
+    @abc.abstractmethod
     def look(self) -> TrafficState:
         """What it does at this moment."""
-        raise NotImplementedError
 
     def files(self) -> Mapping[str, str]:
         """What it has to be configured with, by path; the configuration comes first, and has no folder."""
