@@ -106,7 +106,7 @@ def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observ
     found = replace(configuring.read(record.plan["configuration"], Path(record.plan["folder"])), strategy=plan.strategy)
     controller = Controller(session, rollout, observer)
     records = Records(session, graph, plan, f"rollout {rollout}", record.plan["shape"])
-    instances, target = Instances(found, lambda: None), made(found)
+    instances, target = Instances(found), made(found)
     with Probe(found.probe, found.ready.version_header) as probe:
         judge = analyst_of(rules_of(found), Around(plan, target, probe, found.folder))
         world = World(found, plan, target, instances, records, judge, controller.heard, controller.judged, flags(found))

@@ -8,7 +8,7 @@ import shlex
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from migrator.errors import MigratorError
@@ -35,14 +35,9 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """The servers of a configuration.
-
-    Args:
-        alive: called between looks; raises where nobody waits any more.
-    """
+    """The servers of a configuration."""
 
     configuration: Configuration
-    alive: Callable[[], None]
 
     def start(self, place: Place, version: str) -> None:
         """Start a version, and wait until the server is ready and says that it is that version.
@@ -71,7 +66,6 @@ class Instances:
                 except InstanceFailed:
                     if not left:
                         raise
-                    self.alive()
                     time.sleep(BETWEEN_ATTEMPTS)
                 else:
                     done += [ran] if ran else []
@@ -111,7 +105,6 @@ class Instances:
                 return
             if time.monotonic() > deadline:
                 raise InstanceFailed(f"{place.name} is not ready after {ready.timeout:g} s: {url} {said}")
-            self.alive()
             time.sleep(EVERY)
 
 

@@ -160,7 +160,7 @@ def test_a_rollout_says_how_much_was_exposed_and_how_long_taking_it_back_took(st
 def instances(folder, **commands):
     pools = {"blue": {"b1": "h:1", "b2": "h:2"}}
     data = {"app": "shop", "strategy": "rolling", "pools": pools, "target": {}, "commands": commands}
-    return Instances(read(data, folder), lambda: None)
+    return Instances(read(data, folder))
 
 
 def test_what_a_check_says_is_kept(tmp_path):
