@@ -7,10 +7,13 @@ WORKERS ?= 2
 # The suite starts our commands hundreds of times; without caches each start compiles the package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint format bench docs requirements clean
+.PHONY: demo demo-rollout test lint format bench docs requirements clean
 
 demo: $(READY)
 	@$(RUN)/migrator demo $(if $(DB),--database $(DB)) $(ARGS)
+
+demo-rollout: $(READY)
+	@$(RUN)/python examples/shop/demo.py $(if $(DB),--database $(DB)) $(ARGS)
 
 test: $(READY)
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

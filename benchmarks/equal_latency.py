@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from benchmarks.backfill import Bench
 
 ALLOWED = 1.10
+STEADY = 1.5
+"""How far the waits of the trials' pauses may lie apart: where a machine's own differ by more, none can be compared."""
 SETTLE = 1.5
 """Seconds until a rate is heeded: a runner asks for it once a second."""
 FIRST_RATE = 4_000.0
@@ -57,10 +59,12 @@ class Trials:
 @dataclass(frozen=True)
 class EqualLatency:
     """`*_rows_per_second`: the highest rate at which the p99 of the clients stays within 1.1 times the baseline;
-    of one big UPDATE the rate it has. `ratio_to_keyset`: None where the other way has no such rate."""
+    of one big UPDATE the rate it has. `ratio_to_keyset`: None where the other way has no such rate, or where the
+    baselines of the trials, of which the lowest and the highest are given, lie apart by more than half."""
 
     clients_per_second: float
-    baseline_p99_ms: float
+    lowest_baseline_p99_ms: float
+    highest_baseline_p99_ms: float
     rows_per_second: float
     keyset_rows_per_second: float
     ratio_to_keyset: float | None
@@ -198,15 +202,17 @@ def wait(way: Way, seconds: float) -> None:
         time.sleep(0.02)
 
 
-def highest(way: Way, load: Load, given: Trials) -> tuple[float, float]:
-    """The most rows a second that nobody notices, 0 where there is none; and the baseline in milliseconds."""
+def highest(way: Way, load: Load, given: Trials) -> tuple[float, list[float]]:
+    """The most rows a second that nobody notices, 0 where there is none; and the baselines in milliseconds."""
     low, high, rate = 0.0, math.inf, FIRST_RATE
     quiet = load.during(given.window)
+    baselines = [quiet.p99]
     way.begin(rate)
     try:
         for _ in range(given.steps):
             trial = tried(way, load, rate, given.window)
             quiet = Felt(quiet.waits_ms + trial.quiet.waits_ms)
+            baselines.append(trial.quiet.p99)
             if trial.felt.p99 <= ALLOWED * quiet.p99:
                 low = max(low, trial.rows_per_second)
                 if trial.rows_per_second < 0.7 * rate:
@@ -216,7 +222,7 @@ def highest(way: Way, load: Load, given: Trials) -> tuple[float, float]:
             rate = between(low, high)
     finally:
         way.end()
-    return low, quiet.p99
+    return low, baselines
 
 
 def between(low: float, high: float) -> float:
@@ -231,19 +237,21 @@ def measure(bench: Bench, given: Trials) -> EqualLatency:
     bench.fresh()
     clients = given.share * saturation(bench.url, bench.rows, min(3.0, given.window))
     with loaded(bench, clients) as load:
-        ours, baseline = highest(Ours(bench), load, given)
+        ours, baselines = highest(Ours(bench), load, given)
     with loaded(bench, clients) as load:
-        keyset, other = highest(Keyset(bench), load, given)
+        keyset, others = highest(Keyset(bench), load, given)
     with loaded(bench, clients) as load:
         before = load.during(given.window).p99
         seconds = bench.single_update()
         during = load.taken().p99
+    least, most = min(baselines + others), max(baselines + others)
     return EqualLatency(
         round(clients, 1),
-        round(max(baseline, other), 2),
+        round(least, 2),
+        round(most, 2),
         round(ours),
         round(keyset),
-        round(ours / keyset, 2) if keyset else None,
+        round(ours / keyset, 2) if keyset and most <= STEADY * least else None,
         round(bench.rows / seconds),
         round(during / before, 1) if before else None,
     )

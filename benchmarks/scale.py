@@ -147,8 +147,12 @@ class Scale:
         )
 
 
-def measure(sizes: Sequence[int]) -> dict[str, object]:
-    """Measure all sizes, the smallest first."""
+def measure(sizes: Sequence[int], *, rates: bool = True) -> dict[str, object]:
+    """Measure all sizes, the smallest first.
+
+    Args:
+        rates: what a simulation is fed with, too; the server is killed for it, and has to replay the largest.
+    """
     with tempfile.TemporaryDirectory() as folder, EmbeddedServer(settings=SERVER | LOG) as server:
         scale = Scale(server, Path(folder))
         for rows in sorted(sizes):
@@ -156,7 +160,7 @@ def measure(sizes: Sequence[int]) -> dict[str, object]:
         return {
             "server": f"PostgreSQL {server.binaries.major}",
             "sizes": [asdict(each) for each in scale.sized],
-            "rates": asdict(scale.rates()),
+            "rates": asdict(scale.rates()) if rates else {},
         }
 
 
@@ -187,7 +191,7 @@ def main() -> None:
     parser.add_argument("--rows", default="1000000,3000000,10000000", help="sizes, with commas between them")
     parser.add_argument("--format", choices=["text", "markdown", "json"], default="text")
     given = parser.parse_args()
-    found = measure([int(size) for size in given.rows.split(",")])
+    found = measure([int(size) for size in given.rows.split(",")], rates=given.format != "markdown")
     if given.format == "json":
         print(json.dumps(found, indent=2))
     else:

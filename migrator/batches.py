@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run, run_each
 from migrator.errors import Cancelled, DatabaseError, StepFailed
-from migrator.events import Observer, RowFailed
+from migrator.events import BatchDone, Observer, RowFailed
 from migrator.functions import Functions
 from phases.effects import Batch, Batched, Compute, Failure, ListAside, RowAside, SetAside
 from phases.model import Fill
@@ -134,6 +134,8 @@ class Batches:
                 ended = time.monotonic()
                 commit = ended - written
                 done = Batched(rows, ended - begun, most_rows=self.turn.most_rows, room=self.turn.room)
+        if not done.blocked:
+            self.observer(BatchDone(self.record.name, done.rows, done.seconds))
         self.turn.wrote(done.rows, done.seconds, commit, blocked=done.blocked)
         return done
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from migrator import overriding
 from migrator.deployments import lineage, live_builds
 from migrator.errors import NotYet, UsageError
+from migrator.evidencing import required
+from migrator.flagging import flag_readings, on_new_shape
 from migrator.gathering import gate_facts
 from migrator.ledger import store
 from migrator.ledger.dialect import hold_deployments
@@ -50,7 +52,9 @@ def judge_gate(connection: Connection, settings: Settings, graph: RevisionGraph,
     """Judge the contract gate of a revision from records, what is seen, and the database's clock. Writes nothing."""
     facts = gate_facts(connection, revision, lineage(connection, graph))
     looks = readings(connection, settings, revision, builds(facts), tools(facts.consumers))
-    return judge(replace(facts, evidence=(*facts.evidence, *looks)), policy(settings))
+    asked = required(connection, settings)
+    evidence = (*facts.evidence, *looks, *flag_readings(connection, revision))
+    return judge(replace(facts, evidence=evidence, required=asked), policy(settings))
 
 
 def contract_guard(settings: Settings, graph: RevisionGraph, revision: str, override: Override | None) -> Guard:
@@ -120,6 +124,12 @@ def abort_guard(graph: RevisionGraph, revision: str) -> Guard:
                 f"the new shape of {revision} is in use: {found}",
                 next_step="deploy a build that does not use it, and record it: migrator deploy record",
                 builds=[d.version for d in live],
+            )
+        if flags := on_new_shape(connection, revision):
+            found = ", ".join(f"flag {each.flag} of {each.application} in {each.environment}" for each in flags)
+            raise NotYet(
+                f"users have variants that need the new shape of {revision}: {found}",
+                next_step=f"migrator rollout run --strategy toggle --variant {flags[0].toggle['legacy']}",
             )
 
     return guard

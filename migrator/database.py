@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from os import getpid
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from migrator.dialects import family
 from migrator.dialects.base import Facts, Trouble
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
 from migrator.setting_values import mask, normalise_url
+from migrator.teaching import teach
 from phases.catalog import Server
 
 if TYPE_CHECKING:
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 POOLER_PROBES = 3
-LEDGER = "migrator"
-"""Schema of the ledger, or prefix of its tables."""
 DRIVERS = {"psycopg": "postgresql", "pymysql": "mysql"}
 """The family of servers that a driver speaks to, by the module of its errors."""
 
@@ -52,8 +52,11 @@ RETRIED: dict[Trouble, type[DatabaseError]] = {
 }
 
 
+@lru_cache(maxsize=16)
 def create_engine(url: str, application_name: str) -> Engine:
     """Make an engine that keeps no connection open and never prints row values.
+
+    Those who ask again get the same one: it has compiled its statements, and knows the server.
 
     Raises:
         ConnectionFailed: the driver for this kind of database is not installed.
@@ -77,27 +80,8 @@ def create_engine(url: str, application_name: str) -> Engine:
             f"the driver {missing.name} is not installed",
             next_step=f'pip install "expand-contract-migrator[{kind.packages}]"',
         ) from None
-    if kind.commits_ddl:
-        sqlalchemy.event.listen(made, "before_cursor_execute", with_prefix, retval=True)
-    if kind.statistics.suffix:
-        sqlalchemy.event.listen(made, "before_cursor_execute", marked(kind.statistics.suffix), retval=True)
+    teach(made, kind)
     return made
-
-
-def with_prefix(_connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, _many: bool) -> Any:
-    """Give the ledger's tables a prefix where a schema is a database: `migrator_steps`, not `migrator.steps`."""
-    if getattr(context, "compiled", None) is not None:
-        statement = statement.replace(f"{LEDGER}.", f"{LEDGER}_")
-    return statement, parameters
-
-
-def marked(suffix: str) -> Any:
-    """Put a comment behind every statement, by which it is known for ours in the server's statistics."""
-
-    def mark(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> Any:
-        return statement + suffix, parameters
-
-    return mark
 
 
 def application_name(verb: str) -> str:
@@ -292,13 +276,11 @@ def connect(url: str, verb: str) -> Iterator[Session]:
         ConnectionFailed: no connection could be made; the message never has the password.
         NotSupportedHere: the server is of a version or kind that is not supported.
     """
-    engine = create_engine(url, application_name(verb))
-    session = Session(*_open(engine))
+    session = Session(*_open(create_engine(url, application_name(verb))))
     try:
         yield session
     finally:
         session.close()
-        engine.dispose()
 
 
 def _open(engine: Engine) -> tuple[Connection, Facts]:
@@ -346,19 +328,16 @@ def refuse_shared_backend(url: str, session: Session) -> None:
         NotSupportedHere: with the remedy.
     """
     engine = create_engine(url, application_name("pooler probe"))
-    try:
-        for _ in range(POOLER_PROBES):
-            mine = session.query(session.family.questions["backend"])[0][0]
-            with mapped_errors(), engine.connect() as other:
-                theirs = other.exec_driver_sql(session.family.questions["backend"]).scalar_one()
-            if mine == theirs:
-                raise NotSupportedHere(
-                    "the connection goes through a pooler in transaction mode, which would share the"
-                    " runner's session with other clients",
-                    next_step="give the URL of the server itself, or of a pool in session mode",
-                )
-    finally:
-        engine.dispose()
+    for _ in range(POOLER_PROBES):
+        mine = session.query(session.family.questions["backend"])[0][0]
+        with mapped_errors(), engine.connect() as other:
+            theirs = other.exec_driver_sql(session.family.questions["backend"]).scalar_one()
+        if mine == theirs:
+            raise NotSupportedHere(
+                "the connection goes through a pooler in transaction mode, which would share the"
+                " runner's session with other clients",
+                next_step="give the URL of the server itself, or of a pool in session mode",
+            )
 
 
 def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)) -> None:

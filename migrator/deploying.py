@@ -8,52 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from migrator.builds import COMPUTED, DECLARED, NOT_DECLARED, UNKNOWN, Build, Going, Shape
 from migrator.database import Session, connect, require_writable
 from migrator.errors import UsageError
 from migrator.observing import glance
 from migrator.runs import install_ledger, load_graph, looking
 
 if TYPE_CHECKING:
-    from migrator.deployments import Going, Shape
     from migrator.ledger.records import DeploymentRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
-
-UNKNOWN = "unknown"
-"""Given as the shape of a build of which nothing is known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """A build that is deployed somewhere.
-
-    Args:
-        shape: newest revision whose new shape it uses; None: as recorded before for that version, else the head of
-            this checkout; `none`: none; `unknown`: not declared, so it counts as using every old shape.
-        survives: newest revision whose contract it survives; None: the same as `shape`.
-        key: the same key is recorded once.
-        digest: of the artifact; another one makes another build of the same version.
-        weight: share of the traffic, in percent.
-        keeps: whether the build that was there before is still there afterwards; None: as the strategy has it.
-        claimed: when it began, as somebody says; kept, and decides nothing.
-        actor: who deployed it; None: who records it.
-    """
-
-    application: str
-    version: str
-    environment: str = "production"
-    shape: str | None = None
-    survives: str | None = None
-    strategy: str = "rolling"
-    key: str | None = None
-    commit: str | None = None
-    region: str = ""
-    digest: str | None = None
-    ci_run: str | None = None
-    weight: float | None = None
-    keeps: bool | None = None
-    claimed: datetime | None = None
-    actor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +50,6 @@ def shape_of(graph: RevisionGraph, given: str | None) -> str | None:
 
 def needs(graph: RevisionGraph, build: Build) -> Shape:
     """What a build says it needs; what it does not say is the head of this checkout."""
-    from migrator.deployments import COMPUTED, DECLARED, NOT_DECLARED, Shape
-
     if build.shape == UNKNOWN:
         return NOT_DECLARED
     uses = shape_of(graph, build.shape)
@@ -101,29 +63,12 @@ def going(graph: RevisionGraph, build: Build) -> Going:
     Raises:
         UsageError: an application or a version without a name, or a weight that is no percentage.
     """
-    from migrator.deployments import Going
-
     for name, value in (("--app", build.application), ("--version", build.version), ("--strategy", build.strategy)):
         if not value.strip():
             raise UsageError(f"{name} is empty", next_step="is the variable set that the script passes on?")
     if build.weight is not None and not 0 <= build.weight <= 100:
         raise UsageError(f"a weight of {build.weight:g} is no percentage", next_step="--weight 1")
-    return Going(
-        build.application,
-        build.version,
-        build.environment,
-        build.region,
-        build.strategy,
-        needs(graph, build),
-        build.key,
-        build.commit,
-        build.digest,
-        build.ci_run,
-        build.weight,
-        build.keeps,
-        build.claimed,
-        build.actor,
-    )
+    return Going(build, needs(graph, build))
 
 
 @contextmanager

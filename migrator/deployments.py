@@ -7,74 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from migrator.builds import DECLARED, NOT_DECLARED, RECORDED, UNKNOWN, Build, Going, Shape
 from migrator.errors import NotYet, UsageError
 from migrator.gathering import Ancestors, as_consumer, as_deployment
 from migrator.ledger import audit, deployed, dialect, store
 from migrator.ledger.dialect import hold_deployments
 from migrator.ledger.records import DeploymentRecord
 from migrator.ledger.types import NOW
-from phases.exposure import KEEPING, Exposure, exposures
+from phases.exposure import KEEPING, SHADOW, Exposure, exposures
 from phases.shapes import BuildVerdict, RevisionState, judge_build
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migrator.revisions import RevisionGraph
-
-COMPUTED, DECLARED, RECORDED, UNKNOWN = "computed", "declared", "recorded", "unknown"
-"""Where the shape of a build comes from: a checkout, somebody's word, an earlier record of that version, nowhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a build needs: newest revision whose new shape it uses, newest whose contract it survives, said by whom."""
-
-    uses: str | None
-    survives: str | None
-    source: str = DECLARED
-
-
-NOT_DECLARED = Shape(None, None, UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class Going:
-    """A build on its way, as it is recorded. `keeps`: the one before stays; None: as the strategy has it."""
-
-    application: str
-    version: str
-    environment: str
-    region: str = ""
-    strategy: str = "rolling"
-    shape: Shape = NOT_DECLARED
-    key: str | None = None
-    commit: str | None = None
-    digest: str | None = None
-    ci_run: str | None = None
-    weight: float | None = None
-    keeps: bool | None = None
-    claimed: datetime | None = None
-    actor: str | None = None
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """Columns of its record."""
-        keeps = self.strategy in KEEPING if self.keeps is None else self.keeps
-        return {
-            "idempotency_key": self.key,
-            "application": self.application,
-            "version": self.version,
-            "environment": self.environment,
-            "region": self.region,
-            "strategy": self.strategy,
-            "actor": self.actor or store.actor(),
-            "commit_sha": self.commit,
-            "artifact_digest": self.digest,
-            "ci_run": self.ci_run,
-            "weight": self.weight,
-            "keeps": keeps,
-            "claimed_started_at": self.claimed,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +37,14 @@ class Ground:
 
 def lineage(connection: Connection, graph: RevisionGraph) -> dict[str, frozenset[str]]:
     """Every revision's ancestors and itself, base first; a checkout of an older build lacks some the ledger knows."""
+    return with_recorded(connection, graph.all_ancestors())
+
+
+def with_recorded(connection: Connection, known: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """The same of revisions that are known, and of those that the ledger knows besides."""
     from migrator.ledger import schema
 
-    ancestors: dict[str, frozenset[str]] = dict(graph.all_ancestors())
+    ancestors = dict(known)
     records = store.revisions(connection) if schema.installed(connection) is not None else {}
     for name, record in records.items():  # in the order in which they were begun
         if name not in ancestors:
@@ -105,14 +56,37 @@ def lineage(connection: Connection, graph: RevisionGraph) -> dict[str, frozenset
 def ground(connection: Connection, graph: RevisionGraph) -> Ground:
     """What builds are judged by."""
     from migrator.alembic_support import stamped
-    from migrator.ledger import schema
     from migrator.planning import stamped_revisions
 
-    records = store.revisions(connection) if schema.installed(connection) is not None else {}
-    states = {name: RevisionState(record.state, record.additive) for name, record in records.items()}
+    states = recorded_states(connection)
     heads, ancestors = frozenset(stamped(connection, graph)), lineage(connection, graph)
     applied = stamped_revisions(graph, heads).union(*(ancestors[head] for head in heads if head in ancestors))
     return Ground(ancestors, applied, states)
+
+
+def recorded_states(connection: Connection) -> dict[str, RevisionState]:
+    from migrator.ledger import schema
+
+    records = store.revisions(connection) if schema.installed(connection) is not None else {}
+    return {name: RevisionState(record.state, record.additive) for name, record in records.items()}
+
+
+def ground_without_files(connection: Connection, shape: Shape) -> Ground:
+    """The same for who has no revision files at hand: what the ledger knows, and Alembic's version table.
+
+    Whether Alembic has run a revision that the ledger does not know, beneath one that it does not know either, only
+    their files say: then it is taken to have run what the build uses.
+    """
+    from sqlalchemy import inspect, text
+
+    table = "alembic_version"
+    asked = text(f"SELECT version_num FROM {table}")
+    heads = set(connection.execute(asked).scalars()) if inspect(connection).has_table(table) else set()
+    ancestors = with_recorded(connection, {})
+    applied = frozenset(heads).union(*(ancestors[head] for head in heads if head in ancestors))
+    if shape.uses is not None and shape.uses not in ancestors and not heads.issubset(ancestors):
+        applied |= {shape.uses}
+    return Ground(ancestors, applied, recorded_states(connection))
 
 
 def hold(connection: Connection) -> None:
@@ -121,16 +95,35 @@ def hold(connection: Connection) -> None:
     audit.hold(connection)
 
 
-def known_shape(connection: Connection, going: Going) -> Shape | None:
+def columns(build: Build) -> dict[str, Any]:
+    """A build as its record has it."""
+    return {
+        "idempotency_key": build.key,
+        "application": build.application,
+        "version": build.version,
+        "environment": build.environment,
+        "region": build.region,
+        "strategy": build.strategy,
+        "actor": build.actor or store.actor(),
+        "commit_sha": build.commit,
+        "artifact_digest": build.digest,
+        "ci_run": build.ci_run,
+        "weight": build.weight,
+        "keeps": build.strategy in KEEPING if build.keeps is None else build.keeps,
+        "claimed_started_at": build.claimed,
+    }
+
+
+def known_shape(connection: Connection, build: Build) -> Shape | None:
     """What was recorded before of a version; NOT_DECLARED where that was another artifact."""
     same = [
         d
         for d in deployed.all_deployments(connection)
-        if (d.application, d.version) == (going.application, going.version) and d.declared
+        if (d.application, d.version) == (build.application, build.version) and d.declared
     ]
     if not same:
         return None
-    if another(same[-1].artifact_digest, going.digest) or another(same[-1].commit_sha, going.commit):
+    if another(same[-1].artifact_digest, build.digest) or another(same[-1].commit_sha, build.commit):
         return NOT_DECLARED
     return Shape(same[-1].uses, same[-1].survives, RECORDED)
 
@@ -169,26 +162,27 @@ def refuse_build(version: str, verdict: BuildVerdict, shape: Shape, safe: str | 
 def newest_safe_version(connection: Connection, application: str, on: Ground) -> str | None:
     """The newest version of an application that was live, and that may run now."""
     for record in reversed(deployed.all_deployments(connection)):
-        usable = record.application == application and record.status == "succeeded" and record.declared
+        arrived = record.status == "succeeded" and record.strategy != SHADOW
+        usable = record.application == application and arrived and record.declared
         if usable and on.judge(Shape(record.uses, record.survives)).allowed:
             return record.version
     return None
 
 
-def may_run(connection: Connection, going: Going, shape: Shape, on: Ground, *, live: bool = False) -> NotYet | None:
+def may_run(connection: Connection, build: Build, shape: Shape, on: Ground, *, live: bool = False) -> NotYet | None:
     """Why a build may not run now; None where it may. Every verb that could start one asks this."""
     verdict = on.judge(shape)
     if verdict.allowed:
         return None
-    safe = newest_safe_version(connection, going.application, on)
-    return refuse_build(going.version, verdict, shape, safe, live=live)
+    safe = newest_safe_version(connection, build.application, on)
+    return refuse_build(build.version, verdict, shape, safe, live=live)
 
 
 def shape_for(connection: Connection, going: Going) -> Shape:
     """What a build needs: as declared, else as recorded before, else as computed."""
     if going.shape.source == DECLARED:
         return going.shape
-    return known_shape(connection, going) or going.shape
+    return known_shape(connection, going.build) or going.shape
 
 
 def begin(
@@ -210,13 +204,13 @@ def begin(
     """
     hold(connection)  # before anything is read: a contract may be about to commit
     shape = shape_for(connection, going)
-    refusal = may_run(connection, going, shape, ground(connection, graph), live=live)
+    refusal = may_run(connection, going.build, shape, ground(connection, graph), live=live)
     if refusal is not None and not live:
         raise refusal
-    known = deployed.by_key(connection, going.key)
+    known = deployed.by_key(connection, going.build.key)
     shaped = {"uses": shape.uses, "survives": shape.survives, "shape_source": shape.source}
     if known is None:
-        values = {**going.values, **shaped, **where(connection), "status": "started"}
+        values = {**columns(going.build), **shaped, **where(connection), "status": "started"}
         return deployed.add(connection, values, "deployment started"), refusal
     refuse_other(known, going)
     if known.declared or shape.source == UNKNOWN:
@@ -226,10 +220,10 @@ def begin(
 
 def refuse_other(known: DeploymentRecord, going: Going) -> None:
     if (known.application, known.version, known.environment, known.region) != (
-        going.application,
-        going.version,
-        going.environment,
-        going.region,
+        going.build.application,
+        going.build.version,
+        going.build.environment,
+        going.build.region,
     ):
         raise UsageError(
             f"key {known.idempotency_key!r} is that of {known.application} {known.version} in {known.environment}",
@@ -268,7 +262,7 @@ def finish_first(connection: Connection, going: Going, status: str, claimed: dat
     """Record the end of a deployment whose start was not heard of yet. The caller holds."""
     shape = shape_for(connection, going)
     values = {
-        **going.values,
+        **columns(going.build),
         **where(connection),
         "status": status,
         "finished_at": NOW,

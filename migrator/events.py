@@ -38,10 +38,13 @@ class RolloutJudged:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
+    """`shuts`: it takes a lock behind which reads and writes of an application wait."""
+
     revision: str
     phase: Phase
     name: str
     undoing: bool = False
+    shuts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class StepProgress:
     revision: str
     name: str
     progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDone:
+    """A batch of a backfill is committed: so many rows, and seconds with its commit."""
+
+    name: str
+    rows: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +215,7 @@ Event = (
     | RolloutJudged
     | StepStarted
     | StepProgress
+    | BatchDone
     | LockRetried
     | RowFailed
     | NotChecked

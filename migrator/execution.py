@@ -188,7 +188,7 @@ class Execution:
 
     def run_step(self, record: StepRecord, *, undoing: bool = False) -> None:
         observer = self.performer.observer
-        observer(StepStarted(record.revision, record.phase, record.name, undoing))
+        observer(StepStarted(record.revision, record.phase, record.name, undoing, record.step.shuts))
         try:
             measured = self.performer.perform(record)
         except MigratorError as problem:

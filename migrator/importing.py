@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.deploying import UNKNOWN, Build, going, recording
+from migrator.builds import UNKNOWN, Build, Going
+from migrator.deploying import going, recording
 from migrator.errors import MigratorError, UsageError
 from migrator.imports import ci
 from migrator.imports.reading import read
@@ -16,7 +17,6 @@ from migrator.runs import load_graph
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from migrator.deployments import Going
     from migrator.ledger.records import DeploymentRecord
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings

@@ -48,13 +48,16 @@ ORDER BY a.attrelid, a.attnum
 COMPRESSION_SINCE_14 = "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END"
 
 BAD_TYPES = """
-WITH RECURSIVE bad(oid) AS (
+WITH RECURSIVE part(whole, oid) AS MATERIALIZED (
+  SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typbasetype <> 0
+  UNION ALL SELECT t.oid, t.typelem FROM pg_catalog.pg_type t WHERE t.typelem <> 0
+  UNION ALL SELECT t.oid, a.atttypid FROM pg_catalog.pg_type t
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 WHERE t.typtype = 'c'
+), bad(oid) AS (
   SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
     AND (t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))
   UNION
-  SELECT t.oid FROM bad JOIN pg_catalog.pg_type t ON t.typbasetype = bad.oid OR t.typelem = bad.oid
-    OR (t.typtype = 'c' AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND a.atttypid = bad.oid))
+  SELECT part.whole FROM bad JOIN part ON part.oid = bad.oid
 )
 """
 
@@ -208,13 +211,13 @@ WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.refclassid = 'pg_catal
 """
 
 READERS = """
-WITH parts AS (
+WITH parts AS MATERIALIZED (
   SELECT c.oid AS owner, 'pg_catalog.pg_class'::regclass AS class, c.oid AS part
-  FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'p', 'v')
+  FROM pg_catalog.pg_class c WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v')
   UNION ALL
   SELECT c.oid, 'pg_catalog.pg_type'::regclass, v.type
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_type t ON t.oid = c.reltype
-  CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) v(type) WHERE c.relkind IN ('r', 'p', 'v')
+  CROSS JOIN LATERAL (VALUES (t.oid), (t.typarray)) v(type) WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'v')
   UNION ALL
   SELECT d.refobjid, 'pg_catalog.pg_class'::regclass, s.oid
   FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'

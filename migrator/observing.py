@@ -20,6 +20,7 @@ from migrator.old_names import OldName, old_names, waiting_names
 from migrator.statement_uses import using, words
 from phases.observation import GAP, Statements, counted_again, seen_again
 from phases.observed import SERVER, Counts, by_source, sessions_reading, show, statements_readings
+from phases.sessions import without_instance
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -197,9 +198,8 @@ def keep(
 
 
 def short(name: str) -> str:
-    """A name without the instance that follows `#`: every instance of a build is one."""
-    before, mark, _ = name.partition("#")
-    return (before if mark and ("/" in before or "@" in before) else name).strip()[:200]
+    """A name as it is kept, without the instance."""
+    return without_instance(name).strip()[:200]
 
 
 def found(each: Sample, names: Sequence[OldName]) -> Look:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from migrator.database import Session
     from migrator.ledger.records import StepRecord
-    from migrator.ledger.servers import Place
+    from migrator.ledger.servers import Host
 
 SAME_PLACE = 3
 """How often in a row a connection may be lost without any progress: what ends it every time is not tried for ever."""
@@ -62,20 +62,20 @@ class Reconnecting:
         self.observer = observer
         self.pause = pause
         self.policy = LockPolicy(first_wait=0.2, longest_wait=5.0)
-        self.place: Place | None = None
+        self.host: Host | None = None
         self.losses: list[tuple[int, str]] = []
 
     def begin(self, connection: Connection) -> None:
         """Remember which server this is, before anything can be lost."""
         from migrator.ledger import servers
 
-        self.place = self.place or servers.place(connection)
+        self.host = self.host or servers.host(connection)
 
     def gone(self, problem: DatabaseError) -> bool:
         """Whether an error says that this connection is of no use any more, and another one may be."""
         trouble = self.session.family.trouble(problem.facts.get("sqlstate"))
         read_only = isinstance(problem, NotSupportedHere) and trouble is Trouble.READ_ONLY
-        return self.seconds > 0 and self.place is not None and (read_only or isinstance(problem, ConnectionFailed))
+        return self.seconds > 0 and self.host is not None and (read_only or isinstance(problem, ConnectionFailed))
 
     def again(self, record: StepRecord, lost: DatabaseError, committed: Committed) -> None:
         """Go back to the server, with the runner lock.
@@ -94,7 +94,7 @@ class Reconnecting:
         begun = time.monotonic()
         self._open(record, lost, begun)
         with self.session.transaction() as connection:
-            here = servers.place(connection)
+            here = servers.host(connection)
             self._recognise(here, lost)
             servers.recognise(connection)
             at = store.cursor(connection, record.id), verifications.get(connection, record.id, verifications.STEP)
@@ -103,7 +103,7 @@ class Reconnecting:
             store.record_event(
                 connection, "reconnected", revision=record.revision, step=record.name, detail={"said": said}
             )
-        self.place = here
+        self.host = here
         self.losses = [each for each in self.losses if each == (record.id, str(at))] + [(record.id, str(at))]
         if len(self.losses) >= SAME_PLACE:
             raise ConnectionFailed(
@@ -134,26 +134,26 @@ class Reconnecting:
             else:
                 return
 
-    def _recognise(self, here: Place | None, lost: MigratorError) -> None:
-        assert self.place is not None
-        if here is None or here.history != self.place.history:
+    def _recognise(self, here: Host | None, lost: MigratorError) -> None:
+        assert self.host is not None
+        if here is None or here.history != self.host.history:
             raise ConnectionFailed(
                 f"{lost.message}; the server that answers has another ledger, or none: it is not the database that"
                 " this run is about",
                 next_step="see to it that the URL leads to the right server, then run the same command again",
             )
-        if here.system != self.place.system and here.system and self.place.system:
+        if here.system != self.host.system and here.system and self.host.system:
             raise ConnectionFailed(
                 f"{lost.message}; the server that answers is another one (system {here.system}, and not"
-                f" {self.place.system}): rows may lie elsewhere there",
+                f" {self.host.system}): rows may lie elsewhere there",
                 next_step="run the same command again; backfills that are under way begin again there",
             )
 
-    def _moved(self, here: Place | None) -> str:
-        assert self.place is not None
+    def _moved(self, here: Host | None) -> str:
+        assert self.host is not None
         assert here is not None
-        return f"another server took its place: {here.server}, and before {self.place.server}" * (
-            here.server != self.place.server
+        return f"another server took its place: {here.server}, and before {self.host.server}" * (
+            here.server != self.host.server
         )
 
     def run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What was done. `gate`: when the contract may follow; None where the rollout did not succeed, or there is none."""
+    """What was done.
+
+    Args:
+        gate: when the contract may follow; None where the rollout did not succeed, or there is none.
+        held_seconds: the longest that requests were held while a step had its lock.
+    """
 
     revision: str
     applied: Applied
     rollout: Rollout
     gate: Verdict | None
+    held_seconds: float = 0.0
 
 
 def release(
@@ -56,7 +64,8 @@ def release(
     known = begun(settings, name, version, config)
     if known is None:
         refuse_early(settings, version, config, strategy, previous)
-    applied = apply(settings, to=name, observer=observer)
+    with holding(config, observer) as watching:
+        applied = apply(settings, to=name, observer=watching)
     if known is None:
         done = rollout_run(
             settings, version, config=config, strategy=strategy, previous=previous, shape=name, observer=observer
@@ -66,7 +75,24 @@ def release(
     else:
         done = known
     gate = verdict(settings, graph, name) if done.record.status == "succeeded" else None
-    return Released(name, applied, done, gate)
+    return Released(name, applied, done, gate, round(getattr(watching, "longest", 0.0), 3))
+
+
+@contextmanager
+def holding(config: Path | None, observer: Observer) -> Iterator[Observer]:
+    """An observer that has requests held while steps shut tables, where the configuration says so."""
+    from migrator.rollouts.driving import made
+    from migrator.rollouts.holding import Holding
+
+    found = configured(config)
+    if not found.rules.hold:
+        yield observer
+        return
+    watching = Holding(made(found), found.rules.hold, observer)
+    try:
+        yield watching
+    finally:
+        watching.end()
 
 
 def begun(settings: Settings, revision: str, version: str, config: Path | None) -> Rollout | None:

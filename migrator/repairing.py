@@ -18,6 +18,7 @@ from phases.repairing import Side, repair
 if TYPE_CHECKING:
     from migrator.database import Session
     from migrator.ledger.records import StepRecord
+    from migrator.ledger.shadow_reads import ShadowReport
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
@@ -27,7 +28,7 @@ class Verified:
     """Rows compared by a verification that found no difference.
 
     `repaired`: rows that were changed before it. `replica`, `position`: where they were compared, and up to where that
-    had replayed; `leaves_open`: what is not proven by it.
+    had replayed; `leaves_open`: what is not proven by it. `shadow_reads`: what applications have found that read both.
     """
 
     revision: str
@@ -36,6 +37,7 @@ class Verified:
     replica: str = ""
     position: str = ""
     leaves_open: str = ""
+    shadow_reads: tuple[ShadowReport, ...] = ()
 
 
 def verify(
@@ -52,6 +54,8 @@ def verify(
         UsageError: there is nothing to compare, nothing that could repair it, or no such replica.
         NotYet: the replica of `verify_replica` is behind for too long.
     """
+    from migrator.ledger.shadow_reads import of_revision
+
     graph = load_graph(settings)
     if side is not None and revision is None:
         raise UsageError("--repair is for one revision", next_step="migrator verify REVISION --repair old")
@@ -63,7 +67,9 @@ def verify(
         with ExitStack() as stack:
             replica = stack.enter_context(following(url, session)) if (url := settings.verify_replica) else None
             pairs = zip(names, repaired, strict=True)
-            return tuple(verified(work, name, rows, replica, settings.lock_give_up) for name, rows in pairs)
+            found = tuple(verified(work, name, rows, replica, settings.lock_give_up) for name, rows in pairs)
+        with session.transaction() as connection:
+            return tuple(replace(each, shadow_reads=of_revision(connection, each.revision)) for each in found)
 
 
 def verified(work: Execution, revision: str, repaired: int, replica: Follower | None, patience: float) -> Verified:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 from migrator.database import Session, connect, refuse_shared_backend, require_writable
 from migrator.errors import NotYet, RunnerBusy, UsageError
 from migrator.events import Observer, ignore
-from migrator.ledger import rollouts, schema
+from migrator.ledger import audit, rollouts, schema
 from migrator.ledger.deployed import all_deployments
 from migrator.rollouts import configuration as configuring
+from migrator.rollouts.plan import plan_from
 from migrator.runs import install_ledger, load_graph, looking
+from phases.exposure import SHADOW
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from migrator.ledger.rollouts import ActionRecord, RolloutRecord
     from migrator.rollouts.configuration import Configuration
-    from migrator.rollouts.plan import RolloutPlan
+    from migrator.rollouts.plan import RolloutPlan, Server
     from migrator.settings import Settings
 
 
@@ -59,6 +61,9 @@ def rollout_run(
     strategy: str | None = None,
     previous: str | None = None,
     shape: str | None = None,
+    flag: str | None = None,
+    variant: str | None = None,
+    hold: float | None = None,
     observer: Observer = ignore,
 ) -> Rollout:
     """Roll a version out, to its end.
@@ -66,24 +71,49 @@ def rollout_run(
     Args:
         previous: the version that is live; the newest one that was deployed with success by default.
         shape: newest revision whose new shape the version uses; the head of this checkout by default.
+        flag: the flag that a toggle moves; the only one that is configured by default.
+        variant: where to; to the new shape by default.
+        hold: seconds for which requests may be held while all traffic moves; None: as configured.
 
     Raises:
         UsageError: it cannot be done as it is configured, or one is under way.
+        RevisionError: a flag belongs to a revision that this checkout has not.
         NotYet: the version may not run now.
     """
     found = configured(config, strategy)
+    if hold is not None:
+        if found.strategy != "blue-green":
+            raise UsageError(f"requests are held while all traffic moves, and {found.strategy} never moves all at once")
+        found = replace(found, rules=replace(found.rules, hold=hold))
     with controlling(settings, found) as session:
         with session.transaction() as connection:
-            plan = planned(connection, found, version, previous)
+            plan = resolved(settings, planned(connection, found, version, previous, flag, variant))
         kept = rollouts.plain(
             {"plan": asdict(plan), "configuration": found.data, "folder": str(found.folder), "shape": shape}
         )
         with session.transaction() as connection:
+            audit.hold(connection)  # two that begin at the same moment see each other
+            refuse_shared(connection, plan.fleet)
             rollout = rollouts.begin(connection, found.application, found.environment, version, kept)
         return driven(settings, session, rollout, observer)
 
 
-def planned(connection: Connection, found: Configuration, version: str, previous: str | None) -> RolloutPlan:
+def resolved(settings: Settings, plan: RolloutPlan) -> RolloutPlan:
+    """A plan whose flag names its revision in full."""
+    if plan.toggle is None:
+        return plan
+    revision = load_graph(settings).resolve(plan.toggle.revision)
+    return replace(plan, toggle=replace(plan.toggle, revision=revision))
+
+
+def planned(
+    connection: Connection,
+    found: Configuration,
+    version: str,
+    previous: str | None,
+    flag: str | None = None,
+    variant: str | None = None,
+) -> RolloutPlan:
     """What a rollout that begins at this moment would do.
 
     Raises:
@@ -97,7 +127,27 @@ def planned(connection: Connection, found: Configuration, version: str, previous
             f"a rollout of {found.application} to {under_way.version} is under way in {found.environment}",
             next_step="migrator rollout status; then resume or abort it",
         )
-    return driving.planned(found, version, previous or live_version(all_deployments(connection), found))
+    refuse_shared(connection, found.fleet)
+    live = previous or live_version(all_deployments(connection), found)
+    return driving.planned(found, version, live, flag, variant)
+
+
+def refuse_shared(connection: Connection, fleet: Sequence[Server]) -> None:
+    """Refuse a rollout at servers at which another one is under way: an A/B test would count the other's users.
+
+    Raises:
+        UsageError: naming that one.
+    """
+    ours = {server.address for server in fleet}
+    for record in rollouts.under_way(connection):
+        theirs = plan_from(record.plan["plan"])
+        shared = sorted(ours & {server.address for server in theirs.fleet})
+        if shared:
+            raise UsageError(
+                f"{shared[0]} takes part in another rollout that is under way: {theirs.strategy} of"
+                f" {record.application} {record.version} in {record.environment}",
+                next_step="wait for its end, or end it: migrator rollout abort",
+            )
 
 
 def live_version(records: Any, found: Configuration) -> str:
@@ -107,7 +157,7 @@ def live_version(records: Any, found: Configuration) -> str:
         UsageError: none was.
     """
     same = [r for r in records if (r.application, r.environment) == (found.application, found.environment)]
-    done = [record for record in same if record.status == "succeeded"]
+    done = [record for record in same if record.status == "succeeded" and record.strategy != SHADOW]
     if not done:
         raise UsageError(
             f"no deployment of {found.application} in {found.environment} is recorded, so nothing says what is live",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from migrator.errors import SettingsError
 from phases.staffing import MOST_WORKERS
@@ -20,6 +22,8 @@ GATE_POLICIES = ("standard", "strict")
 """What shuts the gate: what was seen, or also what could not be looked at."""
 ROW_IMAGES = ("server", "minimal")
 """What a backfill writes to the binary log of each row: as the server is set, or the key and what has changed."""
+Readers = Mapping[str, Callable[[object], Any]]
+"""What reads the values of a table of settings, by key."""
 
 
 def mask(text: str) -> str:
@@ -200,6 +204,49 @@ def gate_policy(text: object) -> str:
     if str(text) not in GATE_POLICIES:
         raise ValueError(f"{text!r} is none of {', '.join(GATE_POLICIES)}")
     return str(text)
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be text in quotes")
+    return value
+
+
+def command(value: object) -> str:
+    """Read a command, which is run without a shell."""
+    said = text(value)
+    try:
+        words = shlex.split(said)
+    except ValueError as problem:
+        raise ValueError(f"{said!r} is no command: {problem}") from None
+    if not words:
+        raise ValueError('is empty; write for example "./smoke.sh"')
+    return said
+
+
+def table(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return value
+
+
+def fields_of(name: str, given: Mapping[str, Any], readers: Readers) -> dict[str, Any]:
+    """The values of a table, read.
+
+    Raises:
+        ValueError: naming the key, and the near miss of one that is not known.
+    """
+    found = {}
+    for key, value in given.items():
+        if key not in readers:
+            near = nearest(key, readers)
+            hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(readers)}"
+            raise ValueError(f'unknown setting "{key}" of {name}; {hint}')
+        try:
+            found[key] = readers[key](value)
+        except ValueError as problem:
+            raise ValueError(f"{key}: {problem}") from None
+    return found
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from migrator import checklist_settings
+from migrator.checklist_settings import ChecklistSettings
 from migrator.errors import SettingsError
 from migrator.setting_values import (
     MINIMUM_GATE_HOURS,
@@ -24,6 +26,7 @@ from migrator.setting_values import (
     row_image,
     share,
     size,
+    table,
     url,
     urls,
     whole,
@@ -65,6 +68,8 @@ class Settings:
     retention: float = 7 * 86400.0
     unprepared_applications: tuple[str, ...] = ()
     free_disk: int | None = None
+    contract_requires: tuple[str, ...] = ()
+    checklist: ChecklistSettings = field(default_factory=ChecklistSettings)
     sources: Mapping[str, str] = field(default_factory=dict)
     directory: Path = field(default_factory=Path.cwd)
 
@@ -139,6 +144,7 @@ READERS: dict[str, Callable[[object], Any]] = {
     "retention": duration,
     "unprepared_applications": patterns,
     "free_disk": size,
+    "contract_requires": checklist_settings.items,
 }
 SECRETS = {
     "database_url": 'name a variable instead: database_url_env = "DATABASE_URL"',
@@ -146,8 +152,8 @@ SECRETS = {
     "verify_replica": "export MIGRATOR_VERIFY_REPLICA=postgresql://… instead",
     "poolers": "export MIGRATOR_POOLERS=postgresql://…/pgbouncer instead",
 }
-LISTS = (patterns, urls)
-SECTIONS = ("lint", "rollout")
+LISTS = (patterns, urls, checklist_settings.items)
+SECTIONS = ("lint", "rollout", "checklist")
 """Tables below ours that have readers of their own."""
 
 
@@ -185,6 +191,7 @@ def load(
     settings = replace(settings, script_location=alembic_location(path, settings.directory))
     if path is not None:
         settings = merged(settings, *from_file(path))
+        settings = replace(settings, checklist=checklist_of(path))
     settings = merged(settings, *from_environment(environ))
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     return merged(settings, given, {name: f"--{name.replace('_', '-')}" for name in given})
@@ -260,6 +267,16 @@ def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:
                 file=str(path),
             )
     return dict(table), sources
+
+
+def checklist_of(path: Path) -> ChecklistSettings:
+    """What a file says of the checklist."""
+    data = read_toml(path)
+    ours = data.get("tool", {}).get("migrator", {}) if path.name == "pyproject.toml" else data
+    try:
+        return checklist_settings.read(table(ours.get("checklist", {})))
+    except ValueError as problem:
+        raise SettingsError(f"{path}: [{checklist_settings.SECTION}]: {problem}", file=str(path)) from None
 
 
 def alembic_location(path: Path | None, directory: Path) -> str:

@@ -9,6 +9,7 @@ Rules:
 - A session that says, by its application name, that it is of a build that uses the old shape, or that nobody
   recorded, is live, whatever the records say. So is what another look has seen.
 - What could not be looked at is said, and shuts the gate where the policy is strict.
+- An item of the checklist that is required has to be passed, whatever the policy; a waiver of it does not count here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from phases.checklist_facts import BACKUP, Item, Result
 from phases.exposure import SHADOW, Consumer, Deployment, Exposure, Target, arrives, by_target, exposures
 from phases.gate_facts import Condition, Facts, Looked, Policy, Reading, Verdict
 from phases.gate_sessions import no_old_session
@@ -92,7 +94,7 @@ def judge(facts: Facts, policy: Policy = STANDARD) -> Verdict:
     )
     looks = [observed(reading, policy) for reading in facts.evidence]
     since = clean_since(known)
-    before = (*(ask(known) for ask in questions), *looks, enough(known))
+    before = (*(ask(known) for ask in questions), *looks, *map(demanded, facts.required), enough(known))
     soak = max(DAY, timedelta(hours=policy.hours))
     conditions = (*before, soaked(facts, since, soak))
     waiting = all(condition.holds for condition in before)
@@ -242,7 +244,7 @@ def nothing_running(known: Known) -> Condition:
 def newest_succeeded(known: Known) -> Condition:
     bad = []
     for target in known.deployed:
-        done = [d for d in known.targets[target] if d.finished_at is not None]
+        done = [d for d in known.targets[target] if d.finished_at is not None and d.strategy != SHADOW]
         newest = max(done, key=ended, default=None)
         if newest is not None and newest.status != "succeeded":
             bad.append(f"{newest}: {newest.status}")
@@ -279,6 +281,13 @@ def observed(reading: Reading, policy: Policy) -> Condition:
     last = f"; last at {show(reading.last_seen)}" if reading.last_seen is not None else ""
     said = f"{'not observed: ' if unseen else ''}{reading.evidence}{last}"
     return Condition(reading.name, holds, said, reading.remedy, observed=not unseen, overridable=reading.overridable)
+
+
+def demanded(item: Item) -> Condition:
+    """An item of the checklist as a condition. No override does without a backup: nothing else brings values back."""
+    holds = item.result is Result.PASSED
+    said = item.evidence if holds else f"{item.result}: {item.evidence}"
+    return Condition(item.name, holds, said, "" if holds else item.remedy, overridable=item.name != BACKUP)
 
 
 def enough(known: Known) -> Condition:

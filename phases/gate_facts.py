@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from phases.checklist_facts import Item
 from phases.exposure import Consumer, Deployment
 from phases.sessions import Session
 
@@ -85,7 +86,7 @@ class Facts:
     differs; `set_aside` rows a backfill could not change; `compared`: there are rows to compare;
     `sessions`: those of clients that are connected; None where they cannot be known: `unseen` says why.
     `ends_session`: what ends one, for people. `evidence`: every other look at what is in use.
-    `altered`: records that somebody changed by hand.
+    `altered`: records that somebody changed by hand. `required`: items of the checklist that have to be passed.
     """
 
     now: datetime
@@ -101,6 +102,7 @@ class Facts:
     evidence: Sequence[Reading] = ()
     altered: Sequence[str] = ()
     standing: Standing = Standing()
+    required: Sequence[Item] = ()
 
 
 @dataclass(frozen=True, slots=True)

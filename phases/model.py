@@ -100,6 +100,11 @@ class Step:
     stays: bool = False
     meanwhile: bool = False
 
+    @property
+    def shuts(self) -> bool:
+        """Whether reads and writes of an application wait behind a lock of it."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction(Step):
@@ -124,6 +129,10 @@ class Transaction(Step):
     recreates: tuple[str, ...] = ()
     unread: bool = False
     bounded: bool = False
+
+    @property
+    def shuts(self) -> bool:
+        return any(lock.mode.blocks == "reads and writes" for lock in self.locks)
 
 
 IN_TRANSACTION = "rows"

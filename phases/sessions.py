@@ -1,8 +1,8 @@
 """Which build a session is of, as far as its application name says so.
 
-A name that says it is `app/version`, `app@version` or `app version`, perhaps with further words behind a
-blank. Behind a blank something is a version only where it was recorded, or begins with a digit:
-`shop worker` names no version.
+A name that says it is `app/version`, `app@version` or `app version`, perhaps with `#` and the instance, and with
+further words behind a blank. Behind a blank something is a version only where it was recorded, or begins with a
+digit: `shop worker` names no version.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def sort_out(sessions: Sequence[Session], builds: Builds, tools: Sequence[str] =
 
 def build_of(name: str, builds: Builds) -> tuple[str | None, str | None]:
     """Application and version that a name says; None for what it does not say, or what was never recorded."""
+    name = without_instance(name)
     for application in sorted(builds, key=len, reverse=True):
         if name == application:
             return application, None
@@ -84,6 +85,12 @@ def build_of(name: str, builds: Builds) -> tuple[str | None, str | None]:
         version = next((v for v in sorted(builds[application], key=len, reverse=True) if same(rest, v)), None)
         return application, version or (word if re.match(r"v?\d", word) else None)
     return None, None
+
+
+def without_instance(name: str) -> str:
+    """A name without the instance that follows `#`: every instance of a build is one."""
+    before, mark, _ = name.partition("#")
+    return before if mark and ("/" in before or "@" in before) else name
 
 
 def same(rest: str, version: str) -> bool:

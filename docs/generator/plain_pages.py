@@ -7,10 +7,12 @@ import importlib
 
 import click
 
+from migrator import checklist_settings
 from migrator.cli.commands import COMMANDS
 from migrator.setting_values import SIZES, UNITS, share, size
 from migrator.settings import READERS, Settings, setting_names
 
+from .module_pages import api_page, testing_page
 from .rule_pages import rules_page
 
 ABOUT = {
@@ -45,8 +47,23 @@ ABOUT = {
     "policy": "What shuts the contract gate: `standard`: what was seen; `strict`: also what could not be looked at.",
     "clean_deployments": "Successful deployments of builds that survive a contract, of each consumer, before it.",
     "override_approvals": "Approvals of others that an override of the gate takes.",
+    "contract_requires": "Items of `migrator checklist` that the contract gate requires: `probes`, `smoke`, `budget`,"
+    " `backup`.",
     "free_disk": "Bytes free on the server's disk, `20GB`; a plan that needs more is refused.",
     "retention": "How long a quarantined column or table is kept before a purge.",
+}
+
+CHECKLIST = {
+    "ready": "URL that answers 2xx while a server may have requests.",
+    "live": "URL that answers 2xx while a process need not be restarted, whatever the database does.",
+    "command": "Run without a shell in the folder of the settings; of `smoke` only to record it. Its last line is the"
+    " share that is left (`budget`), or when the backup was made.",
+    "prometheus": "URL of a Prometheus.",
+    "query": "Gives the share of the error budget that is left, of one.",
+    "token_env": "Name of the environment variable that has the token for it.",
+    "min": "Share of the error budget that has to be left, as `20%`; any by default.",
+    "timeout": "How long a URL, the query or the command may take; `60s` by default.",
+    "max_age": "How old what was found may be; `24h` by default, of `budget` `1h`.",
 }
 
 
@@ -77,6 +94,11 @@ def settings_page() -> str:
     rows += ["| setting | variable | default | meaning |", "| --- | --- | --- | --- |"]
     for name in setting_names():
         rows.append(f"| `{name}` | `MIGRATOR_{name.upper()}` | {shown(name, defaults[name])} | {ABOUT[name]} |")
+    rows += ["", "## The checklist\n", "In `[tool.migrator.checklist]`: `app`, whose application the rest is of, and\n"]
+    rows += ["| setting | meaning |", "| --- | --- |"]
+    for key, meaning in CHECKLIST.items():
+        of = ", ".join(f"`{item}.{key}`" for item, readers in checklist_settings.ITEMS.items() if key in readers)
+        rows.append(f"| {of} | {meaning} |")
     return "\n".join(rows) + "\n"
 
 
@@ -92,4 +114,10 @@ def shown(name: str, default: object) -> str:
     return "" if default in (None, ()) else f"`{default}`"
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "rules.md": rules_page}
+PAGES = {
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "rules.md": rules_page,
+    "api.md": api_page,
+    "testing.md": testing_page,
+}

@@ -9,26 +9,30 @@ not_yet() { # runs a command that has to say "not yet": exit code 3
   test "$code" = 3
 }
 
+shop() { # adds a user with a version of the application, which prints all of them
+  SHOP_VERSION="$1" flask add-user "$2"
+}
+
 migrator apply --yes --to 0001_create_users
 migrator deploy record --app shop --version 1.0 --shape 0001_create_users
-python app.py 1.0 "Ann Smith"
+shop 1.0 "Ann Smith"
 
 migrator plan
 not_yet migrator deploy start --app shop --version 2.0
 migrator apply --yes
 
 migrator deploy start --app shop --version 2.0
-python app.py 2.0 "Bob Jones"
-python app.py 1.0 "Cleo Brown"
+shop 2.0 "Bob Jones"
+shop 1.0 "Cleo Brown"
 migrator deploy finish --app shop
 migrator verify
 
 not_yet migrator gate
 migrator apply --phase contract --to 0002_rename_full_name --yes --override --reason "the walkthrough cannot wait a day"
-python app.py 2.0 "Dan Green"
+shop 2.0 "Dan Green"
 migrator restore 0002_rename_full_name --yes
-python app.py 1.0 "Eve White"
+shop 1.0 "Eve White"
 migrator apply --phase contract --to 0002_rename_full_name --yes --override --reason "for good"
 migrator apply --phase purge --to 0002_rename_full_name --yes --override --reason "nothing here is worth keeping"
-python app.py 2.0 "Finn Black"
+shop 2.0 "Finn Black"
 migrator status --events 5

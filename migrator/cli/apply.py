@@ -9,7 +9,7 @@ import click
 
 from migrator.cli.commands import COMMANDS
 from migrator.cli.options import example, settings_from, with_database
-from migrator.cli.progress import observer_for
+from migrator.cli.progress import measuring
 from migrator.cli.render import note, print_json, say
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ EXAMPLES = example("""
 migrator apply                                   expand and migrate what is pending
 migrator apply --phase expand --yes              in a deploy script
 migrator apply --workers auto                    backfills by several sessions, as long as that is faster
+migrator apply --yes --metrics-port 9400         rates and waits for Prometheus, at :9400/metrics
 migrator apply --phase contract                  every revision whose gate is open
 migrator apply --phase contract --to 4f2a9c --override --reason "disk full, ticket 42"
 migrator apply --phase purge --to 4f2a9c         after the retention
@@ -49,6 +50,7 @@ migrator apply --phase purge --to 4f2a9c         after the retention
 @click.option("--set-aside-limit", metavar="N", help="Rows that may fail before a backfill stops, 100 by default.")
 @click.option("--precheck-timeout", metavar="DURATION", help="How long to look for rows in the way, 30s by default.")
 @click.option("--free-disk", metavar="SIZE", help="Refuse what needs more than this, 20GB; see plan --estimate.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), help="Serve metrics for Prometheus while it runs.")
 @with_database
 def command(
     phase: str | None,
@@ -64,6 +66,7 @@ def command(
     set_aside_limit: str | None,
     precheck_timeout: str | None,
     free_disk: str | None,
+    metrics_port: int | None,
     database_url: str | None,
     config: Path | None,
     form: str,
@@ -90,7 +93,8 @@ def command(
         and not confirm(api.plan(settings, to, strict=phase not in ("contract", "purge")), phase)
     ):
         return
-    applied = api.apply(settings, phase=chosen, to=to, override=letting, observer=observer_for(form))
+    with measuring(form, metrics_port) as observer:
+        applied = api.apply(settings, phase=chosen, to=to, override=letting, observer=observer)
     if form == "json":
         print_json(applied_data(applied))
     else:

@@ -34,15 +34,15 @@ def command(
     config: Path | None,
     form: str,
 ) -> None:
-    from migrator import baseline
+    from migrator import api
 
     settings = settings_from(database_url, config)
     if form == "text" and not yes:
-        found = baseline.look(settings, revision)
+        found = api.baseline_look(settings, revision)
         announce(found)
         if not found.already and not (found.differences and not accept_differences):
             click.confirm("Stamp it?", abort=True, err=True)
-    written = baseline.write(settings, revision, accept=accept_differences)
+    written = api.baseline(settings, revision, accept=accept_differences)
     if form == "json":
         print_json({"baseline": written})
     elif yes:

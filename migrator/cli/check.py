@@ -23,10 +23,10 @@ migrator check --format json
 @click.command("check", help=COMMANDS["check"], epilog=EXAMPLES)
 @with_database
 def command(database_url: str | None, config: Path | None, form: str) -> int:
-    from migrator.autogenerate.comparing import compare
+    from migrator import api
     from migrator.errors import NotYet
 
-    found = compare(settings_from(database_url, config))
+    found = api.check(settings_from(database_url, config))
     if form == "json":
         print_json(comparison_data(found))
     else:

@@ -25,7 +25,7 @@ def command(
     file: Path, message: str | None, head: str, database_url: str | None, config: Path | None, form: str
 ) -> None:
     from linters.source import Source
-    from migrator import projects
+    from migrator import api
     from migrator.autogenerate.rendering import template_arguments
     from migrator.converting import proposals
     from migrator.errors import UsageError
@@ -37,7 +37,7 @@ def command(
     if not found:
         raise UsageError(f"{file} has no statements", next_step="name a file of SQL")
     arguments = template_arguments(found)
-    path = projects.write_revision(
+    path = api.new(
         settings_from(database_url, config), message or file.stem.replace("_", " "), head=head, arguments=arguments
     )
     todo = sum(proposal.name == "Todo" for proposal in found)

@@ -20,9 +20,9 @@ COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 @click.command("doctor", help=COMMANDS["doctor"], epilog=EXAMPLES)
 @with_database
 def command(database_url: str | None, config: Path | None, form: str) -> None:
-    from migrator import doctor
+    from migrator import api
 
-    findings = doctor.examine(settings_from(database_url, config))
+    findings = api.doctor(settings_from(database_url, config))
     if form == "json":
         print_json({"findings": findings})
     else:

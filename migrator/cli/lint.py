@@ -91,28 +91,37 @@ def command(
 ) -> int:  # fmt: skip
     if explain or list_rules:
         return show_rules(explain, given["dialect"], form)
-    from migrator.linting.invocation import options_from, refuse_together, warn
-    from migrator.linting.judging import Request, fails, run
+    from migrator.linting.invocation import refuse_together
 
     refuse_together(fix, dry_run, write_baseline)
-    options = options_from(config, paths, database_url, given, shadow)
-    request = Request(options, diff or "", database_url or "", accept=not write_baseline, shadow=shadow or "")
     if fix:
-        return fixed(request, form, output, dry_run)
-    report = run(request)
-    if write_baseline:
-        from migrator.linting import baselines
+        from migrator.linting.invocation import options_from
+        from migrator.linting.judging import Request
 
-        place = Path(options.baseline or baselines.DEFAULT)
-        say_note(f"{baselines.write(place, report.findings)} findings are accepted in {place}")
-        say_note(f"next: migrator lint --baseline {place}")
+        options = options_from(config, paths, database_url, given, shadow)
+        return fixed(Request(options, diff or "", database_url or "", shadow=shadow or ""), form, output, dry_run)
+    from migrator import api
+
+    asked: dict[str, Any] = {"config": config, "database_url": database_url, "diff": diff, "shadow": shadow}
+    found = api.lint(*paths, accept=not write_baseline, **asked, **given)
+    if write_baseline:
+        accept(found)
     else:
-        emit(report, form, output)
-    for line in warn(report, options):
+        emit(found.report, form, output)
+    for line in found.notes:
         say_note(line)
-    if report.problems:
+    if found.report.problems:
         return 2
-    return 1 if not write_baseline and fails(report, options.fail_on) else 0
+    return 1 if found.failing and not write_baseline else 0
+
+
+def accept(found: Any) -> None:
+    """Write what is found to the baseline."""
+    from migrator.linting import baselines
+
+    place = Path(found.baseline or baselines.DEFAULT)
+    say_note(f"{baselines.write(place, found.report.findings)} findings are accepted in {place}")
+    say_note(f"next: migrator lint --baseline {place}")
 
 
 def fixed(request: Any, form: str, output: str | None, dry_run: bool) -> int:

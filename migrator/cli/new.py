@@ -55,7 +55,7 @@ def command(
     config: Path | None,
     form: str,
 ) -> None:
-    from migrator import projects
+    from migrator import api, projects
 
     if renames and not autogenerate:
         raise click.UsageError("--rename is for --autogenerate")
@@ -65,7 +65,7 @@ def command(
     if found is not None and not found.proposals:
         nothing(found, form)
         return
-    path = projects.write_revision(
+    path = api.new(
         settings,
         message,
         head=head,
@@ -84,11 +84,11 @@ def command(
 
 
 def compared(settings: Settings, renames: tuple[str, ...], form: str) -> Comparison:
-    from migrator.autogenerate.comparing import compare
+    from migrator import api
     from migrator.autogenerate.renames import never
 
     asking = form == "text" and sys.stdin.isatty()
-    return compare(settings, renames, confirm if asking else never)
+    return api.check(settings, renames, confirm if asking else never)
 
 
 def confirm(rename: Rename) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from migrator.cli.render import note
@@ -22,6 +24,20 @@ def observer_for(form: str) -> Observer:
     if form == "json":
         return ignore
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+@contextmanager
+def measuring(form: str, port: int | None) -> Iterator[Observer]:
+    """The same; where a port is given, metrics are served there meanwhile."""
+    shown = observer_for(form)
+    if port is None:
+        yield shown
+        return
+    from migrator.app import Measured, both
+    from migrator.app.metrics import served
+
+    with served(port) as metrics:
+        yield both(shown, Measured(metrics))
 
 
 class Lines:
@@ -118,8 +134,8 @@ class Bars(Lines):
     def __call__(self, event: Event) -> None:
         from migrator import events
 
-        calm = events.StepStarted | events.StepProgress | events.PhaseStarted | events.StateChanged | events.NotChecked
-        if not isinstance(event, calm):  # what says something between two states of the bar
+        calm = events.StepStarted | events.StepProgress | events.BatchDone | events.PhaseStarted | events.StateChanged
+        if not isinstance(event, calm | events.NotChecked):  # what says something between two states of the bar
             self.stop()
         super().__call__(event)
 

@@ -55,6 +55,8 @@ def command(
     else:
         if done.applied.outcomes:
             print_applied(done.applied)
+        if done.held_seconds:
+            say(f"requests held for {done.held_seconds} s at most while tables were shut")
         show(done.rollout, form)
         if done.gate is not None:
             print_verdict(done.revision, done.gate)

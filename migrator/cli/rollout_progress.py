@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from migrator.cli.render import note
@@ -15,6 +17,24 @@ def observer_for(form: str) -> Observer:
     from migrator.events import ignore
 
     return ignore if form == "json" else line
+
+
+@contextmanager
+def going_on_later() -> Iterator[None]:
+    """Say, where somebody interrupts it, how a rollout is gone on with.
+
+    Raises:
+        Interrupted: somebody has pressed Ctrl-C.
+    """
+    from migrator.errors import Interrupted
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "interrupted; the traffic stays where it is",
+            next_step="migrator rollout resume; or: migrator rollout abort",
+        ) from None
 
 
 def line(event: Event) -> None:

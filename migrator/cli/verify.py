@@ -45,5 +45,8 @@ def command(
         say(f"{item.revision}: {mended}{item.rows} rows compared{where}, 0 differ")
         if item.leaves_open:
             say(f"  not proven by it: {item.leaves_open}")
+        for read in item.shadow_reads:
+            said = f"{read.compared} compared, {read.mismatched} differed, {read.failed} failed"
+            say(f"  shadow reads of {read.name}: {said}{', ' + ', '.join(read.keys) if read.keys else ''}")
     if not found:
         say("No revision is between migrate and contract.")

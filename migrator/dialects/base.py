@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from migrator.dialects.statistics import Statistics
+from migrator.dialects.statistics import Backups, Statistics
 from phases.catalog import Server
 from phases.model import Lock, TableName
 
@@ -133,6 +133,9 @@ class Family(Protocol):
     def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
         """Statements before one that commits by itself."""
 
+    def patience(self, timeout_ms: int) -> tuple[str, ...]:
+        """Statements after which no statement of a session waits longer for a lock."""
+
     def size(self, table: TableName) -> str:
         """Question for the bytes of a table's rows."""
 
@@ -173,6 +176,10 @@ class Family(Protocol):
     def statistics(self) -> Statistics:
         """What it knows of sessions and statements of others."""
 
+    @property
+    def backups(self) -> Backups:
+        """What it says of its backups."""
+
     def clients(self) -> tuple[str, str]:
         """Sessions of others in this database: two questions.
 
@@ -187,6 +194,9 @@ class Family(Protocol):
     @property
     def reads_replicas(self) -> str:
         """What has to be done so that it is known how far replicas are, for people."""
+
+    def writable(self, rows: Callable[[str], Sequence[Any]], database: str) -> tuple[str, ...]:
+        """What the role of a session may write in its database, for people: tables or grants; none: it reads."""
 
     def replicas(self) -> str:
         """Question for connected replicas, where the server knows how far they are."""

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.mysql_backups import MySQLBackups
 from migrator.dialects.mysql_statistics import MySQLStatistics
-from migrator.dialects.statistics import Statistics
+from migrator.dialects.statistics import Backups, Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.mysql_statements import SQL_MODE, literal
@@ -133,6 +134,24 @@ def seconds(milliseconds: int) -> int:
     return max(1, math.ceil(milliseconds / 1000))
 
 
+WRITES = frozenset({"ALL", "ALL PRIVILEGES", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER"})
+
+
+def writing(grant: str, database: str) -> str:
+    """What of a line of `SHOW GRANTS` lets a role write in a database; empty where nothing does."""
+    found = re.match(r"GRANT (.+?) ON (?:TABLE )?(\S+?)\.(\S+) TO ", grant)
+    if found is None:
+        return ""  # a role, whose own grants have lines of theirs; or a function or procedure
+    given, schema, table = found.groups()
+    wild = {"%": ".*", "*": ".*", "_": "."}
+    pattern = re.sub(r"\\?.", lambda one: wild.get(one[0], re.escape(one[0].lstrip("\\"))), schema.strip('`"'))
+    if not re.fullmatch(pattern, database):
+        return ""
+    verbs = [verb.strip().upper() for verb in re.sub(r"\([^)]*\)", "", given).split(",")]
+    able = [verb for verb in verbs if verb in WRITES]
+    return f"{', '.join(able)} on {schema}.{table}" if able else ""
+
+
 @dataclass(frozen=True, slots=True)
 class MySQLFamily:
     """What differs on MySQL and MariaDB; `migrator.dialects.base.Family` says what is asked."""
@@ -146,6 +165,7 @@ class MySQLFamily:
     may_log_less: str = "GRANT SESSION_VARIABLES_ADMIN ON *.* TO … (MySQL) or GRANT BINLOG ADMIN ON *.* TO … (MariaDB)"
     ends_session: str = "KILL number"
     statistics: Statistics = field(default_factory=MySQLStatistics)
+    backups: Backups = field(default_factory=MySQLBackups)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": "SELECT CONNECTION_ID()",
@@ -261,6 +281,9 @@ class MySQLFamily:
         wait = seconds(timeout_ms)
         return (f"SET SESSION lock_wait_timeout = {wait}, SESSION innodb_lock_wait_timeout = {wait}",)
 
+    def patience(self, timeout_ms: int) -> tuple[str, ...]:
+        return self.before_ddl(timeout_ms)
+
     def size(self, table: TableName) -> str:
         return (
             "SELECT COALESCE(MAX(data_length), 0) FROM information_schema.tables"
@@ -288,6 +311,9 @@ class MySQLFamily:
 
     def clients(self) -> tuple[str, str]:
         return UNSEEN, CLIENTS
+
+    def writable(self, rows: Callable[[str], Sequence[Any]], database: str) -> tuple[str, ...]:
+        return tuple(said for (grant,) in rows("SHOW GRANTS") if (said := writing(str(grant), database)))
 
     def replicas(self) -> str:
         return ""

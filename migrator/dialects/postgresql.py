@@ -123,6 +123,17 @@ FROM pg_catalog.pg_replication_slots s WHERE s.restart_lsn IS NOT NULL OR {statu
 """
 SLOT_STATUS_SINCE = (13, 0)
 
+WRITABLE = """\
+SELECT n.nspname || '.' || c.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'f')
+  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+  AND (pg_catalog.has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+    OR pg_catalog.has_any_column_privilege(c.oid, 'INSERT, UPDATE'))
+ORDER BY 1"""
+"""What the role of a session may write, whomever it has that from."""
+
 
 def slots(version: tuple[int, ...]) -> str:
     """Question for the WAL that replication slots keep; one that has lost it keeps none."""

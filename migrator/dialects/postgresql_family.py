@@ -9,8 +9,9 @@ from typing import Any
 
 from migrator.dialects import postgresql
 from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.postgresql_backups import PostgreSQLBackups
 from migrator.dialects.postgresql_statistics import PostgreSQLStatistics
-from migrator.dialects.statistics import Statistics
+from migrator.dialects.statistics import Backups, Statistics
 from migrator.errors import NotSupportedHere
 from phases.catalog import Server
 from phases.dialects.postgresql_backfill import blames_row
@@ -54,6 +55,7 @@ class PostgreSQLFamily:
     may_log_less: str = ""
     ends_session: str = "SELECT pg_terminate_backend(pid)"
     statistics: Statistics = field(default_factory=PostgreSQLStatistics)
+    backups: Backups = field(default_factory=PostgreSQLBackups)
     questions: Mapping[str, str] = field(
         default_factory=lambda: {
             "backend": postgresql.BACKEND_PID,
@@ -133,6 +135,9 @@ class PostgreSQLFamily:
     def history(self, server: Server) -> str:
         return ""
 
+    def writable(self, rows: Callable[[str], Sequence[Any]], database: str) -> tuple[str, ...]:
+        return tuple(str(name) for (name,) in rows(postgresql.WRITABLE))
+
     def data_folder(self, rows: Callable[[str], Sequence[Sequence[Any]]]) -> Path | None:
         address, pid, folder = rows(postgresql.WHERE_IT_RUNS)[0]
         return Path(folder) if address in LOOPBACK and folder and is_here(pid) else None
@@ -151,6 +156,9 @@ class PostgreSQLFamily:
 
     def before_ddl(self, timeout_ms: int) -> tuple[str, ...]:
         return ()
+
+    def patience(self, timeout_ms: int) -> tuple[str, ...]:
+        return (f"SET lock_timeout = {timeout_ms}",)
 
     def size(self, table: TableName) -> str:
         name = literal(qualified(table))

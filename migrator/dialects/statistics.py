@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -63,3 +63,10 @@ class Statistics(Protocol):
 
     def ran(self, rows: Rows, words: Sequence[str]) -> Ran:
         """Statements with one of some words in their text, whatever its case, but for those of this program."""
+
+
+class Backups(Protocol):
+    """What each family answers about backups: what it has seen of them, and never that one can be restored."""
+
+    def said(self, rows: Rows) -> Iterable[str]:
+        """What the server says, each in a few words."""

@@ -34,6 +34,7 @@ class Writer(Protocol):
 
     def identity(self, connection: Connection) -> tuple[str, int] | None: ...
     def server(self, connection: Connection) -> str: ...
+    def role(self, connection: Connection) -> str: ...
     def place(self, connection: Connection) -> Place: ...
 
 
@@ -49,7 +50,11 @@ def of(connection: Connection) -> Writer:
 
 
 def table_exists(connection: Connection, name: str) -> bool:
-    return of(connection).table_exists(connection, name)
+    """Whether the ledger has a table; asked once of each connection, for the ledger loses none."""
+    seen: set[str] = connection.info.setdefault("migrator ledger tables", set())
+    if name not in seen and of(connection).table_exists(connection, name):
+        seen.add(name)
+    return name in seen
 
 
 def columns(connection: Connection, name: str) -> set[str]:
@@ -86,6 +91,11 @@ def identity(connection: Connection) -> tuple[str, int] | None:
 def server(connection: Connection) -> str:
     """Which server this is, for people; empty where it is not known."""
     return of(connection).server(connection)
+
+
+def role(connection: Connection) -> str:
+    """The user of the database that a session is of, as others see it."""
+    return of(connection).role(connection)
 
 
 def place(connection: Connection) -> Place:

@@ -30,7 +30,7 @@ APPEND_ONLY = (
 class Ledger:
     """`migrator.ledger.dialect.Writer` says what is asked.
 
-    A schema is a database here, so the tables have a prefix instead (`migrator.database.with_prefix`).
+    A schema is a database here, so the tables have a prefix instead (`migrator.teaching.with_prefix`).
     """
 
     def table_exists(self, connection: Connection, name: str) -> bool:
@@ -87,6 +87,9 @@ class Ledger:
 
     def server(self, connection: Connection) -> str:
         return str(connection.execute(text(SERVER)).scalar_one())
+
+    def role(self, connection: Connection) -> str:
+        return str(connection.execute(text("SELECT SUBSTRING_INDEX(USER(), '@', 1)")).scalar_one())
 
     def place(self, connection: Connection) -> Place:
         # MariaDB has no identity of its own; a server that took over is another one on both.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
-from migrator.ledger import tables
+from migrator.ledger import dialect, tables
+from migrator.ledger.types import utc_now
 from phases.observation import Counters, Coverage, Sighting, Statements, Stretch, Use
 
 if TYPE_CHECKING:
@@ -56,6 +58,29 @@ def see(connection: Connection, source: str, found: Iterable[tuple[str, str]], n
         values = {"source": source, "name": name, "role": role, "last_seen": now}
         first, count = (before.first_seen, before.looks + 1) if before else (now, 1)
         connection.execute(insert(seen), {**values, "first_seen": first, "looks": count})
+
+
+def heard(connection: Connection, source: str, name: str, seconds: float) -> None:
+    """Record that somebody says of itself that it is there, unless another instance of it has said so just before.
+
+    Done in a session of an application, which may add and change what is seen, and remove nothing.
+
+    Args:
+        seconds: after which it will say so again.
+    """
+    from sqlalchemy.exc import IntegrityError
+
+    key = {"source": source, "name": name, "role": dialect.role(connection)}
+    same = [seen.c[column] == value for column, value in key.items()]
+    now = connection.execute(select(utc_now())).scalar_one()
+    last = connection.execute(select(seen.c.last_seen).where(*same)).scalar()
+    if last is None:
+        # Of two that say so for the first time at once, one is enough.
+        with suppress(IntegrityError), connection.begin_nested():
+            connection.execute(insert(seen), {**key, "first_seen": now, "last_seen": now, "looks": 1})
+    elif now - last > timedelta(seconds=seconds / 2):
+        values = {"last_seen": now, "looks": seen.c.looks + 1}
+        connection.execute(update(seen).where(*same, seen.c.last_seen == last).values(values))
 
 
 def forget(connection: Connection, before: datetime) -> None:

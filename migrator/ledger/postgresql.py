@@ -61,7 +61,7 @@ class Ledger:
 
     def create(self, connection: Connection) -> None:
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        tables.metadata.create_all(connection)
+        tables.metadata.create_all(connection, checkfirst=False)  # a run that was killed has left none
         connection.execute(plain_insert(tables.transitions), tables.legal())
         for statement in APPEND_ONLY:
             connection.execute(text(statement))
@@ -85,6 +85,9 @@ class Ledger:
 
     def server(self, connection: Connection) -> str:
         return ""  # the role may not ask for the timeline, and nothing else tells a promoted replica
+
+    def role(self, connection: Connection) -> str:
+        return str(connection.execute(text("SELECT session_user::text")).scalar_one())
 
     def place(self, connection: Connection) -> Place:
         question = "SELECT oid::text FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"

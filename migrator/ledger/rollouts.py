@@ -92,14 +92,31 @@ def running(connection: Connection, application: str, environment: str) -> Rollo
     return RolloutRecord(*row) if row else None
 
 
+def under_way(connection: Connection) -> list[RolloutRecord]:
+    """Those of all applications that have not ended."""
+    rows = connection.execute(select(*COLUMNS).where(rollouts.c.running.is_not(None)).order_by(rollouts.c.id))
+    return [RolloutRecord(*row) for row in rows]
+
+
 def newest(connection: Connection, application: str, environment: str) -> RolloutRecord | None:
     same = (rollouts.c.application == application, rollouts.c.environment == environment)
     row = connection.execute(select(*COLUMNS).where(*same).order_by(rollouts.c.id.desc()).limit(1)).first()
     return RolloutRecord(*row) if row else None
 
 
+def newest_of_all(connection: Connection, limit: int) -> list[RolloutRecord]:
+    """The newest rollouts, whatever their application, oldest first."""
+    rows = connection.execute(select(*COLUMNS).order_by(rollouts.c.id.desc()).limit(limit)).all()
+    return [RolloutRecord(*row) for row in reversed(rows)]
+
+
 def get(connection: Connection, rollout: int) -> RolloutRecord:
     return RolloutRecord(*connection.execute(select(*COLUMNS).where(rollouts.c.id == rollout)).one())
+
+
+def all_rollouts(connection: Connection) -> list[RolloutRecord]:
+    """Every rollout, oldest first."""
+    return [RolloutRecord(*row) for row in connection.execute(select(*COLUMNS).order_by(rollouts.c.id))]
 
 
 def taken(connection: Connection, rollout: int) -> list[ActionRecord]:

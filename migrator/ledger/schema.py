@@ -13,14 +13,21 @@ from migrator.ledger import audit, dialect, tables
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
+SEEN = "migrator ledger is of this version"
+
 
 def installed(connection: Connection) -> int | None:
     """Version of the ledger in this database; None where there is none. Writes nothing.
 
+    Once it is the version of this program it is not asked again on that connection: verbs ask at every turn.
+
     Raises:
         UsageError: the ledger was written by a newer program.
     """
+    if connection.info.get(SEEN):
+        return tables.VERSION
     version = dialect.version(connection)
+    connection.info[SEEN] = version == tables.VERSION
     if version is not None and version > tables.VERSION:
         raise UsageError(
             f"the ledger of this database has version {version}; this program knows {tables.VERSION}",

@@ -27,7 +27,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Host:
     """Where the ledger is.
 
     `history`: its first event, which a replica has, too. `system`: a cluster, with all its replicas, where that can be
@@ -39,7 +39,7 @@ class Place:
     server: str
 
 
-def place(connection: Connection) -> Place | None:
+def host(connection: Connection) -> Host | None:
     """Where the ledger is; None where there is none, or one without events."""
     if schema.installed(connection) is None:
         return None
@@ -50,7 +50,7 @@ def place(connection: Connection) -> Place | None:
     found = identity(connection)
     system = found.system if found else ""
     server = f"timeline {found.timeline}" if found else dialect.server(connection)
-    return Place(f"{first.id} {first.at.isoformat()} {first.actor}", system, server)
+    return Host(f"{first.id} {first.at.isoformat()} {first.actor}", system, server)
 
 
 def missing(connection: Connection, record: StepRecord, steps: frozenset[int], rows: int) -> str:

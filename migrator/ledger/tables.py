@@ -23,7 +23,7 @@ from sqlalchemy import (
 from migrator.ledger.types import NOW, Moment
 
 SCHEMA = "migrator"
-VERSION = 5
+VERSION = 6
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -339,6 +339,20 @@ uses = Table(
 )
 
 
+shadow_reads = Table(
+    "shadow_reads",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("revision", String(120), primary_key=True),
+    Column("compared", BigInteger, nullable=False),
+    Column("mismatched", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("samples", JSON, nullable=False),
+    Column("recorded_at", Moment(), nullable=False, server_default=NOW),
+)
+"""What applications have found when they read both shapes: how many reads, and what the last that differed asked."""
+
+
 def legal() -> list[dict[str, str]]:
     """Rows of `transitions`."""
     return [{"from_state": a, "to_state": b} for a, b in TRANSITIONS]
@@ -349,6 +363,7 @@ ADDED: dict[int, tuple[Table, ...]] = {
     3: (parts,),
     4: (progress, controls),
     5: (consumers, approvals, chain, rollouts, rollout_actions, looks, sightings, uses, verifications),
+    6: (shadow_reads,),
 }
 """Tables that a version of the ledger has and the one before had not."""
 DEPLOYED = (

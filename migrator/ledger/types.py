@@ -48,3 +48,22 @@ def _(element: now, compiler: Any, **options: Any) -> str:
 
 
 NOW: Any = now()
+
+
+class utc_now(FunctionElement[datetime]):
+    """The same in a session of somebody else's, whose time zone may be any."""
+
+    type = Moment()
+    inherit_cache = True
+
+
+@compiles(utc_now)
+def _(element: utc_now, compiler: Any, **options: Any) -> str:
+    del element, compiler, options
+    return "clock_timestamp()"
+
+
+@compiles(utc_now, "mysql", "mariadb")
+def _(element: utc_now, compiler: Any, **options: Any) -> str:
+    del element, compiler, options
+    return "UTC_TIMESTAMP(6)"

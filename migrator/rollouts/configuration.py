@@ -12,14 +12,16 @@ from typing import Any
 
 from migrator import settings
 from migrator.errors import SettingsError
-from migrator.rollouts.plan import CanaryStep, Place, Rules
-from migrator.setting_values import duration, lag, nearest, positive
+from migrator.rollouts.plan import CanaryStep, Rules, Server
+from migrator.setting_values import Readers as Readers
+from migrator.setting_values import duration, lag, nearest, positive, whole
+from migrator.setting_values import fields_of as fields_of
+from migrator.setting_values import table as table
+from migrator.setting_values import text as text
 
 SECTION = "tool.migrator.rollout"
 PLACEHOLDERS = ("server", "pool", "address", "host", "port", "version", "application")
 """What commands and URLs may name in braces."""
-
-Readers = Mapping[str, Callable[[object], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +54,46 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """How long work in flight is waited for, and whether connections that are left are then cut, or it fails."""
+    """How long work in flight is waited for, and whether connections that are left are then cut, or it fails.
+
+    `max_age`: a connection that is older is ended while its server is drained, at most `jitter` seconds later, so that
+    clients do not all come back at once; 0: none is.
+    """
 
     timeout: float = 30.0
     then: str = "fail"
+    max_age: float = 0.0
+    jitter: float | None = None
+
+    @property
+    def spread(self) -> float:
+        return self.max_age / 10 if self.jitter is None else self.jitter
 
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """A request that is sent as a user would, all the time; no `url`: none is."""
+    """A request that is sent as a user would, all the time; no `url`: none is.
+
+    `users`: so many users who are told apart by `cookie` ask, too, to see how often they change between versions;
+    `arm_header`: names the header that says which version, or variant of a flag, an answer is of.
+    """
 
     url: str = ""
     every: float = 0.1
     timeout: float = 5.0
+    users: int = 4
+    cookie: str = ""
+    arm_header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All of it. `target` and `analysis` are read by whoever they name."""
+    """All of it. `target`, `analysis`, `flags`, `shadow` and `ab` are read by whoever they are for."""
 
     application: str
     environment: str
     strategy: str
-    places: tuple[Place, ...]
+    fleet: tuple[Server, ...]
     rules: Rules
     commands: Commands
     ready: Readiness
@@ -85,12 +104,8 @@ class Configuration:
     folder: Path
     data: Mapping[str, Any] = field(default_factory=dict)
     flags: Mapping[str, Any] = field(default_factory=dict)
-
-
-def text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("must be text in quotes")
-    return value
+    shadow: Mapping[str, Any] = field(default_factory=dict)
+    ab: Mapping[str, Any] = field(default_factory=dict)
 
 
 def command(value: object) -> str:
@@ -112,12 +127,6 @@ def texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError('must be a list of texts, as ["curl -f http://{address}/"]')
     return tuple(command(item) for item in value)
-
-
-def table(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("must be a table")
-    return value
 
 
 def one_of(*words: str) -> Callable[[object], str]:
@@ -156,15 +165,15 @@ def pause(value: object) -> float | None:
     return None if value == "promote" else lag(value)
 
 
-def pools(value: object) -> tuple[Place, ...]:
+def pools(value: object) -> tuple[Server, ...]:
     """Read `{ blue = { s1 = "127.0.0.1:8001" } }`."""
     found = []
     for pool, servers in table(value).items():
         for name, address in table(servers).items():
             if not re.fullmatch(r"[^\s:]+:\d+|\[[0-9a-fA-F:]+\]:\d+", str(address)):
                 raise ValueError(f"{pool}.{name}: {address!r} is no address; write host:port")
-            found.append(Place(name, pool, str(address)))
-    names = [place.name for place in found]
+            found.append(Server(name, pool, str(address)))
+    names = [server.name for server in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or not found:
         raise ValueError(f"a server is in one pool; twice: {', '.join(twice)}" if twice else "has no server")
@@ -178,6 +187,7 @@ RULES: Readers = {
     "steps": steps,
     "baseline": text,
     "keep": pause,
+    "hold": duration,
 }
 PARTS: Mapping[str, tuple[type[Any], Readers]] = {
     "commands": (
@@ -185,8 +195,11 @@ PARTS: Mapping[str, tuple[type[Any], Readers]] = {
         {"start": command, "stop": command, "checks": texts, "timeout": duration, "attempts": positive},
     ),
     "ready": (Readiness, {"url": command, "timeout": duration, "version_header": text}),
-    "drain": (Draining, {"timeout": duration, "then": one_of("fail", "cut")}),
-    "probe": (Probing, {"url": text, "every": duration, "timeout": duration}),
+    "drain": (Draining, {"timeout": duration, "then": one_of("fail", "cut"), "max_age": duration, "jitter": lag}),
+    "probe": (
+        Probing,
+        {"url": text, "every": duration, "timeout": duration, "users": whole, "cookie": text, "arm_header": text},
+    ),
 }
 STRATEGY_NAMES = ("rolling", "blue-green", "canary", "shadow", "toggle", "ab")
 TOP: Readers = {
@@ -197,28 +210,11 @@ TOP: Readers = {
     "target": table,
     "analysis": table,
     "flags": table,
+    "shadow": table,
+    "ab": table,
     **dict.fromkeys(PARTS, table),
     **RULES,
 }
-
-
-def fields_of(name: str, given: Mapping[str, Any], readers: Readers) -> dict[str, Any]:
-    """The values of a table, read.
-
-    Raises:
-        ValueError: naming the key, and the near miss of one that is not known.
-    """
-    found = {}
-    for key, value in given.items():
-        if key not in readers:
-            near = nearest(key, readers)
-            hint = f'did you mean "{near}"?' if near else f"known are: {', '.join(readers)}"
-            raise ValueError(f'unknown setting "{key}" of {name}; {hint}')
-        try:
-            found[key] = readers[key](value)
-        except ValueError as problem:
-            raise ValueError(f"{key}: {problem}") from None
-    return found
 
 
 def load(config: Path | None = None, directory: Path | None = None) -> Configuration:
@@ -248,7 +244,9 @@ def read(data: Mapping[str, Any], folder: Path) -> Configuration:
         ValueError: saying what is wrong.
     """
     given = fields_of(f"[{SECTION}]", data, TOP)
+    untouched = given.get("strategy") == "toggle"
     missing = [key for key in ("app", "strategy", "pools", "target") if key not in given]
+    missing = [key for key in missing if key != "target" or not untouched]
     if missing:
         raise ValueError(f"does not say {', '.join(missing)}")
     parts = {}
@@ -258,12 +256,14 @@ def read(data: Mapping[str, Any], folder: Path) -> Configuration:
         application=given["app"],
         environment=given.get("environment", "production"),
         strategy=given["strategy"],
-        places=given["pools"],
+        fleet=given["pools"],
         rules=Rules(**{key: given[key] for key in RULES if key in given}),
         **parts,
-        target=given["target"],
+        target=given.get("target", {"kind": "none"}),
         analysis=given.get("analysis", {}),
         folder=folder,
         data=dict(data),
         flags=given.get("flags", {}),
+        shadow=given.get("shadow", {}),
+        ab=given.get("ab", {}),
     )

@@ -34,11 +34,16 @@ class Controller:
     Args:
         session: a session that nothing else uses; it holds the lock of the rollout.
         rollout: its number in the ledger.
+
+    Attributes:
+        settled: nothing is taken back from here on, so no abort is heard.
+        returning: it is taken back; no pause is heard either, since users may be on a version that does badly.
     """
 
     def __init__(self, session: Session, rollout: int, observer: Observer) -> None:
         self.session, self.rollout, self.observer = session, rollout, observer
         self.settled = False
+        self.returning = False
         self._listened = float("-inf")
         self._wish = Wish()
         self._verdict = ""
@@ -51,6 +56,7 @@ class Controller:
             action = next(machine)
             for position in range(len(known) + 10**6):
                 record = known[position] if position < len(known) else None
+                self.returning = self.returning or isinstance(action, MayRun)
                 outcome = self._past(record, action) or self._done(position, action, record, world)
                 self.settled = self.settled or isinstance(action, MayRun | Settle)
                 action = machine.send(outcome)
@@ -107,10 +113,11 @@ class Controller:
                 with self.session.transaction() as connection:
                     record = rollouts.get(connection, self.rollout)
                 self._wish = Wish(record.wish, record.said)
-            if self._wish.what == "pause" and wait:
+            what = self._wish.what
+            if (what == "pause" and self.returning) or (what == "abort" and (self.returning or self.settled)):
+                return Wish()  # it is taken back already, or is not any more
+            if what == "pause" and wait:
                 time.sleep(LISTEN_EVERY)
-            elif self._wish.what == "abort" and self.settled:
-                return Wish()
             else:
                 return self._wish
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from migrator.errors import UsageError
 from migrator.ledger import rollouts
 from migrator.rollouts import configuration as configuring
-from migrator.rollouts import planning
+from migrator.rollouts import planning, toggling
 from migrator.rollouts.analysis import configuration as analysing
 from migrator.rollouts.analysis.looking import analyst
 from migrator.rollouts.analysis.sources.base import Around
 from migrator.rollouts.controlling import Controller
+from migrator.rollouts.evaluating import Evaluator
+from migrator.rollouts.experiments import configuration as experimenting
+from migrator.rollouts.experiments.looking import source_of
 from migrator.rollouts.figures import figures
 from migrator.rollouts.flags import flags_of
 from migrator.rollouts.instances import Instances
@@ -21,8 +24,10 @@ from migrator.rollouts.performing import World
 from migrator.rollouts.plan import plan_from
 from migrator.rollouts.probing import Probe
 from migrator.rollouts.recording import Records
+from migrator.rollouts.shadowing import configuration as shadowing
 from migrator.rollouts.strategies import STRATEGIES
 from migrator.rollouts.targets import target_of
+from migrator.rollouts.trying import Tried
 
 if TYPE_CHECKING:
     from migrator.database import Session
@@ -86,16 +91,57 @@ def analyst_of(rules: Rules | None, around: Around) -> Analyst | None:
         raise UsageError(f"[{configuring.SECTION}.analysis]: {problem}") from None
 
 
-def planned(found: Configuration, version: str, former: str) -> RolloutPlan:
+def planned(
+    found: Configuration, version: str, former: str, flag: str | None = None, variant: str | None = None
+) -> RolloutPlan:
     """What a rollout would do, with an analysis that can be made.
+
+    Args:
+        flag: the flag that a toggle moves, and `variant` where to; None: the only one, to the new shape.
 
     Raises:
         UsageError: it cannot be done as it is configured.
     """
     target, rules = made(found), rules_of(found)
-    plan = planning.plan(found, target, version, former, rules)
-    analyst_of(rules, Around(plan, target, Probe(found.probe, found.ready.version_header), found.folder))
+    toggle = toggling.chosen(found, flag, variant) if found.strategy == "toggle" else None
+    if toggle is not None and version != former:
+        raise UsageError(
+            f"a flag is moved in a version that is live, which is {former} and not {version}",
+            next_step=f"migrator rollout run --strategy toggle --version {former}",
+        )
+    plan = planning.plan(found, target, version, former, rules, toggle)
+    around = Around(plan, target, Probe.of(found), found.folder)
+    analyst_of(rules, around)
+    trials_of(found, around)
     return plan
+
+
+def evaluator_of(found: Configuration, plan: RolloutPlan, known: Flags | None) -> Evaluator | None:
+    """What asks the servers that have traffic how they evaluate the flag; None where nothing says how to ask."""
+    if plan.toggle is None or known is None or not known.evaluated:
+        return None
+    servers = [server for server in plan.fleet if server.pool == plan.live]
+    return Evaluator(found, known.evaluated, servers, known.timeout)
+
+
+def trials_of(found: Configuration, around: Around) -> Tried:
+    """What does the actions of a shadow or an A/B test, where the strategy is one.
+
+    Raises:
+        UsageError: a source has nothing to read from.
+    """
+    strategy = around.plan.strategy
+    try:
+        made = Tried(
+            around,
+            shadowing.read(found)[1] if strategy == "shadow" else None,
+            experimenting.read(found) if strategy == "ab" else None,
+        )
+        if made.experiment is not None:
+            source_of(made.experiment, around)
+    except ValueError as problem:
+        raise UsageError(f"[{configuring.SECTION}.{strategy}]: {problem}") from None
+    return made
 
 
 def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observer) -> Ending:
@@ -106,14 +152,18 @@ def drive(session: Session, graph: RevisionGraph, rollout: int, observer: Observ
     found = replace(configuring.read(record.plan["configuration"], Path(record.plan["folder"])), strategy=plan.strategy)
     controller = Controller(session, rollout, observer)
     records = Records(session, graph, plan, f"rollout {rollout}", record.plan["shape"])
-    instances, target = Instances(found), made(found)
-    with Probe(found.probe, found.ready.version_header) as probe:
-        judge = analyst_of(rules_of(found), Around(plan, target, probe, found.folder))
-        world = World(found, plan, target, instances, records, judge, controller.heard, controller.judged, flags(found))
+    instances, target, known = Instances(found), made(found), flags(found)
+    with Probe.of(found) as probe:
+        around = Around(plan, target, probe, found.folder)
+        judge = analyst_of(rules_of(found), around)
+        evaluator = evaluator_of(found, plan, known)
+        heard, judged = controller.heard, controller.judged
+        world = World(found, plan, target, instances, records, judge, heard, judged, known, evaluator)
+        world.trials = trials_of(found, around)
         ending = controller.drive(STRATEGIES[plan.strategy](plan), world)
     with session.transaction() as connection:
-        known = rollouts.get(connection, rollout).facts
+        noted = rollouts.get(connection, rollout).facts
         measured = figures(plan, rollouts.taken(connection, rollout))
-        facts = {**known, **measured, "probe": probe.facts()}
+        facts = {**noted, **measured, "probe": probe.facts()}
         rollouts.end(connection, rollout, ending.status, ending.reason, facts)
     return ending

@@ -11,12 +11,15 @@ from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from migrator.rollouts.plan import Segment
+
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Record that a version goes live, if floor and ceiling let it."""
+    """Record that a version goes live, if floor and ceiling let it. `strategy`: empty: the plan's."""
 
     version: str
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Finish:
 
     version: str
     status: str
+    strategy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,14 @@ class MayRun:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a version on a server in place of what runs there, and wait until it says that it is ready."""
+    """Start a version on a server in place of what runs there, and wait until it says that it is ready.
+
+    `role`: `shadow`: by the command that gives it a role of the database that only reads.
+    """
 
     server: str
     version: str
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +96,18 @@ class Mirror:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Let a share of the users have a variant of a flag. `shares`: percent by variant."""
+    """Let shares of the users have variants of a flag.
+
+    Args:
+        shares: percent by variant.
+        segments: users whom the rollout lets go first.
+        ahead: the variant that they get whatever the shares; empty: they are as everybody else.
+    """
 
     name: str
     shares: Mapping[str, float]
+    segments: tuple[Segment, ...] = ()
+    ahead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +132,64 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Confine:
+    """Make sure that what a shadow writes to the database reaches no row of users."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Time the answers that users get, to have something to hold later ones against."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Compare the answers of a shadow with those of the live pool.
+
+    Args:
+        seconds: how long; None: until somebody promotes.
+        p95: seconds that 95 % of users' answers took at most before anything was copied.
+        until_judged: ends with the first verdict that there is enough data for.
+    """
+
+    arm: str
+    against: str
+    seconds: float | None
+    p95: float
+    why: str = ""
+    until_judged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Take the time, by the clock of the database."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Wait until the sample of a look of an A/B test is complete, and test. `since`: when it began, by `Mark`."""
+
+    arm: str
+    against: str
+    number: int
+    looks: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settle:
     """Say that from here on nothing is taken back any more, so that nobody's abort is heard."""
 
     why: str
 
 
-Action = Settle | Begin | Finish | MayRun | Start | Smoke | Admit | Drain | Stop | Split | Mirror | Flag | Watch
+Trial = Confine | Gauge | Compare | Mark | Look
+Action = Settle | Begin | Finish | MayRun | Start | Smoke | Admit | Drain | Stop | Split | Mirror | Flag | Watch | Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +206,8 @@ class Ending:
     """How a rollout ended.
 
     `status`: `succeeded`; `rolled_back`: everything is as before; `held`: the version before may not
-    run, so nothing was taken back; `failed`: taking back did not work everywhere; `refused`: nothing was begun.
+    run, so nothing was taken back; `failed`: taking back did not work everywhere; `refused`: nothing was begun;
+    `shadowed`: a shadow did well and is stopped, and the version has served nobody.
     """
 
     status: str
@@ -196,6 +264,8 @@ def words(action: Action) -> str:
             return f"record that {version} goes live"
         case Finish(version, status):
             return f"record that the deployment of {version} {status.replace('_', ' ')}"
+        case Confine() | Gauge() | Compare() | Mark() | Look():
+            return trial_words(action)
         case MayRun(version):
             return f"ask whether {version} may run"
         case Start(server, version):
@@ -208,12 +278,29 @@ def words(action: Action) -> str:
             return f"split the traffic: {percents(shares)}"
         case Mirror(pool, percent):
             return f"mirror {percent:g} % of the requests to {pool}"
-        case Flag(name, shares):
-            return f"set flag {name}: {percents(shares)}"
+        case Flag(name, shares, segments, ahead):
+            first = ", ".join(segment.attribute for segment in segments)
+            return f"set flag {name}: {percents(shares)}" + (f", and {ahead} by {first}" if ahead else "")
         case Watch(seconds, arm, _, why):
             undated = "until it can be judged" if action.until_judged else "until promoted"
             long = undated if seconds is None else f"for {seconds:g} s"
             return f"watch {arm or 'everything'} {long}" + (f" ({why})" if why else "")
+
+
+def trial_words(action: Trial) -> str:
+    match action:
+        case Confine(version):
+            return f"ask the database what {version} could write as a shadow"
+        case Gauge(seconds):
+            return f"time what users get for {seconds:g} s"
+        case Compare(arm, against, seconds, _, why):
+            undated = "until it can be judged" if action.until_judged else "until promoted"
+            long = undated if seconds is None else f"for {seconds:g} s"
+            return f"compare {arm} with {against} {long}" + (f" ({why})" if why else "")
+        case Mark(why):
+            return why
+        case Look(arm, against, number, looks):
+            return f"look {number} of {looks} at {arm} and {against}"
 
 
 def percents(shares: Mapping[str, float]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import threading
 import time
 import urllib.error
@@ -11,7 +12,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from migrator.rollouts.configuration import Probing
+from migrator.rollouts.configuration import Configuration, Probing
+from migrator.rollouts.sticky import Users
 
 RECENT = 50_000
 
@@ -33,37 +35,57 @@ class Sample:
 
 @dataclass(slots=True)
 class Probe:
-    """Asks one URL, from one thread, with a connection of its own each time.
+    """Asks one URL, with a connection of its own each time: from one thread as somebody whom nobody knows, and from
+    another one as a few users who are told apart, to see how often their version changes.
 
     Args:
         header: names the header in which answers say their version.
+        cookie: names the cookie that tells users apart.
     """
 
     settings: Probing
     header: str = ""
+    cookie: str = "uid"
+    users: Users = field(default_factory=Users)
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=RECENT))
     requests: int = 0
     failures: int = 0
     longest_gap: float = 0.0
     versions: Counter[str] = field(default_factory=Counter)
     _end: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
     _last_good: float | None = None
+
+    @classmethod
+    def of(cls, found: Configuration) -> Probe:
+        """The client of a configuration; users are told apart as what divides the traffic does."""
+        header = found.probe.arm_header or found.ready.version_header
+        return cls(found.probe, header, found.probe.cookie or str(found.target.get("cookie", "uid")))
 
     def __enter__(self) -> Probe:
         if self.settings.url:
-            self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
-            self._thread.start()
+            asking = [self._ask, *([self._ask_as_users] if self.settings.users else [])]
+            self._threads = [threading.Thread(target=ask, name="probe", daemon=True) for ask in asking]
+            for thread in self._threads:
+                thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end.set()
-        if self._thread is not None:
-            self._thread.join(self.settings.timeout + 1)
+        for thread in self._threads:
+            thread.join(self.settings.timeout + 1)
 
-    def _run(self) -> None:
+    def _ask(self) -> None:
         while not self._end.wait(self.settings.every):
             self.note(ask(self.settings, self.header))
+
+    def _ask_as_users(self) -> None:
+        for number in itertools.cycle(range(self.settings.users)):
+            if self._end.wait(self.settings.every):
+                return
+            name = f"migrator-{number}"
+            sample = ask(self.settings, self.header, f"{self.cookie}={name}")
+            self.users.note(name, sample.version, failed=sample.failed)
 
     def note(self, sample: Sample) -> None:
         self.samples.append(sample)
@@ -85,18 +107,20 @@ class Probe:
         if not self.requests:
             return {}
         return {
-            "requests": self.requests,
-            "failed": self.failures,
+            "requests": self.requests + self.users.requests,
+            "failed": self.failures + self.users.failures,
             "longest_gap_seconds": round(self.longest_gap, 3),
             "versions": dict(self.versions),
+            **self.users.facts(),
         }
 
 
-def ask(settings: Probing, header: str) -> Sample:
+def ask(settings: Probing, header: str, cookie: str = "") -> Sample:
     begun = time.monotonic()
     status, version, problem = 0, "", ""
     try:
-        with urllib.request.urlopen(settings.url, timeout=settings.timeout) as response:
+        request = urllib.request.Request(settings.url, headers={"Cookie": cookie} if cookie else {})
+        with urllib.request.urlopen(request, timeout=settings.timeout) as response:
             response.read()
             status, version = response.status, response.headers.get(header, "") if header else ""
     except urllib.error.HTTPError as answered:

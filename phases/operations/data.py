@@ -30,6 +30,8 @@ class Backfill(Operation):
         table: exact name of the table.
         set: column to SQL expression over the row's columns.
         where: condition of the rows still to do; must be false for a row once done.
+        wrong: condition of rows that must not be there afterwards, such as `name IS DISTINCT FROM full_name`: every row
+            is compared at the end of migrate, and by `migrator verify`.
         function: in place of `set`: a function of the revision file or of a module, or its name, `"module:name"`.
         reads: exact names of the columns that it is given, besides the key.
         writes: exact names of the columns that it computes.
@@ -43,6 +45,7 @@ class Backfill(Operation):
     function: Callable[..., Any] | str | None = None
     reads: Sequence[str] = ()
     writes: Sequence[str] = ()
+    wrong: str = ""
     call: ClassVar[Callable[..., Any] | None] = None
 
     def __post_init__(self) -> None:
@@ -65,7 +68,12 @@ class Backfill(Operation):
 
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
-        read = [touch for text in (*self._set.values(), self.where) for touch in reads(table, text, dialect)]
+        read = [
+            touch
+            for text in (*self._set.values(), self.where, self.wrong)
+            if text
+            for touch in reads(table, text, dialect)
+        ]
         return *(Touch(table, column) for column in self._written), *read, *(Touch(table, c) for c in self.reads)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
@@ -83,6 +91,8 @@ class Backfill(Operation):
         for column, expression in self._set.items():
             dialect_check(expression, dialect, f"set[{column!r}]")
         dialect_check(self.where, dialect, "where")
+        if self.wrong:
+            dialect_check(self.wrong, dialect, "wrong")
 
     def _validate_function(self, table: Table) -> None:
         if self._set:
@@ -110,8 +120,9 @@ class Backfill(Operation):
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         target = f"{self.table} ({', '.join(self._written)})"
+        compared = (dialect.verify(table, f"({self.wrong})", target=target),) if self.wrong else ()
         if self.function is None:
-            return (repeated(dialect.fill(table, self._set, f"({self.where})", target=target)),)
+            return (repeated(dialect.fill(table, self._set, f"({self.where})", target=target)), *compared)
         step = dialect.fill(table, {c: identifier(c) for c in self.writes}, f"({self.where})", target=target)
         computed = replace(
             step,
@@ -122,7 +133,7 @@ class Backfill(Operation):
             types=tuple(table.column(column).type for column in (*table.row_key(), *self.writes)),
             single_statement=f"-- {self.function} computes {', '.join(self.writes)} of {self.table} where {self.where}",
         )
-        return (computed,)
+        return (computed, *compared)
 
     def inverse(self) -> tuple[Operation, ...]:
         return ()

@@ -69,12 +69,14 @@ def test_the_two_commands_and_the_checks_are_targets_of_the_makefile():
 
 
 @pytest.mark.parametrize(
-    "module", ["benchmarks.backfill", "benchmarks.key_type", "benchmarks.startup", "benchmarks.lint_speed"]
+    "module",
+    ["benchmarks.app", "benchmarks.backfill", "benchmarks.key_type", "benchmarks.startup", "benchmarks.lint_speed"],
 )
 def test_every_benchmark_of_the_readme_runs(module):
     assert f"python -m {module}" in README
     small = {"benchmarks.startup": ["--runs", "1"], "benchmarks.lint_speed": ["--statements", "1000"]}
     rows = ["--rows", "3000", "--quiet-seconds", "0.3"]
+    small["benchmarks.app"] = ["--statements", "10", "--rounds", "1"]
     small["benchmarks.backfill"] = [*rows, "--window", "0"]
     options = small.get(module, rows)
     done = subprocess.run(

@@ -467,7 +467,8 @@ CASES = {
         'RemoveEnumValue("mood", "happy")', "INSERT INTO users (full_name) VALUES ('late')", given=MOOD
     ),
     "backfill": Case(
-        """Backfill("users", {"note": "'filled'"}, where="note IS DISTINCT FROM 'filled'")""",
+        """Backfill("users", {"note": "'filled'"}, where="note IS DISTINCT FROM 'filled'",
+           wrong="length(note) <> 6")""",
         question="SELECT count(*) FROM users WHERE note = 'filled'",
         answer=3000,
     ),

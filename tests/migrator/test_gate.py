@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -219,7 +220,8 @@ def test_case_37_a_copy_of_a_database_inherits_no_permission(database, project):
     project.apply()
     record(project, "2.0")
     age(project.url, 25)
-    assert gate(project).open
+    api.checklist_record(project.settings, "backup", api.Found("restored", at=datetime.now(UTC) - timedelta(hours=1)))
+    assert gate(project, contract_requires=("backup",)).open
     copy = f"{database.name}_copy"
     with database.connect(dbname="postgres") as connection:
         connection.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{database.name}"')
@@ -228,6 +230,7 @@ def test_case_37_a_copy_of_a_database_inherits_no_permission(database, project):
             assert "no deployment was ever recorded" in failing(project)["deployments recorded"]
             record(project, "2.0")
             assert list(failing(project)) == ["24 hours without an old build"]
+            assert "backup" in [c.name for c in gate(project, contract_requires=("backup",)).failing]
         finally:
             connection.execute(f'DROP DATABASE "{copy}" WITH (FORCE)')
 

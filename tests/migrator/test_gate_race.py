@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from migrator import api
+from migrator.builds import Build, Going, Shape
 from migrator.contracting import contract_guard
 from migrator.database import connect
-from migrator.deployments import Going, Shape, begin
+from migrator.deployments import begin
 from migrator.errors import NotYet
 from migrator.events import ignore
 from migrator.ledger import audit, store, tables
@@ -120,7 +121,7 @@ def test_case_33_never_both_on_a_server(server_database, project):
         def deploy(before: float, between: float) -> None:
             time.sleep(before)
             with other.transaction() as connection:
-                going = Going("shop", "1.0", "production", shape=Shape("first", "first"))
+                going = Going(Build("shop", "1.0"), Shape("first", "first"))
                 begin(connection, going, graph)
                 time.sleep(between)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from phases.checklist_facts import Item, Result
 from phases.exposure import Consumer, Deployment
 from phases.gate import judge
 from phases.gate_facts import Facts, Looked, Policy, Reading, Standing, Verdict
@@ -54,6 +55,10 @@ class Case:
 
 def seen(evidence: str, **more: object) -> dict[str, object]:
     return {"evidence": [Reading("a look", Looked.SEEN, evidence, **more)]}
+
+
+def required(result: Result, name: str = "backup") -> dict[str, object]:
+    return {"required": [Item(name, result, "of when", "make one")]}
 
 
 def session(name: str) -> dict[str, object]:
@@ -186,6 +191,18 @@ CASES = {
     "28 a shadow of the old version is live": Case(
         [OLD, NEW, build("1.0", -28, -27, strategy="shadow")], says="shop 1.0"
     ),
+    "28 a shadow that did badly is no deployment that failed": Case(
+        [OLD, NEW, build("2.1", -10, -9, strategy="shadow", status="rolled_back")], OPEN
+    ),
+    "28 a shadow that did well hides no deployment that failed": Case(
+        [
+            OLD,
+            NEW,
+            build("2.1", -12, -11, status="failed"),
+            build("2.2", -10, -9, strategy="shadow", stopped_at=at(-9)),
+        ],
+        says="shop 2.1 in production: failed",
+    ),
     "29 a hotfix of which nothing is declared": Case(
         [OLD, NEW, build("2.0-hotfix", -3, -2, clean=False, declared=False)], says="shop 2.0-hotfix"
     ),
@@ -233,6 +250,11 @@ CASES = {
     "37 a copy of the database": Case(
         [], says="no deployment was ever recorded", facts={"standing": Standing(elsewhere=2)}
     ),
+    "48 a fresh backup is required, and there is one": Case(opens=OPEN, facts=required(Result.PASSED)),
+    "48 a fresh backup is required, and nobody made one": Case(
+        says="not known: of when", facts=required(Result.UNKNOWN)
+    ),
+    "48 a required item that was waived": Case(says="waived: of when", facts=required(Result.WAIVED)),
     "37 a copy that cannot be told from a failover": Case(
         says="this one took over, or is a copy", facts={"standing": Standing(moved=["shop in production"])}
     ),
@@ -311,6 +333,16 @@ OVERRIDES = {
         ASKED,
         replace(SHUT, facts={"verified": False}),
         "no override is possible: ver",
+    ),
+    "48 without the backup that is required": (
+        ASKED,
+        replace(SHUT, facts=required(Result.FAILED)),
+        "no override is possible: backup",
+    ),
+    "48 without the smoke test that is required": (
+        replace(ASKED, blockers=ASKED.blockers | {"smoke"}),
+        replace(SHUT, facts=required(Result.FAILED, "smoke")),
+        "",
     ),
     "44 a record was changed by hand": (
         ASKED,

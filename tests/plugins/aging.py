@@ -58,7 +58,7 @@ def rechain(connection: Connection, hours: float) -> None:
 
 def shifted(detail: dict[str, Any] | None, hours: float) -> dict[str, Any] | None:
     if not detail or not isinstance(detail.get("rows"), list):
-        return detail
+        return {**detail, "at": earlier(detail["at"], hours)} if detail and "at" in detail else detail
     return {**detail, "rows": [{**item, "row": moved(item["row"], hours)} for item in detail["rows"]]}
 
 

@@ -30,6 +30,8 @@ CONNECTIONS = 2
 """One through SQLAlchemy, one through psycopg."""
 SHARED_ROWS = 40
 ROUND_SECONDS = 60.0
+REST_SECONDS = 0.04
+"""Between two rounds for which nobody waits: clients that never rest take the runner's processor."""
 
 Values = Callable[[str, int], object]
 
@@ -67,6 +69,21 @@ def is_shared(row_id: int) -> bool:
     return 0 < row_id <= SHARED_ROWS
 
 
+class Journal(dict[int, dict[str, object] | None]):
+    """What must be in each row, None where it was deleted. `alive`: rows that are there and that nobody else writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, None] = {}
+
+    def __setitem__(self, row_id: int, values: dict[str, object] | None) -> None:
+        super().__setitem__(row_id, values)
+        if values is None:
+            self.alive.pop(row_id, None)
+        elif not is_shared(row_id):  # a table that begins empty gives such numbers to other rows, too
+            self.alive[row_id] = None
+
+
 @dataclass
 class Client(threading.Thread):
     """One connection of an application that runs all its statements, again and again."""
@@ -78,11 +95,12 @@ class Client(threading.Thread):
     done: int = 0
     statements: int = 0
     failures: list[str] = field(default_factory=list)
-    journal: dict[int, dict[str, object] | None] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
         self.stopping = threading.Event()
+        self.awaited = threading.Event()
         self.number = 0
 
     def __hash__(self) -> int:
@@ -119,14 +137,14 @@ class Client(threading.Thread):
                 except Exception as problem:
                     self.failures.append(f"{self.name_} {action.__name__}: {type(problem).__name__}: {problem}")
                 self.done += 1
-            self.stopping.wait(0.005)
+            self.awaited.wait(REST_SECONDS)
 
     def connected(self) -> Any:
         raise NotImplementedError
 
     def own(self) -> list[int]:
-        """Rows that nobody else writes: in a table that begins empty some have the numbers of shared ones."""
-        return [row for row, values in self.journal.items() if values is not None and not is_shared(row)]
+        """Rows that nobody else writes, oldest first."""
+        return list(self.journal.alive)
 
 
 class PlainClient(Client):
@@ -204,7 +222,7 @@ class PlainClient(Client):
 
     def read(self) -> None:
         columns = ", ".join(f'"{column}"' for column in (*self.shape.columns, *self.shape.reads))
-        self.execute(f"SELECT id, {columns} FROM {self.shape.table} WHERE id < 100")
+        self.execute(f"SELECT id, {columns} FROM {self.shape.table} WHERE id < 20")
         for row_id in self.own()[-1:]:
             wanted = self.journal[row_id] or {}
             names = ", ".join(f'"{column}"' for column in wanted)
@@ -321,7 +339,7 @@ class OrmClient(Client):
 
     def read(self) -> None:
         with self.session() as session:
-            session.scalars(sa.select(self.model).where(self.model.id < 100)).all()
+            session.scalars(sa.select(self.model).where(self.model.id < 20)).all()
             for row_id in self.own()[-1:]:
                 item = session.get(self.model, row_id)
                 values = {column: getattr(item, column) for column in self.shape.columns}
@@ -352,6 +370,7 @@ class Application:
     def stop(self) -> None:
         for client in self.clients:
             client.stopping.set()
+            client.awaited.set()
         for client in self.clients:
             client.join(30)
             self.failures += client.failures
@@ -367,8 +386,14 @@ def one_round(*applications: Application) -> None:
     clients = [client for application in applications for client in application.clients]
     before = {client: client.done for client in clients}
     deadline = time.monotonic() + ROUND_SECONDS
-    # One more than there are: that which is under way has begun earlier.
-    while not all(client.statements and client.done - done > client.statements for client, done in before.items()):
+    for client in clients:
+        client.awaited.set()
+    while before:
+        for client, done in list(before.items()):
+            # One more than there are: that which is under way has begun earlier.
+            if client.statements and client.done - done > client.statements:
+                client.awaited.clear()
+                del before[client]
         if time.monotonic() > deadline:
             raise TimeoutError(f"a client stands still: {[a.all_failures()[:3] for a in applications]}")
         time.sleep(0.005)

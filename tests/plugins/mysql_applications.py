@@ -88,7 +88,8 @@ class MySQLClient(Client):
         for row_id, row in changed.items():
             self.set(row, row_id)
         self.connection.commit()
-        self.journal |= changed
+        for row_id, row in changed.items():
+            self.journal[row_id] = row
 
     def shared(self) -> None:
         """Rows that both versions write, in full, in part, and not at all."""
@@ -108,7 +109,8 @@ class MySQLClient(Client):
         for row in (self.next_row(), self.next_row()):
             before = self.execute(f"SELECT id FROM {self.shape.table} WHERE email = %s", [f"0-{email}"])
             self.into("REPLACE", [row], email)
-            self.journal |= {row_id: None for (row_id,) in before}
+            for (row_id,) in before:
+                self.journal[row_id] = None
             self.journal[self.found(f"0-{email}")] = row
 
     def delete(self) -> None:

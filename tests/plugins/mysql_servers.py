@@ -21,8 +21,8 @@ import pytest
 from sqlalchemy import make_url
 
 from migrator.embedded_mysql import found
+from migrator.testing.servers import KINDS, docker_answers
 from tests.linters.mysql.servers import GIVEN, WITHOUT, needed_program, started
-from tests.plugins.servers import docker_answers
 
 FAMILIES = ("mariadb", "mysql")
 
@@ -105,11 +105,7 @@ class MySQLFleet:
         if GIVEN[family]:
             return str(GIVEN[family]).replace(f"{family}://", f"{family}+pymysql://")
         if docker_answers():
-            from testcontainers.community.mysql import MySqlContainer
-
-            image = {"mysql": "mysql:8.4", "mariadb": "mariadb:11.8"}[family]
-            container = self.stack.enter_context(MySqlContainer(image, dialect="pymysql", username="root"))
-            return str(container.get_connection_url()).replace("mysql+", f"{family}+", 1)
+            return self.stack.enter_context(KINDS[family].container(""))
         address = self.stack.enter_context(started(needed_program(family)))
         return f"{family}+pymysql://root@localhost/?unix_socket={quote(address, safe='')}"
 

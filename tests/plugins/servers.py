@@ -24,10 +24,10 @@ import pytest
 from psycopg import sql
 
 from migrator.embedded import EmbeddedServer, all_binaries
+from migrator.testing.servers import KINDS, VARIABLES, docker_answers, in_ci
 
-URL = os.environ.get("MIGRATOR_TEST_URL")
+URL = os.environ.get(VARIABLES["postgresql"])
 WANTED = os.environ.get("MIGRATOR_TEST_VERSIONS")
-IN_CI = os.environ.get("CI") == "true"
 GIVEN = 0
 """Stands for the server of a URL or a container, whose version is its own affair."""
 
@@ -88,23 +88,6 @@ def newest_pg_dump() -> Path:
 
 
 @cache
-def docker_answers() -> bool:
-    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
-        return False
-    try:
-        import docker
-
-        client = docker.from_env(timeout=2)
-        try:
-            client.ping()
-        finally:
-            client.close()
-    except Exception:
-        return False
-    return True
-
-
-@cache
 def versions() -> tuple[int, ...]:
     """Majors that can be tested here, newest first."""
     if URL or docker_answers():
@@ -156,7 +139,7 @@ def pytest_report_header() -> str:
 
 def missing(reason: str) -> None:
     """Skip on a laptop, fail in CI."""
-    if IN_CI:
+    if in_ci():
         pytest.fail(reason)
     pytest.skip(reason)
 
@@ -177,10 +160,7 @@ class Fleet:
         if URL:
             return Server(URL.replace("postgresql://", "postgresql+psycopg://"), None)
         if major == GIVEN:
-            from testcontainers.community.postgres import PostgresContainer
-
-            container = self.stack.enter_context(PostgresContainer("postgres:18", driver="psycopg"))
-            return Server(container.get_connection_url(), None)
+            return Server(self.stack.enter_context(KINDS["postgresql"].container("")), None)
         embedded = self.stack.enter_context(EmbeddedServer(all_binaries()[major]))
         return Server(embedded.url(), embedded.binaries.folder, embedded)
 

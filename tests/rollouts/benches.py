@@ -61,12 +61,14 @@ class Bench:
 
     Args:
         ports: of the servers, by name.
+        more: settings besides those of the target.
     """
 
     folder: Path
     ports: dict[str, int]
     front: int = field(default_factory=free_port)
     process: subprocess.Popen | None = None
+    more: dict = field(default_factory=dict)
     kind = ""
 
     def __post_init__(self):
@@ -89,6 +91,7 @@ class Bench:
                 **self.settings(),
                 **settings,
             },
+            **self.more,
         }
         return configuring.read(data, self.folder)
 
@@ -107,11 +110,12 @@ class Bench:
     def started(self):
         raise NotImplementedError
 
-    def ask(self, path="/", method="GET", **headers):
+    def ask(self, path="/", method="GET", body=None, **headers):
         """Status and server of one request on a connection of its own; status 0 where it failed."""
         connection = http.client.HTTPConnection("127.0.0.1", self.front, timeout=20)
         try:
-            connection.request(method, path, headers={name.replace("_", "-"): said for name, said in headers.items()})
+            given = {name.replace("_", "-"): said for name, said in headers.items()}
+            connection.request(method, path, body, given)
             answer = connection.getresponse()
             answer.read()
             return answer.status, answer.headers.get("X-Server", "")

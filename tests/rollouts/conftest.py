@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import migrator
 from migrator.embedded import free_port
 from tests.plugins.servers import missing
 from tests.rollouts import serve
@@ -25,11 +27,13 @@ POOLS = {"blue": ("b1", "b2"), "green": ("g1",)}
 BALANCER = """\
 global
   stats socket {folder}/admin.sock mode 600 level admin
+  lua-load {folder}/migrator.lua
 defaults
   mode http
   timeout connect 2s
   timeout client 20s
   timeout server 20s
+  timeout check 5s
   retries 2
   option redispatch
 frontend exporter
@@ -38,12 +42,30 @@ frontend exporter
 frontend shop
   bind 127.0.0.1:{front}
   log stdout format raw local0
-  log-format '{{"status":%ST,"ms":%Ta,"pool":"%b","server":"%s"}}'
+  log-format '{{"at":%Ts.%ms,"status":%ST,"ms":%Ta,"pool":"%b","server":"%s","path":"%HP","uid":"%[var(txn.uid)]"}}'
+  http-request set-var(txn.uid) req.cook(uid)
+  http-request set-var(txn.mirror_pool) str(pool),map_str({folder}/mirror.map,none)
+  http-request set-var(txn.mirror_share) str(share),map_str({folder}/mirror.map,0),add(0)
+  http-request set-var(txn.mirror_dice) rand(1000)
+  http-request lua.migrator_mirror if {{ method GET HEAD }} {{ var(txn.mirror_dice),sub(txn.mirror_share) lt 0 }}
+  http-request lua.migrator_hold unless {{ str(until),map_str({folder}/hold.map,0) -m str 0 }}
   http-request set-var(txn.bucket) rand(1000)
   http-request set-var(txn.bucket) req.cook(uid),xxh32(7),mod(1000) if {{ req.cook(uid) -m found }}
   use_backend %[var(txn.bucket),map_int({folder}/split.map)]
 {backends}
 """
+
+COUNT = """\
+import json, os, pathlib
+until = float(os.environ["MIGRATOR_UNTIL"])
+since = until - float(os.environ["MIGRATOR_SECONDS"])
+arm = os.environ["MIGRATOR_SERVERS"].split()
+rows = [json.loads(line) for line in pathlib.Path("access.json").read_text().splitlines() if line.endswith("}")]
+ours = [row for row in rows if since <= row["at"] <= until and row["uid"] != "-" and row["server"] in arm]
+found = {path: {row["uid"] for row in ours if row["path"] == path} for path in ("/", "/buy")}
+print(json.dumps({"users": len(found["/"]), "conversions": len(found["/buy"] & found["/"])}))
+"""
+"""Counts users of an arm, and those who bought, in the load balancer's log."""
 
 
 @dataclass
@@ -72,7 +94,7 @@ class Shop:
         """The version that each server runs by itself; empty where nothing listens."""
         return {server: ask(f"http://127.0.0.1:{port}/") for server, port in self.ports.items()}
 
-    def configure(self, strategy, analysis='source = "none"', **rules):
+    def configure(self, strategy, analysis='source = "none"', ready="1500ms", arm="X-Version", extra="", **rules):
         pools = "".join(
             f"[rollout.pools.{pool}]\n" + "".join(f'{name} = "127.0.0.1:{self.ports[name]}"\n' for name in names)
             for pool, names in POOLS.items()
@@ -89,7 +111,9 @@ strategy = "{strategy}"
 kind = "haproxy"
 socket = "admin.sock"
 split_map = "{self.folder}/split.map"
+mirror_map = "{self.folder}/mirror.map"
 state_file = "states"
+hold_map = "{self.folder}/hold.map"
 [rollout.commands]
 start = "{program} start {{port}} {{version}} {self.folder}"
 stop = "{program} stop {{port}} {self.folder}"
@@ -97,21 +121,23 @@ checks = ["{sys.executable} -c pass"]
 [rollout.ready]
 url = "http://{{address}}/ready"
 version_header = "X-Version"
-timeout = "1500ms"
+timeout = "{ready}"
 [rollout.drain]
 timeout = "5s"
 [rollout.probe]
 url = "{self.url}"
 every = "20ms"
+arm_header = "{arm}"
 [rollout.analysis]
 {analysis}
+{extra}
 """)
 
     @contextmanager
     def clients(self, count=3):
         """Users who ask without pause; yields what they count."""
-        seen, over = Seen(), threading.Event()
-        users = [threading.Thread(target=seen.ask, args=(self.url, over)) for _ in range(count)]
+        seen, over, names = Seen(), threading.Event(), itertools.count()
+        users = [threading.Thread(target=seen.ask, args=(self.url, over, names)) for _ in range(count)]
         for user in users:
             user.start()
         try:
@@ -131,18 +157,29 @@ class Seen:
     order: list[str] = field(default_factory=list)
     """The versions of all answers, from the first to the last."""
 
-    def ask(self, url, over):
+    def ask(self, url, over, users):
+        """Ask as one user after another, each of whom stays who they are and buys where the version is 2.0."""
         while not over.is_set():
-            try:
-                with urllib.request.urlopen(url, timeout=10) as answer:
-                    self.good[answer.headers["X-Version"]] += 1
-                    self.order.append(answer.headers["X-Version"])
-            except urllib.error.HTTPError as problem:
-                self.failed.append(f"{problem.code} {problem.headers['X-Version']}")
-                self.order.append(problem.headers["X-Version"])
-            except OSError as problem:
-                self.failed.append(str(problem))
+            uid = f"uid=u{next(users)}"
+            if self.once(url, uid) == "2.0":
+                self.once(f"{url}buy", uid)
             time.sleep(0.002)
+
+    def once(self, url, cookie):
+        """The version that answered well; empty where none did."""
+        request = urllib.request.Request(url, headers={"Cookie": cookie})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                version = answer.headers["X-Version"]
+                self.good[version] += 1
+                self.order.append(version)
+                return version
+        except urllib.error.HTTPError as problem:
+            self.failed.append(f"{problem.code} {problem.headers['X-Version']}")
+            self.order.append(problem.headers["X-Version"])
+        except OSError as problem:
+            self.failed.append(str(problem))
+        return ""
 
 
 def script(*words):
@@ -175,7 +212,12 @@ def shop(database, project, tmp_path):
         for pool, names in POOLS.items()
     )
     (tmp_path / "haproxy.cfg").write_text(BALANCER.format(**vars(found), backends=backends))
+    (tmp_path / "hold.map").write_text("until 0\n")
     (tmp_path / "split.map").write_text("".join(f"{n} blue\n" for n in range(1000)))
+    (tmp_path / "mirror.map").write_text("pool blue\nshare 0\n")
+    lua = (Path(migrator.__file__).parent / "templates" / "haproxy.lua").read_text()
+    (tmp_path / "migrator.lua").write_text(lua.replace("{hold_map}", str(tmp_path / "hold.map")))
+    (tmp_path / "count.py").write_text(COUNT)
     found.start("blue", "1.0")
     with (tmp_path / "access.json").open("wb") as log:
         balancer = subprocess.Popen(

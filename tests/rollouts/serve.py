@@ -3,7 +3,8 @@
 serve.py start PORT VERSION FOLDER; serve.py stop PORT FOLDER
 
 A version whose name begins with `bad` fails most requests, though it says that it is ready; one with `unready`
-never is. `/slow` takes a second.
+never is. One with `greedy` keeps the others waiting while it gets copies. `/slow` takes a second. One with
+`flagged` asks a feature flag which shape to read.
 """
 
 from __future__ import annotations
@@ -20,11 +21,16 @@ from pathlib import Path
 
 class Handler(BaseHTTPRequestHandler):
     version = ""
+    busy = Path()
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         if self.path == "/slow":
             time.sleep(1)
+        if self.version.startswith("greedy") and "X-Migrator-Mirror" in self.headers:
+            self.busy.touch()
+        elif self.busy.exists() and time.time() - self.busy.stat().st_mtime < 0.5:
+            time.sleep(0.1)
         failing = self.version.startswith("bad") if self.path != "/ready" else self.version.startswith("unready")
         body = self.version.encode()
         self.send_response(500 if failing else 200)
@@ -42,9 +48,14 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def serve(port, version):
-    Handler.version = version
-    server = Server(("127.0.0.1", int(port)), Handler)
+def serve(port, version, folder):
+    handler = Handler
+    if version.startswith("flagged"):
+        import flag_app
+
+        handler = flag_app.watching(folder)
+    handler.version, handler.busy = version, Path(folder, "busy")
+    server = Server(("127.0.0.1", int(port)), handler)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     server.serve_forever(0.05)
     os._exit(0)
@@ -52,7 +63,7 @@ def serve(port, version):
 
 def start(port, version, folder):
     process = subprocess.Popen(
-        [sys.executable, __file__, "serve", port, version],
+        [sys.executable, __file__, "serve", port, version, folder],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

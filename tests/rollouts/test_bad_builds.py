@@ -11,7 +11,11 @@ from contextlib import contextmanager
 import pytest
 
 from migrator.embedded import free_port
+from migrator.rollouts.analysis.model import Arm
+from migrator.rollouts.analysis.sources.prometheus import Prometheus
 from migrator.rollouts.analysis.statistics import chance
+from migrator.rollouts.experiments.configuration import COUNTED
+from migrator.rollouts.experiments.looking import counted
 from tests.plugins.servers import missing
 from tests.rollouts.conftest import until
 
@@ -21,10 +25,18 @@ RULES = {
     "rolling": ({"bake": '"20s"'}, 50),
     "blue-green": ({"steps": STEPS, "bake": '"20s"'}, 20),
     "canary": ({"steps": STEPS}, 20),
+    "ab": (
+        {
+            "ab": '{ share = 20, baseline = "50%", effect = "1%", every = "100ms", source = "command",'
+            ' command.run = "false" }'
+        },
+        20,
+    ),
 }
 SOURCES = {
     "rolling": 'source = "probe"',
     "blue-green": 'source = "haproxy"',
+    "ab": 'source = "haproxy"',
     "canary": 'source = "log"\nlog = { path = "access.json", fields = { status = "status", server = "server" } }',
 }
 QUERIES = """
@@ -117,6 +129,14 @@ def test_prometheus_says_that_a_canary_is_bad(shop):
         limit = 'source = "prometheus"\n' + LIMIT + QUERIES.format(port=port)
         shop.configure("canary", analysis=limit, **RULES["canary"][0])
         taken_back(shop, 20, "requests failed, which a rate of 3 % does not explain")
+        count = 'sum(increase(haproxy_server_http_responses_total{proxy="$pool",code="2xx"}[$window]))'
+        source = Prometheus({"url": f"http://127.0.0.1:{port}", "queries": dict.fromkeys(COUNTED, count)}, None)
+        source.until = time.time()
+        arms = counted(
+            *(source.read(Arm(pool, version), 60.0) for pool, version in (("blue", "1.0"), ("green", "2.0")))
+        )
+        assert arms.problem == ""
+        assert arms.control.users == arms.control.conversions > arms.variant.users
 
 
 @pytest.mark.in_turn

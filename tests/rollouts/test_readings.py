@@ -17,12 +17,12 @@ from migrator.rollouts.analysis.sources.haproxy import Counts
 from migrator.rollouts.analysis.sources.log import AccessLog
 from migrator.rollouts.analysis.sources.probe import Client
 from migrator.rollouts.configuration import Probing
-from migrator.rollouts.plan import Place, RolloutPlan
+from migrator.rollouts.plan import RolloutPlan, Server
 from migrator.rollouts.probing import Probe, Sample
 
 CASES = Path(__file__).parent / "cases"
-PLACES = (Place("b1", "blue", "127.0.0.1:8001"), Place("g1", "green", "127.0.0.1:8002"))
-PLAN = RolloutPlan("shop", "production", "canary", "2.0", "1.0", PLACES, "blue", "green")
+FLEET = (Server("b1", "blue", "127.0.0.1:8001"), Server("g1", "green", "127.0.0.1:8002"))
+PLAN = RolloutPlan("shop", "production", "canary", "2.0", "1.0", FLEET, "blue", "green")
 CANARY, LIVE = Arm("green", "2.0", ("g1",)), Arm("blue", "1.0", ("b1",))
 
 
@@ -183,7 +183,7 @@ def test_a_command_is_told_the_arm_and_says_figures(tmp_path):
         tmp_path,
         "import json, os\n"
         "named = [os.environ['MIGRATOR_' + name] for name in ('ARM', 'VERSION', 'PREVIOUS', 'SERVERS', 'SECONDS')]\n"
-        "assert named == ['green', '2.0', '1.0', 'g1', '30.0'], named\n"
+        "assert named == ['green', '2.0', '1.0', 'g1', '30.000'], named\n"
         "print(json.dumps({'requests': 400, 'errors': 3, 'p95': 0.2, 'conversion': None}))\n",
     )
     assert (read.requests, read.errors, read.problem, read.refused) == (400, 3, "", "")

@@ -12,11 +12,12 @@ def change(database, shop):
     """A column to be renamed, and a rollout that is configured."""
     database.run("CREATE TABLE users (id int PRIMARY KEY, full_name text)", "INSERT INTO users VALUES (1, 'ann')")
     shop.project.revision("change", 'RenameColumn("users", "full_name", "name")')
-    shop.configure("rolling")
+    shop.configure("rolling", hold='"3s"')
     return shop
 
 
 def test_a_change_is_migrated_before_its_version_goes_live_and_waits_for_the_gate(change):
+    """Requests are held while a step shuts the table."""
     with change.clients() as seen:
         found = change.project.json("release", *WORDS)["released"]
     assert seen.failed == []
@@ -26,6 +27,8 @@ def test_a_change_is_migrated_before_its_version_goes_live_and_waits_for_the_gat
     (*_, deployed) = change.project.json("deploy", "list")["deployments"]
     assert (deployed["version"], deployed["uses"], deployed["status"]) == ("2.0", "change", "succeeded")
     assert not found["gate"]["open"]
+    assert 0 < found["held_seconds"] <= 3
+    assert (change.folder / "hold.map").read_text().startswith("until 0")
     again = change.project.json("release", *WORDS)["released"]
     assert (again["applied"]["outcomes"], again["rollout"]) == ([], found["rollout"])
 

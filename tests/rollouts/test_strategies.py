@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from tests.rollouts.conftest import until
@@ -11,8 +13,16 @@ STRATEGIES = {
     "rolling": {"bake": '"100ms"'},
     "blue-green": {"bake": '"200ms"', "keep": '"200ms"'},
     "canary": {"steps": STEPS},
+    "shadow": {
+        "shadow": '{ percent = 100, duration = "300ms", before = "1s", every = "5ms", minimum = 20,'
+        ' ignore = ["[0-9.]+"], slower_floor = "5s", database = "none", then = "rolling" }',
+    },
+    "ab": {
+        "ab": '{ baseline = "20%", effect = "70%", looks = 2, every = "100ms", source = "command",'
+        f' command = {{ run = "{sys.executable} count.py" }} }}',
+    },
 }
-ENDS = {"rolling": "blue", "blue-green": "green", "canary": "blue"}
+ENDS = {"rolling": "blue", "blue-green": "green", "canary": "blue", "shadow": "blue", "ab": "blue"}
 
 
 @pytest.fixture(params=STRATEGIES)
@@ -36,8 +46,13 @@ def test_a_version_goes_live_and_no_user_sees_a_failure(shop, strategy):
     assert {name for name, version in shop.served().items() if version} == {
         name for name in shop.ports if name[0] == live[0]
     }
+    items = {item["name"]: item for item in shop.project.json("checklist")["checklist"]["items"]}
+    assert items["smoke"]["result"] == "passed"
+    assert "smoke of shop 2.0: " in items["smoke"]["evidence"]
+    assert "became ready in" in items["probes"]["evidence"]
 
 
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "ab"], indirect=True)
 @pytest.mark.usefixtures("strategy")
 def test_a_version_that_never_is_ready_gets_no_request_and_everything_is_as_before(shop):
     before = shop.served()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import socketserver
 import subprocess
@@ -21,6 +22,8 @@ from migrator.rollouts import configuration as configuring
 from migrator.rollouts.model import Drain, Wish
 from migrator.rollouts.performing import World
 from migrator.rollouts.plan import RolloutPlan
+from migrator.rollouts.switching import switched
+from migrator.rollouts.targets import target_of
 from migrator.rollouts.targets.base import TargetFailed
 from tests.rollouts import upstreams
 from tests.rollouts.benches import BENCHES, POOLS, toml, until
@@ -248,6 +251,43 @@ def test_copies_are_sent_of_requests_that_change_nothing(bench, target):
     assert after["/"] == 10
 
 
+@pytest.mark.parametrize("kind", ["haproxy", "nginx", "envoy"])
+def test_a_sandbox_gets_copies_of_what_writes_and_a_header_tells_users_apart(kind, ports, tmp_path):
+    bench = BENCHES[kind](tmp_path, ports, more={"shadow": {"methods": ["GET", "POST"], "writes": "sandboxed"}})
+    own, bench.settings = bench.settings(), lambda: {**own, "header": "x-user"}
+    try:
+        bench.begin()
+        for server in ("b2", "g1"):
+            bench.target().admit(server)
+        before = counted(bench, "g1")
+        bench.target().mirror("green", 100)
+        assert {bench.ask(method="POST", body="user=1")[1] for _ in range(5)} <= {"b1", "b2"}
+        until(lambda: (counted(bench, "g1") - before)["user=1"] == 5)
+        bench.target().mirror("green", 0)
+        bench.target().split({"blue": 50, "green": 50})
+        for uid in range(10):
+            assert len({bench.ask(x_user=f"u{uid}")[1] in POOLS["green"] for _ in range(4)}) == 1
+    finally:
+        bench.close()
+
+
+def test_a_salt_divides_users_otherwise_and_nobody_takes_it_for_a_change_of_somebody_else(bench, target):
+    def having(salted):
+        salted.split({"blue": 50, "green": 50, "amber": 0})
+        assert salted.look().shares["green"] == 50
+        return {uid for uid in range(60) if bench.ask(cookie=f"uid=user-{uid}")[1] in POOLS["green"]}
+
+    able(target, "sticky")
+    if target.kind not in ("haproxy", "nginx"):
+        pytest.skip("there is no salt")
+    found = bench.configuration()
+    one, two = (target_of(replace(found, strategy="ab", ab={"salt": salt})) for salt in ("one", "two"))
+    first = having(one)
+    assert having(two) != first
+    assert having(one) == first
+    assert target.look().shares["green"] == 50
+
+
 def test_requests_that_are_held_are_late_and_none_fails(bench, target):
     able(target, "hold")
     target.hold(20)
@@ -299,8 +339,8 @@ def drained(bench, heard=Wish, **settings):
     """The outcome of draining a server that works on a request, after which the request is let go."""
     drain = configuring.Draining(**settings)
     found = replace(bench.configuration(), drain=drain)
-    plan = RolloutPlan("shop", "production", "rolling", "2.0", "1.0", found.places, "blue", "")
-    world = World(found, plan, bench.target(), None, None, None, heard, None)
+    plan = RolloutPlan("shop", "production", "rolling", "2.0", "1.0", found.fleet, "blue", "")
+    world = World(found, plan, bench.target(), None, None, None, lambda **_: heard(), None)
     bench.target().admit("b1")
     bench.target().remove("b2")
     before = counted(bench, "b1")["/held"]
@@ -328,6 +368,49 @@ def test_a_drain_ends_empty_or_late_or_aborted_and_says_which(bench):
     outcome, status, state = drained(bench, lambda: Wish("abort", "enough"), timeout=20)
     assert (outcome.ok, outcome.facts["end"], status, state) == (False, "aborted", 200, "ready")
     assert outcome.reason == "abort: enough"
+
+
+@only_haproxy
+def test_all_traffic_moves_when_what_was_before_is_answered_and_requests_wait_meanwhile(bench):
+    target = bench.target()
+    plan = RolloutPlan("shop", "production", "blue-green", "2.0", "1.0", bench.configuration().fleet, "blue", "green")
+    plan = replace(plan, rules=replace(plan.rules, hold=20.0))
+    moved = []
+    target.hold(0)
+    target.remove("b2")
+    before = counted(bench, "b1")["/held"]
+    switching = threading.Thread(
+        target=lambda: moved.append(switched(bench.target(), plan, {"blue": 0, "green": 100, "amber": 0}))
+    )
+    with work(bench) as answered:
+        until(lambda: counted(bench, "b1")["/held"] > before)
+        switching.start()
+        until(lambda: "until 0" not in (bench.folder / "hold.map").read_text())
+        with work(bench, "/") as waited:
+            time.sleep(0.2)
+            assert waited == answered == []
+            assert target.look().shares["blue"] == 100
+            told(bench, "b1", "/release")
+        switching.join(20)
+    assert (answered, waited) == ([(200, "b1")], [(200, "g1")])
+    assert moved[0].facts["held_requests"] == 1
+    assert 0.2 < moved[0].facts["held_seconds"] < 20
+
+
+@only_haproxy
+def test_streams_that_are_older_than_their_age_are_ended_and_the_drain_is_empty(bench):
+    target = bench.target()
+    target.remove("b2")
+    plan = RolloutPlan("shop", "production", "rolling", "2.0", "1.0", bench.configuration().fleet, "blue", "")
+    ages = configuring.Draining(timeout=20, max_age=1.0, jitter=0.3)
+    world = World(replace(bench.configuration(), drain=ages), plan, target, None, None, None, lambda **_: Wish(), None)
+    with work(bench, "/stream") as first, work(bench, "/stream") as second:
+        until(lambda: len(target.connections("b1")) == 2)
+        target.admit("b2")
+        outcome = world.perform(Drain("b1"))
+    assert (outcome.ok, outcome.facts["end"], outcome.facts["closed"]) == (True, "empty", 2)
+    assert first == second == [(0, "")]
+    assert servers(bench) == {"b2"}
 
 
 @only_haproxy
@@ -362,26 +445,54 @@ def test_an_agent_is_not_heard_while_its_server_is_out_of_the_traffic(bench):
             bench.reload()
 
 
-@pytest.mark.in_turn
-def test_a_canary_goes_live_behind_it_and_no_request_fails(bench, project, database):
-    able(bench.target(), "drain", "split")
-    project.url = database.url
-    data = {
-        **bench.configuration().data,
-        "steps": [{"weight": 20, "pause": "100ms"}, {"weight": 60, "pause": "100ms"}],
-        "commands": {"start": "true", "stop": "true"},
-        "analysis": {"source": "none"},
-    }
-    (bench.folder / "rollout.toml").write_text(toml(data))
-    (bench.folder / "migrations").unlink(missing_ok=True)
-    (bench.folder / "migrations").symlink_to(project.folder / "migrations")
+def rolled_out(bench, project, **data):
+    """Roll a version out behind a program, under load."""
+    made = {**bench.configuration().data, "commands": {"start": "true", "stop": "true"}, **data}
+    (bench.folder / "rollout.toml").write_text(toml(made))
+    if bench.folder != project.folder:
+        (bench.folder / "migrations").unlink(missing_ok=True)
+        (bench.folder / "migrations").symlink_to(project.folder / "migrations")
     words = ("rollout", "run", "--config", str(bench.folder / "rollout.toml"), "--version", "2.0", "--from", "1.0")
     with users(bench) as seen:
         done = project.cli(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(seen) == {200}
+    assert bench.target().look().shares == WHOLE
+    return done.stdout
+
+
+CONVERTED = "{'users': 50, 'conversions': 45 if 'g1' in os.environ['MIGRATOR_SERVERS'] else 5}"
+
+
+@pytest.mark.in_turn
+@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+def test_a_shadow_and_a_test_are_carried_out_behind_it_and_no_request_fails(kind, ports, tmp_path, project, database):
+    bench, project.url = BENCHES[kind](tmp_path, ports), database.url
+    own, bench.settings = bench.settings(), lambda: {**own, "routes": []}
+    asked = {"percent": 50, "duration": "100ms", "before": "1s", "every": "1ms", "slower_floor": "5s"}
+    shadow = {**asked, "compare": "status", "minimum": 10, "database": "none"}
+    probe = {"url": f"http://127.0.0.1:{bench.front}/", "every": "10ms"}
+    count = shlex.join([sys.executable, "-c", f"import json, os; print(json.dumps({CONVERTED}))"])
+    source = {"source": "command", "command": {"run": count}, "every": "50ms"}
+    try:
+        bench.begin()
+        before = counted(bench, "g1")["/"]
+        assert "shadowed" in rolled_out(bench, project, strategy="shadow", probe=probe, shadow=shadow)
+        assert counted(bench, "g1")["/"] > before
+        assert bench.target().look().mirrored.get("green", 0) == 0
+        question = {"baseline": "10%", "effect": "60%", "looks": 1, **source}
+        assert "succeeded" in rolled_out(bench, project, strategy="ab", ab=question)
+    finally:
+        bench.close()
+
+
+@pytest.mark.in_turn
+def test_a_canary_goes_live_behind_it_and_no_request_fails(bench, project, database):
+    able(bench.target(), "drain", "split")
+    project.url = database.url
+    steps = [{"weight": 20, "pause": "100ms"}, {"weight": 60, "pause": "100ms"}]
+    rolled_out(bench, project, steps=steps, analysis={"source": "none"})
     found = bench.target().look()
-    assert found.shares == WHOLE
     assert {name: server.state for name, server in found.servers.items() if server.pool != "amber"} == {
         "b1": "ready",
         "b2": "ready",

@@ -16,16 +16,16 @@ from migrator.rollouts.figures import figures
 from migrator.rollouts.instances import InstanceFailed, Instances
 from migrator.rollouts.model import Outcome, Watch, Wish, as_data
 from migrator.rollouts.performing import World, arms
-from migrator.rollouts.plan import CanaryStep, Place, RolloutPlan, Rules
+from migrator.rollouts.plan import CanaryStep, RolloutPlan, Rules, Server
 from migrator.rollouts.strategies import STRATEGIES
 from migrator.rollouts.strategies.common import watched
 
-PLACES = tuple(Place(name, "blue" if name[0] == "b" else "green", "h:1") for name in ("b1", "b2", "b3", "g1"))
+FLEET = tuple(Server(name, "blue" if name[0] == "b" else "green", "h:1") for name in ("b1", "b2", "b3", "g1"))
 RULES = Rules(bake=1.0, steps=(CanaryStep(20, 1.0), CanaryStep(50, 1.0)))
 
 
 def plan(strategy="canary"):
-    return RolloutPlan("shop", "production", strategy, "2.0", "1.0", PLACES, "blue", "green", RULES)
+    return RolloutPlan("shop", "production", strategy, "2.0", "1.0", FLEET, "blue", "green", RULES)
 
 
 @dataclass
@@ -165,7 +165,7 @@ def instances(folder, **commands):
 
 def test_what_a_check_says_is_kept(tmp_path):
     (done,) = instances(tmp_path, checks=["sh -c 'echo $MIGRATOR_SERVER {version}; echo fine >&2'"]).check(
-        PLACES[0], "2.0"
+        FLEET[0], "2.0"
     )
     assert done.said == "b1 2.0 | fine"
 
@@ -173,13 +173,13 @@ def test_what_a_check_says_is_kept(tmp_path):
 def test_a_check_is_tried_as_often_as_is_said(tmp_path):
     second = f"{sys.executable} -c \"import os; os.path.exists('once') or exit(open('once', 'w').close() or 1)\""
     with pytest.raises(InstanceFailed, match="ended with 1"):
-        instances(tmp_path, checks=[second]).check(PLACES[0], "2.0")
+        instances(tmp_path, checks=[second]).check(FLEET[0], "2.0")
     (tmp_path / "once").unlink()
-    assert len(instances(tmp_path, checks=[second], attempts=2).check(PLACES[0], "2.0")) == 1
+    assert len(instances(tmp_path, checks=[second], attempts=2).check(FLEET[0], "2.0")) == 1
 
 
 def test_a_check_that_hangs_is_ended_with_what_it_began(tmp_path):
     with pytest.raises(InstanceFailed, match=r"on b1: sh took longer than 0\.3 s: waiting"):
         instances(tmp_path, checks=["sh -c 'echo waiting; sleep 60 & sleep 60'"], timeout="300ms").check(
-            PLACES[0], "2.0"
+            FLEET[0], "2.0"
         )

@@ -23,8 +23,12 @@ async def read(reader):
             return None
         name, _, value = row.partition(":")
         headers[name.lower()] = value.strip()
-    await reader.readexactly(int(headers.get("content-length", 0)))
-    return line[0], line[1], headers
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    while headers.get("transfer-encoding") == "chunked" and (size := int(await reader.readline(), 16)):
+        body += (await reader.readexactly(size + 2))[:-2]
+    if "transfer-encoding" in headers:
+        await reader.readline()
+    return line[0], line[1], {**headers, "body": body.decode()}
 
 
 async def echo(reader, writer):
@@ -52,6 +56,8 @@ def served(name, seen):
                 if path not in ("/ready", "/count", "/release"):
                     seen[f"{method} copy" if "x-migrator-mirror" in headers else method] += 1
                     seen[path] += 1
+                    if headers["body"]:
+                        seen[headers["body"]] += 1
                 if "upgrade" in headers:
                     await echo(reader, writer)
                     break

@@ -35,9 +35,9 @@ def canary(plan: RolloutPlan) -> Machine:
 
 def arms(plan: RolloutPlan) -> Part:
     """The canary, and beside it the version before: of the same age and size, so that only the version differs."""
-    places = [(server, plan.version) for server in plan.servers(plan.idle)]
-    places += [(server, plan.previous) for server in plan.servers(plan.rules.baseline)]
-    for server, version in places:
+    pairs = [(server, plan.version) for server in plan.servers(plan.idle)]
+    pairs += [(server, plan.previous) for server in plan.servers(plan.rules.baseline)]
+    for server, version in pairs:
         yield from ready(server, version)
         outcome = yield from do(Admit(server))
     return outcome

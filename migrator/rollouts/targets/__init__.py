@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from migrator.rollouts.targets.argo import ArgoRollouts
 from migrator.rollouts.targets.envoy import Envoy
 from migrator.rollouts.targets.haproxy import HAProxy
 from migrator.rollouts.targets.kubernetes import Kubernetes
 from migrator.rollouts.targets.nginx import Nginx
 from migrator.rollouts.targets.shell import Shell
+from migrator.rollouts.targets.unmoved import Unmoved
 from migrator.setting_values import nearest
 
 if TYPE_CHECKING:
@@ -17,8 +19,10 @@ if TYPE_CHECKING:
     from migrator.rollouts.configuration import Configuration
     from migrator.rollouts.targets.base import Target
 
-Kind = type[HAProxy | Nginx | Envoy | Kubernetes | Shell]
-TARGETS: Mapping[str, Kind] = {kind.kind: kind for kind in (HAProxy, Nginx, Envoy, Kubernetes, Shell)}
+Kind = type[HAProxy | Nginx | Envoy | Kubernetes | ArgoRollouts | Shell | Unmoved]
+TARGETS: Mapping[str, Kind] = {
+    kind.kind: kind for kind in (HAProxy, Nginx, Envoy, Kubernetes, ArgoRollouts, Shell, Unmoved)
+}
 
 
 def target_of(configuration: Configuration) -> Target:

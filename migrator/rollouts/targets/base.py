@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from migrator.errors import MigratorError
+
+Asked = Callable[[], str]
+"""What somebody asks meanwhile: `pause`, `abort`, or nothing that concerns a target."""
+
+
+def nobody_asks() -> str:
+    return ""
 
 
 class TargetFailed(MigratorError):
@@ -22,6 +30,14 @@ class ServerState:
     state: str
     in_flight: int
     up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection that a server works on. `age`: seconds since it, or the request on it, began."""
+
+    id: str
+    age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +58,9 @@ class Target(abc.ABC):
 
     kind: ClassVar[str] = ""
     can: frozenset[str] = frozenset()
-    """Of `drain`, `cut`, `split`, `sticky`, `mirror`, `hold`, `start`."""
+    """Of `drain`, `cut`, `age`, `split`, `sticky`, `mirror`, `hold`, `start`."""
+    attending: Callable[[], bool] = staticmethod(lambda: False)
+    """Called while a server is waited for: whether somebody has paused. What it raises ends the wait."""
 
     @abc.abstractmethod
     def look(self) -> TrafficState:
@@ -68,6 +86,14 @@ class Target(abc.ABC):
         """End the connections that a server has."""
         raise self._unable("cut the connections of", server)
 
+    def connections(self, server: str) -> Sequence[Connection]:
+        """The connections that a server works on; only one that knows their `age`."""
+        raise self._unable("tell the connections of", server)
+
+    def close(self, connection: str) -> None:
+        """End one connection; one that has ended already is no problem."""
+        raise self._unable("end connection", connection)
+
     def split(self, shares: Mapping[str, float]) -> None:
         """Divide the traffic among pools.
 
@@ -81,13 +107,23 @@ class Target(abc.ABC):
         """Send copies of a share of the requests to a pool: of those of safe methods only, and nobody its answers."""
         raise self._unable("mirror requests to", pool)
 
-    def start(self, server: str, version: str) -> None:
+    def start(self, server: str, version: str, asked: Asked = nobody_asks) -> None:
         """Put a version on a server in place, with whatever draining the platform does; only one that can `start`."""
         raise self._unable("start a version on", server)
 
     def hold(self, seconds: float) -> None:
         """Let requests wait, for so long at most; 0: let them go on."""
         raise self._unable("hold", "requests")
+
+    def held(self) -> Mapping[str, float]:
+        """What the newest hold was like, as far as it is known: `held_requests`, and `held_seconds` of the longest."""
+        return {}
+
+    def idle(self, seconds: float) -> float:
+        """Wait a moment for a server; how much of it does not count, because somebody has paused."""
+        paused = self.attending()
+        time.sleep(seconds)
+        return seconds if paused else 0.0
 
     def _unable(self, what: str, whom: str) -> TargetFailed:
         return TargetFailed(f"a target of kind {self.kind} as it is configured cannot {what} {whom}")

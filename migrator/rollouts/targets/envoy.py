@@ -54,10 +54,10 @@ class Envoy(Target):
         self.layout = layout(configuration, given)
         if any(route.by == "source" for route in self.layout.routes):
             raise ValueError("routes: Envoy is not told sources here; use a header or a cookie")
-        self.places = {place.name: place for place in configuration.places}
+        self.fleet = {server.name: server for server in configuration.fleet}
 
     def files(self) -> Mapping[str, str]:
-        states = {name: "ready" if place.pool == self.layout.first else "maint" for name, place in self.places.items()}
+        states = {name: "ready" if server.pool == self.layout.first else "maint" for name, server in self.fleet.items()}
         shares = {pool: 100.0 if pool == self.layout.first else 0.0 for pool in self.layout.pools}
         made = {
             "envoy.json": written.bootstrap(self.layout, self.admin, str(self.directory)),
@@ -77,7 +77,7 @@ class Envoy(Target):
 
     def _routed(self, states: Mapping[str, str]) -> dict[str, int]:
         """Whether routes to a pool are heeded: while one of its servers has traffic."""
-        ready = {place.pool for name, place in self.places.items() if states.get(name) == "ready"}
+        ready = {server.pool for name, server in self.fleet.items() if states.get(name) == "ready"}
         return {f"{written.ROUTE}.{pool}": 100 if pool in ready else 0 for pool in self.layout.pools}
 
     def _ask(self, path: str, *, change: bool = False) -> Any:
@@ -118,13 +118,13 @@ class Envoy(Target):
         for cluster in self._ask("/clusters?format=json").get("cluster_statuses", []):
             for row in cluster.get("host_statuses", []):
                 name, health = row.get("hostname", ""), row.get("health_status", {})
-                if name not in self.places or self.places[name].pool != cluster["name"]:
+                if name not in self.fleet or self.fleet[name].pool != cluster["name"]:
                     continue
                 stats = {stat["name"]: int(stat.get("value", 0)) for stat in row.get("stats", [])}
                 state = STATES.get(health.get("eds_health_status", "HEALTHY"), "ready")
                 up = state == "ready" and not health.get("failed_active_health_check", False)
                 servers[name] = ServerState(cluster["name"], state, stats.get("rq_active", 0), up)
-        missing = sorted(set(self.places) - set(servers))
+        missing = sorted(set(self.fleet) - set(servers))
         if missing:
             raise TargetFailed(
                 f"Envoy has no server {', '.join(missing)} in the cluster of its pool",
@@ -143,7 +143,7 @@ class Envoy(Target):
         self._state(server, "maint")
 
     def _state(self, server: str, state: str) -> None:
-        pool = self.places[server].pool
+        pool = self.fleet[server].pool
         states = {**{name: found.state for name, found in self._servers().items()}, server: state}
         with Kept(self._endpoints(pool), self._written(pool, states)):
             self._until(lambda: self._servers()[server].state == state, f"{server} was set to {state} and is not")
@@ -180,7 +180,7 @@ class Envoy(Target):
         while not holds():
             if time.monotonic() > deadline:
                 raise TargetFailed(f"{otherwise} (after {self.timeout:g} s)")
-            time.sleep(EVERY)
+            deadline += self.idle(EVERY)
 
 
 class Kept:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from migrator.rollouts.plan import Place
+from migrator.rollouts.plan import Server
 from migrator.rollouts.targets.routing import BUCKETS, Layout, Route, counts
 
 TYPE = "type.googleapis.com/envoy"
@@ -21,14 +21,14 @@ def endpoints_file(pool: str) -> str:
     return f"endpoints-{pool}.json"
 
 
-def endpoints(pool: str, places: Sequence[Place], states: Mapping[str, str]) -> str:
+def endpoints(pool: str, fleet: Sequence[Server], states: Mapping[str, str]) -> str:
     """The servers of a pool, with what may reach them."""
     rows = [
         {
-            "endpoint": {"hostname": place.name, "address": address(place.address)},
-            "health_status": HEALTH[states.get(place.name, "maint")],
+            "endpoint": {"hostname": server.name, "address": address(server.address)},
+            "health_status": HEALTH[states.get(server.name, "maint")],
         }
-        for place in places
+        for server in fleet
     ]
     kind = f"{TYPE}.config.endpoint.v3.ClusterLoadAssignment"
     return discovery({"@type": kind, "cluster_name": pool, "endpoints": [{"lb_endpoints": rows}]})
@@ -134,10 +134,14 @@ def divided(layout: Layout) -> list[dict[str, Any]]:
             "runtime_key_prefix": SPLIT,
             "use_hash_policy": True,
         },
-        "hash_policy": [{"cookie": {"name": layout.cookie}}],
+        "hash_policy": [told_apart(layout)],
         "timeout": "60s",
     }
     return mirrored(layout, {"prefix": "/"}, action)
+
+
+def told_apart(layout: Layout) -> dict[str, Any]:
+    return {"header": {"header_name": layout.header}} if layout.header else {"cookie": {"name": layout.cookie}}
 
 
 def chosen(layout: Layout, route: Route) -> list[dict[str, Any]]:
@@ -166,7 +170,7 @@ def mirrored(layout: Layout, match: Mapping[str, Any], action: Mapping[str, Any]
         }
         for pool in layout.pools
     ]
-    safe = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}
+    safe = {"name": ":method", "string_match": {"safe_regex": {"regex": "|".join(layout.copied)}}}
     copied = {**match, "headers": [*match.get("headers", []), safe]}
     return [
         {"match": copied, "route": {**action, "request_mirror_policies": policies}},

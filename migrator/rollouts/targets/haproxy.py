@@ -14,13 +14,14 @@ that grows keeps who is in it. Measured facts behind the rules: HAProxy 2.6.12.
 
 from __future__ import annotations
 
+import re
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from migrator.rollouts.configuration import Configuration, fields_of, table, text
-from migrator.rollouts.targets.base import ServerState, Target, TargetFailed, TrafficState
+from migrator.rollouts.targets.base import Connection, ServerState, Target, TargetFailed, TrafficState
 from migrator.rollouts.targets.files import replace_file
 from migrator.rollouts.targets.haproxy_config import Files, rendered
 from migrator.rollouts.targets.routing import BUCKETS, COMMON, buckets, differs, layout
@@ -52,7 +53,7 @@ class HAProxy(Target):
 
     def __init__(self, configuration: Configuration) -> None:
         given = fields_of("the target", configuration.target, READERS)
-        folder, places = configuration.folder, configuration.places
+        folder, fleet = configuration.folder, configuration.fleet
         if "socket" not in given:
             raise ValueError('does not say where the admin socket is: socket = "/run/haproxy/admin.sock"')
         self.address = given["socket"]
@@ -66,9 +67,9 @@ class HAProxy(Target):
         self.layout = layout(configuration, given)
         self.backends = {pool: str(given.get("backends", {}).get(pool, pool)) for pool in self.layout.pools}
         self.pools = {backend: pool for pool, backend in self.backends.items()}
-        self.pool_of = {place.name: place.pool for place in places}
+        self.pool_of = {server.name: server.pool for server in fleet}
         able = {"split": self.split_map, "sticky": self.split_map, "mirror": self.mirror_map, "hold": self.hold_map}
-        self.can = frozenset({"drain", "cut"} | {what for what, using in able.items() if using})
+        self.can = frozenset({"drain", "cut", "age"} | {what for what, using in able.items() if using})
 
     def files(self) -> Mapping[str, str]:
         address = self.address if self._port() is not None else str(self.folder / self.address)
@@ -187,6 +188,15 @@ class HAProxy(Target):
     def cut(self, server: str) -> None:
         self.tell(f"shutdown sessions server {self._name(server)}")
 
+    def connections(self, server: str) -> Sequence[Connection]:
+        pool = self.backends[self.pool_of[server]]
+        return list(sessions(self.ask("show sess"), pool, server))
+
+    def close(self, connection: str) -> None:
+        said = self.ask(f"shutdown session {connection}")
+        if said and "No such session" not in said:
+            raise TargetFailed(f"HAProxy does not end session {connection}: {said}")
+
     def _name(self, server: str) -> str:
         return f"{self.backends[self.pool_of[server]]}/{server}"
 
@@ -211,13 +221,15 @@ class HAProxy(Target):
         while not self._servers()[server].up:
             if time.monotonic() > deadline:
                 raise TargetFailed(f"HAProxy does not call {server} up after {self.timeout:g} s: see its check")
-            time.sleep(EVERY)
+            deadline += self.idle(EVERY)
 
     def split(self, shares: Mapping[str, float]) -> None:
         if not self.split_map:
             raise TargetFailed("nothing says which map divides the traffic", next_step='write split_map = "split.map"')
         wanted = {**shares, **{pool: 0.0 for pool in self.backends if pool not in shares}}
-        self._replace(self.split_map, {str(n): self.backends[pool] for n, pool in enumerate(buckets(wanted))})
+        self._replace(
+            self.split_map, {str(n): self.backends[pool] for n, pool in enumerate(buckets(wanted, self.layout.salt))}
+        )
         found = self._shares()
         if differs(found, wanted):
             raise TargetFailed(f"the traffic was split {wanted} and is {found}: does somebody else control it?")
@@ -236,6 +248,14 @@ class HAProxy(Target):
             raise self._unable("hold", "requests")
         self._replace(self.hold_map, {"until": str(int((time.time() + seconds) * 1000) if seconds > 0 else 0)})
 
+    def held(self) -> Mapping[str, float]:
+        """As the script that holds them has counted; it says so when they have gone on."""
+        time.sleep(2 * EVERY)
+        found = self._map(self.hold_map) if self.hold_map else {}
+        if "longest" not in found:
+            return {}
+        return {"held_requests": int(found["held"]), "held_seconds": int(found["longest"]) / 1000}
+
     def _replace(self, path: str, lines: Mapping[str, str]) -> None:
         """Replace a map, in the file that a reload reads first, then at once in the process.
 
@@ -249,3 +269,17 @@ class HAProxy(Target):
         rows = "\n".join(f"{key} {value}" for key, value in lines.items())
         self.tell(f"add map @{version} {path} <<\n{rows}\n")
         self.tell(f"commit map @{version} {path}")
+
+
+def sessions(said: str, backend: str, server: str) -> Iterator[Connection]:
+    """The sessions of a server, from the answer to `show sess`."""
+    for line in said.splitlines():
+        found = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if (found.get("be"), found.get("srv")) == (backend, server) and "age" in found:
+            yield Connection(line.split(":", 1)[0], seconds(found["age"]))
+
+
+def seconds(age: str) -> float:
+    """A duration as HAProxy writes it: `1m20s`, `2h3m`."""
+    units = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+    return float(sum(int(number) * units[unit] for number, unit in re.findall(r"(\d+)([dhms])", age)))

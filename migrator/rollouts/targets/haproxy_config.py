@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
-from migrator.rollouts.targets.routing import BUCKETS, Layout, Route
+from migrator.rollouts.targets.routing import BUCKETS, SAFE, Layout, Route
 
 SCRIPT = "migrator.lua"
 
@@ -52,6 +52,8 @@ def head(files: Files, folder: str) -> str:
     if files.mirror or files.hold:
         lines.append(f"  lua-load {folder}/{SCRIPT}")
     lines += ["defaults", "  mode http", "  timeout connect 2s", "  timeout client 60s", "  timeout server 60s"]
+    # Else a check may take no longer than from one to the next, and a lock that a migration waits for is longer.
+    lines.append("  timeout check 2s")
     # Without a limit of its own a tunnel ends where server and client say nothing for a minute.
     lines += ["  timeout tunnel 1h", "  retries 2", "  option redispatch"]
     if files.states:
@@ -70,10 +72,12 @@ def frontend(layout: Layout, backends: Mapping[str, str], files: Files) -> str:
         lines.append(f"  http-request set-var(txn.mirror_share) {share}")
         lines.append("  http-request set-var(txn.mirror_dice) rand(1000)")
         drawn = "{ var(txn.mirror_dice),sub(txn.mirror_share) lt 0 }"
-        lines.append(f"  http-request lua.migrator_mirror if {{ method GET HEAD }} {drawn}")
+        if set(layout.copied) - set(SAFE):
+            lines.insert(2, "  option http-buffer-request")
+        lines.append(f"  http-request lua.migrator_mirror if {{ method {' '.join(layout.copied)} }} {drawn}")
     chosen = [used(route, backends[route.pool]) for route in layout.routes]
     if files.split:
-        unit = f"req.cook({layout.cookie})"
+        unit = f"req.hdr({layout.header})" if layout.header else f"req.cook({layout.cookie})"
         lines.append(f"  http-request set-var(txn.bucket) rand({BUCKETS})")
         lines.append(f"  http-request set-var(txn.bucket) {unit},xxh32(7),mod({BUCKETS}) if {{ {unit} -m found }}")
         chosen.append(f"  use_backend %[var(txn.bucket),map_int({files.split},{backends[layout.first]})]")
@@ -95,5 +99,5 @@ def used(route: Route, backend: str) -> str:
 def backend(layout: Layout, pool: str, name: str) -> str:
     lines = [f"backend {name}", f"  option httpchk GET {layout.check}"]
     check = f"check inter {round(layout.check_every * 1000)}ms fall 2 rise 1"
-    lines += [f"  server {place.name} {place.address} {check}" for place in layout.pools[pool]]
+    lines += [f"  server {server.name} {server.address} {check}" for server in layout.pools[pool]]
     return "\n".join(lines) + "\n"

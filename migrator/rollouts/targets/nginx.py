@@ -61,7 +61,7 @@ class Nginx(Target):
         for name in (self.layout.cookie, *(route.name for route in self.layout.routes if route.by == "cookie")):
             if not name.replace("_", "a").isalnum():
                 raise ValueError(f"nginx has no variable for a cookie named {name!r}: use letters, digits and _")
-        self.places = {place.name: place for place in configuration.places}
+        self.fleet = {server.name: server for server in configuration.fleet}
 
     def files(self) -> Mapping[str, str]:
         return {
@@ -82,8 +82,8 @@ class Nginx(Target):
             )
         left = len(self._workers(worker, leaving=True))
         servers = {
-            name: ServerState(place.pool, state, 0 if state == "ready" else left, state == "ready")
-            for name, place in self.places.items()
+            name: ServerState(server.pool, state, 0 if state == "ready" else left, state == "ready")
+            for name, server in self.fleet.items()
             for state in [wanted.states.get(name, "maint")]
         }
         shares = {pool: float(wanted.shares.get(pool, 0)) for pool in self.layout.pools}
@@ -116,12 +116,12 @@ class Nginx(Target):
 
     def admit(self, server: str) -> None:
         """Let a server have traffic once it answers: nginx itself asks no server whether it is ready."""
-        place = self.places[server]
+        own = self.fleet[server]
         deadline = time.monotonic() + self.timeout
-        while said := unready(f"http://{place.address}{self.layout.check}", self.timeout):
+        while said := unready(f"http://{own.address}{self.layout.check}", self.timeout):
             if time.monotonic() > deadline:
                 raise TargetFailed(f"{server} is not let in: {said}")
-            time.sleep(EVERY)
+            deadline += self.idle(EVERY)
         self._state(server, "ready")
 
     def drain(self, server: str) -> None:
@@ -143,7 +143,8 @@ class Nginx(Target):
 
     def split(self, shares: Mapping[str, float]) -> None:
         whole = {pool: float(share) for pool, share in shares.items()}
-        self._change(lambda now: replace(now, shares={**whole, **dict.fromkeys(self.layout.pools.keys() - whole, 0.0)}))
+        whole |= dict.fromkeys(self.layout.pools.keys() - whole, 0.0)
+        self._change(lambda now: replace(now, shares=whole, salt=self.layout.salt))
 
     def mirror(self, pool: str, percent: float) -> None:
         self._change(lambda now: replace(now, mirrored={pool: float(percent)}))

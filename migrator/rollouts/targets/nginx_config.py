@@ -8,30 +8,34 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from migrator.rollouts.targets.routing import BUCKETS, Layout, counts
+from migrator.rollouts.targets.routing import BUCKETS, SAFE, Layout, counts
 
 STATE = "# migrator: "
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an include says. `states`: by server; `shares`: percent by pool, in the order that was asked for."""
+    """What an include says. `states`: by server; `shares`: percent by pool, in the order that was asked for.
+
+    `salt`: what users are divided by besides what they are told apart by.
+    """
 
     states: Mapping[str, str]
     shares: Mapping[str, float]
     mirrored: Mapping[str, float] = field(default_factory=dict)
+    salt: str = ""
 
     def text(self) -> str:
         return json.dumps(asdict(self))
 
 
 def wanted_from(data: Mapping[str, Any]) -> Wanted:
-    return Wanted(data["states"], data["shares"], data["mirrored"])
+    return Wanted(data["states"], data["shares"], data["mirrored"], data.get("salt", ""))
 
 
 def initial(layout: Layout) -> Wanted:
     """All traffic to the first pool."""
-    states = {place.name: "ready" if place.pool == layout.first else "maint" for place in layout.places}
+    states = {server.name: "ready" if server.pool == layout.first else "maint" for server in layout.fleet}
     return Wanted(states, {pool: 100.0 if pool == layout.first else 0.0 for pool in layout.pools})
 
 
@@ -47,7 +51,7 @@ def include(layout: Layout, wanted: Wanted, status: str) -> str:
         unit(layout),
         share(wanted),
         routes(layout, wanted),
-        copies(wanted),
+        copies(layout, wanted),
         "map $http_upgrade $migrator_connection {\n  default upgrade;\n  '' '';\n}",
         "server {\n  listen " + status + ";\n  default_type application/json;\n"
         "  location = /migrator {\n    access_log off;\n"
@@ -58,26 +62,28 @@ def include(layout: Layout, wanted: Wanted, status: str) -> str:
 
 def servers(layout: Layout, wanted: Wanted, pool: str) -> str:
     lines = [
-        f"  server {place.address}{'' if wanted.states.get(place.name) == 'ready' else ' down'};"
-        for place in layout.pools[pool]
+        f"  server {server.address}{'' if wanted.states.get(server.name) == 'ready' else ' down'};"
+        for server in layout.pools[pool]
     ]
     return "\n".join([f"upstream {upstream(pool)} {{", *lines, "  keepalive 16;", "}"])
 
 
 def unit(layout: Layout) -> str:
     """What users are told apart by."""
-    return f"map $cookie_{layout.cookie} $migrator_unit {{\n  '' $request_id;\n  default $cookie_{layout.cookie};\n}}"
+    said = f"$http_{layout.header.lower().replace('-', '_')}" if layout.header else f"$cookie_{layout.cookie}"
+    return f"map {said} $migrator_unit {{\n  '' $request_id;\n  default {said};\n}}"
 
 
 def share(wanted: Wanted) -> str:
     rows = [(pool, count) for pool, count in counts(wanted.shares).items() if count]
     lines = [f"  {count * 100 / BUCKETS:.2f}% {upstream(pool)};" for pool, count in rows[:-1]]
-    return "\n".join(["split_clients $migrator_unit $migrator_share {", *lines, f"  * {upstream(rows[-1][0])};", "}"])
+    head = f'split_clients "{wanted.salt}$migrator_unit" $migrator_share {{'
+    return "\n".join([head, *lines, f"  * {upstream(rows[-1][0])};", "}"])
 
 
 def routes(layout: Layout, wanted: Wanted) -> str:
     """A chain of maps, of which the first that matches decides; those to a pool without a server are left out."""
-    ready = {place.pool for place in layout.places if wanted.states.get(place.name) == "ready"}
+    ready = {server.pool for server in layout.fleet if wanted.states.get(server.name) == "ready"}
     chain = [route for route in layout.routes if route.pool in ready]
     parts = []
     for number, route in enumerate(chain):
@@ -94,7 +100,7 @@ def routes(layout: Layout, wanted: Wanted) -> str:
     return "\n".join([*parts, f"map '' $migrator_pool {{\n  default {first};\n}}"])
 
 
-def copies(wanted: Wanted) -> str:
+def copies(layout: Layout, wanted: Wanted) -> str:
     lines = []
     for pool, percent in wanted.mirrored.items():
         if percent > 0:
@@ -107,8 +113,7 @@ def copies(wanted: Wanted) -> str:
             *lines,
             "}",
             "map $request_method $migrator_mirror {",
-            "  GET $migrator_copied;",
-            "  HEAD $migrator_copied;",
+            *(f"  {method} $migrator_copied;" for method in layout.copied),
             "  default '';",
             "}",
         ]
@@ -127,7 +132,7 @@ http {
     listen %(listen)s;
     location / {
       mirror /migrator-mirror;
-      mirror_request_body off;
+      mirror_request_body %(bodies)s;
       proxy_pass http://$migrator_pool;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
@@ -143,10 +148,10 @@ http {
       }
       proxy_pass http://$migrator_mirror$request_uri;
       proxy_http_version 1.1;
-      proxy_pass_request_body off;
+      proxy_pass_request_body %(bodies)s;
       proxy_set_header Host $http_host;
       proxy_set_header Connection '';
-      proxy_set_header Content-Length '';
+%(length)s\
       proxy_set_header X-Migrator-Mirror 1;
       # A slow copy keeps the next request of the same connection waiting.
       proxy_connect_timeout 300ms;
@@ -158,4 +163,11 @@ http {
 
 
 def main(layout: Layout, include: str, access_log: str) -> str:
-    return MAIN % {"include": include, "listen": layout.listen, "access_log": access_log or "off"}
+    writing = bool(set(layout.copied) - set(SAFE))
+    return MAIN % {
+        "include": include,
+        "listen": layout.listen,
+        "access_log": access_log or "off",
+        "bodies": "on" if writing else "off",
+        "length": "" if writing else "      proxy_set_header Content-Length '';\n",
+    }

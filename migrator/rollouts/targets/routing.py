@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from migrator.rollouts.configuration import Configuration, fields_of, table, text
-from migrator.rollouts.plan import Place
+from migrator.rollouts.plan import Server
 from migrator.setting_values import duration
 
 BUCKETS = 1000
+SAFE = ("GET", "HEAD")
+METHODS = (*SAFE, "POST", "PUT", "PATCH", "DELETE")
+"""Methods whose requests can be copied; those that are safe change nothing, and are copied without being asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ COMMON = {
     "kind": text,
     "listen": listening,
     "cookie": token,
+    "header": token,
     "routes": routes,
     "check_every": duration,
     "timeout": duration,
@@ -81,25 +86,31 @@ class Layout:
         check: path that servers are asked whether they are ready.
         check_every: seconds between looks of the target at a server.
         cookie: names the cookie that tells users apart; who has none is divided request by request.
+        header: names the header that does so instead; empty: none does.
+        salt: mixed with who a user is; empty: nothing is.
+        copied: methods of the requests that are copied.
     """
 
     application: str
-    places: Sequence[Place]
+    fleet: Sequence[Server]
     routes: Sequence[Route]
     listen: str
     cookie: str
     check: str
     check_every: float
+    header: str = ""
+    salt: str = ""
+    copied: tuple[str, ...] = SAFE
 
     @property
-    def pools(self) -> dict[str, list[Place]]:
-        names = dict.fromkeys(place.pool for place in self.places)
-        return {pool: [place for place in self.places if place.pool == pool] for pool in names}
+    def pools(self) -> dict[str, list[Server]]:
+        names = dict.fromkeys(server.pool for server in self.fleet)
+        return {pool: [server for server in self.fleet if server.pool == pool] for pool in names}
 
     @property
     def first(self) -> str:
         """The pool that has all traffic where nothing else is said."""
-        return self.places[0].pool
+        return self.fleet[0].pool
 
 
 def layout(configuration: Configuration, given: Mapping[str, Any]) -> Layout:
@@ -110,14 +121,17 @@ def layout(configuration: Configuration, given: Mapping[str, Any]) -> Layout:
     """
     made = Layout(
         application=configuration.application,
-        places=configuration.places,
+        fleet=configuration.fleet,
         routes=given.get("routes", ()),
         listen=given.get("listen", "127.0.0.1:8080"),
         cookie=given.get("cookie", "uid"),
         check=re.sub(r"^[a-z]+://[^/]*", "", configuration.ready.url).format_map(_Braces()) or "/",
         check_every=float(given.get("check_every", 1.0)),
+        header=given.get("header", ""),
+        salt=token(configuration.ab.get("salt", "ab")) if configuration.strategy == "ab" else "",
+        copied=tuple(method for method in METHODS if method in configuration.shadow.get("methods", SAFE)),
     )
-    for name in (made.application, *made.pools, *(place.name for place in made.places)):
+    for name in (made.application, *made.pools, *(server.name for server in made.fleet)):
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
             raise ValueError(f"{name!r} has other characters than letters, digits and _.-")
     for route in made.routes:
@@ -151,9 +165,18 @@ def counts(shares: Mapping[str, float]) -> dict[str, int]:
     return found
 
 
-def buckets(shares: Mapping[str, float]) -> list[str]:
-    """The pool of each bucket."""
-    return [pool for pool, count in counts(shares).items() for _ in range(count)]
+def buckets(shares: Mapping[str, float], salt: str = "") -> list[str]:
+    """The pool of each bucket.
+
+    Args:
+        salt: brings the buckets into an order of its own, in which a share that grows keeps what it has, too.
+    """
+    row = [pool for pool, count in counts(shares).items() for _ in range(count)]
+    if not salt:
+        return row
+    order = sorted(range(BUCKETS), key=lambda bucket: hashlib.sha256(f"{salt}/{bucket}".encode()).digest())
+    pool_of = dict(zip(order, row, strict=True))
+    return [pool_of[bucket] for bucket in range(BUCKETS)]
 
 
 def differs(found: Mapping[str, float], wanted: Mapping[str, float]) -> bool:

@@ -43,8 +43,8 @@ class Shell(Target):
             raise ValueError('does not say what prints where the traffic goes: look = "./platform look"')
         self.folder = configuration.folder
         self.timeout = float(given.get("timeout", 60.0))
-        self.places = {place.name: place for place in configuration.places}
-        self.pools = list(dict.fromkeys(place.pool for place in configuration.places))
+        self.fleet = {server.name: server for server in configuration.fleet}
+        self.pools = list(dict.fromkeys(server.pool for server in configuration.fleet))
         able = {"cut", "split", "mirror", "hold"} & self.commands.keys()
         if {"admit", "drain", "remove"} <= self.commands.keys():
             able |= {"drain"}
@@ -68,11 +68,11 @@ class Shell(Target):
 
     def _read(self, said: Mapping[str, Any]) -> TrafficState:
         servers = {}
-        for name, place in self.places.items():
+        for name, server in self.fleet.items():
             row = said["servers"][name]
             if row["state"] not in STATES:
                 raise ValueError(f"{name} is {row['state']}, not one of {', '.join(STATES)}")
-            servers[name] = ServerState(place.pool, row["state"], int(row["in_flight"]), bool(row["up"]))
+            servers[name] = ServerState(server.pool, row["state"], int(row["in_flight"]), bool(row["up"]))
         given = said["shares"] if "split" in self.commands else said.get("shares", {self.pools[0]: 100})
         shares = {pool: float(given.get(pool, 0)) for pool in self.pools}
         return TrafficState(servers, shares, {pool: float(part) for pool, part in said.get("mirrored", {}).items()})
@@ -83,7 +83,7 @@ class Shell(Target):
         while not self.look().servers[server].up:
             if time.monotonic() > deadline:
                 raise TargetFailed(f"{server} is not up after {self.timeout:g} s, says `{self.commands['look']}`")
-            time.sleep(EVERY)
+            deadline += self.idle(EVERY)
 
     def drain(self, server: str) -> None:
         self._state("drain", server, "drain")
@@ -95,8 +95,8 @@ class Shell(Target):
         self._tell("cut", **self._named(server))
 
     def _named(self, server: str) -> dict[str, str]:
-        place = self.places[server]
-        return {"server": server, "pool": place.pool, "address": place.address}
+        own = self.fleet[server]
+        return {"server": server, "pool": own.pool, "address": own.address}
 
     def _state(self, verb: str, server: str, wanted: str) -> None:
         self._tell(verb, **self._named(server))

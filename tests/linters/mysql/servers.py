@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pymysql
 import pytest
 
 from migrator.embedded_mysql import PROGRAMS, EmbeddedMySQL, found
+from migrator.testing.servers import QUICK, VARIABLES, fast_folder
 
-VARIABLES = {"mysql": "MIGRATOR_TEST_MYSQL_URL", "mariadb": "MIGRATOR_TEST_MARIADB_URL"}
-GIVEN = {name: os.environ.get(variable) for name, variable in VARIABLES.items()}
+GIVEN = {name: os.environ.get(VARIABLES[name]) for name in ("mysql", "mariadb")}
 WITHOUT = {"mysql": os.environ.get("MIGRATOR_TEST_NO_MYSQL")}
 """Why there is none of a kind. Both are read before a test has its clean environment."""
-QUICK = {"innodb-flush-log-at-trx-commit": "0", "innodb-buffer-pool-size": "32M"}
 
 
 def needed_program(name):
@@ -62,6 +60,5 @@ def started(program, settings=None):
 
     `settings` beat those it has anyway.
     """
-    shared = Path("/dev/shm")
-    with EmbeddedMySQL(program, {**QUICK, **(settings or {})}, shared if shared.is_dir() else None) as server:
+    with EmbeddedMySQL(program, {**QUICK, **(settings or {})}, fast_folder()) as server:
         yield str(server.address)

@@ -9,8 +9,8 @@ migration = Migration(
     CreateTable(
         "users",
         Column("id", "bigint", primary_key=True, identity="BY DEFAULT"),
-        Column("full_name", "text", nullable=False),
-        Column("email", "text", unique=True),
+        Column("full_name", "varchar(80)", nullable=False),
+        Column("email", "varchar(80)", unique=True),
     ),
 )
 upgrade, downgrade = migration.upgrade, migration.downgrade

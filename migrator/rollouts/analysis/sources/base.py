@@ -33,6 +33,9 @@ class Kind(Protocol):
         ValueError: what it reads from is not there.
     """
 
+    until: float | None = None
+    """Seconds since 1970 up to which counters are read, so that arms are counted for the same time; None: now."""
+
     def __init__(self, data: Mapping[str, Any], around: Around) -> None: ...
 
     @staticmethod

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import shlex
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,8 @@ class Command(Kind):
             "MIGRATOR_VERSION": arm.version,
             "MIGRATOR_PREVIOUS": self.previous,
             "MIGRATOR_SERVERS": " ".join(arm.servers),
-            "MIGRATOR_SECONDS": f"{seconds:.1f}",
+            "MIGRATOR_SECONDS": f"{seconds:.3f}",
+            "MIGRATOR_UNTIL": f"{self.until or time.time():.3f}",
         }
         try:
             done = run(self.words, self.folder, {**os.environ, **given}, self.timeout)

@@ -48,7 +48,7 @@ class AccessLog(Kind):
         given = fields_of("log of the analysis", data, READERS)
         self.fields: Mapping[str, str] = given["fields"]
         self.tail = Tail(around.folder / given["path"])
-        self.addresses = {place.name: place.address for place in around.plan.places}
+        self.addresses = {server.name: server.address for server in around.plan.fleet}
         self.lines: deque[Line] = deque(maxlen=RECENT)
         self.unread = 0
 

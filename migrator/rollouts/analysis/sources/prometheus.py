@@ -41,9 +41,10 @@ class Prometheus(Kind):
         self.timeout = float(given.get("timeout", 10.0))
         self.headers = {}
         if name := given.get("token_env"):
-            if not os.environ.get(name):
-                raise ValueError(f"source prometheus: {name} is not set, and has the token")
-            self.headers["Authorization"] = f"Bearer {os.environ[name]}"
+            try:
+                self.headers = bearer(name)
+            except ValueError as problem:
+                raise ValueError(f"source prometheus: {problem}") from None
 
     @staticmethod
     def check(data: Mapping[str, Any]) -> None:
@@ -88,16 +89,41 @@ class Prometheus(Kind):
         )
 
     def _value(self, name: str, query: str) -> float:
-        url = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-        try:
-            with urllib.request.urlopen(
-                urllib.request.Request(url, headers=self.headers), timeout=self.timeout
-            ) as said:
-                return value_of(name, said.read())
-        except urllib.error.HTTPError as refused:
-            raise NoAnswer(f"query {name}: {refused.code}: {complaint(refused.read())}") from None
-        except (OSError, http.client.HTTPException) as problem:
-            raise NoAnswer(f"Prometheus does not answer at {self.url}: {problem}") from None
+        return asked(self.url, name, query, self.headers, self.timeout, self.until)
+
+
+def bearer(variable: str) -> dict[str, str]:
+    """Headers with the token that a variable has.
+
+    Raises:
+        ValueError: it is not set.
+    """
+    if not os.environ.get(variable):
+        raise ValueError(f"{variable} is not set, and has the token")
+    return {"Authorization": f"Bearer {os.environ[variable]}"}
+
+
+def asked(
+    server: str, name: str, query: str, headers: Mapping[str, str], timeout: float, until: float | None = None
+) -> float:
+    """The one value of a query.
+
+    Args:
+        name: of the query, for people.
+        until: seconds since 1970 at which it is asked; None: now.
+
+    Raises:
+        NoAnswer: the server does not answer, refuses the query, or has no value for it.
+    """
+    at = {} if until is None else {"time": f"{until:.3f}"}
+    url = f"{server}/api/v1/query?{urllib.parse.urlencode({'query': query, **at})}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers)), timeout=timeout) as said:
+            return value_of(name, said.read())
+    except urllib.error.HTTPError as refused:
+        raise NoAnswer(f"query {name}: {refused.code}: {complaint(refused.read())}") from None
+    except (OSError, http.client.HTTPException) as problem:
+        raise NoAnswer(f"Prometheus does not answer at {server}: {problem}") from None
 
 
 def filled(query: str, arm: Arm, seconds: float) -> str:

@@ -1,12 +1,4 @@
-"""Helpers for application code. Imports nothing of the command line.
-
-```python
-from migrator.app import unprepared
-
-engine = sqlalchemy.create_engine("postgresql+psycopg://…")
-unprepared(engine)
-```
-"""
+"""Connections that hold no prepared statements, and say so."""
 
 from __future__ import annotations
 
