@@ -27,7 +27,7 @@ STOP_SECONDS = 30.0
 
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/libexec"
 PROGRAMS = {"mariadb": "mariadbd", "mysql": "mysqld"}
-PACKAGES = {"mariadb": "mariadb-server-core", "mysql": "mysql-server-core"}
+PACKAGES = {"mariadb": "mariadb-server-core mariadb-client-core", "mysql": "mysql-server-core"}
 NAMES = {"mariadb": "MariaDB", "mysql": "MySQL"}
 UNPRIVILEGED = ("mysql", "nobody")
 INSTALL = ("--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal")
@@ -123,7 +123,7 @@ class EmbeddedMySQL(OwnServer):
         environment = {**os.environ, "TMPDIR": str(own)}
         made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if made.returncode:
-            raise ConnectionFailed(f"{command[0]} failed: {(made.stderr or made.stdout).strip().splitlines()[-1:]}")
+            raise ConnectionFailed(f"{command[0]} failed: {reason(made.stderr or made.stdout)}")
 
     def start(self) -> None:
         command = [str(self.program.path), "--no-defaults", *self._own, *OPTIONS[self.program.family]]
@@ -170,3 +170,9 @@ class EmbeddedMySQL(OwnServer):
                 self.process.wait()
         self.process = None
         self._end_watch()
+
+
+def reason(said: str) -> str:
+    """The line that says why; what follows it in the words of MariaDB's installer is advice for every case."""
+    lines = said.strip().splitlines() or [""]
+    return next((line for line in lines if "ERROR" in line), lines[-1])

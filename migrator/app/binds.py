@@ -50,22 +50,23 @@ def known_to(connection: Connection) -> Connection:
 def ask(engine: Engine, question: Callable[[Connection], T]) -> T:
     """Ask by a connection of its own beside those of the application. Commits nothing that the question does not."""
     pool = engine.pool
-    with engine.connect() as connection:
-        try:
+    try:
+        with engine.connect() as connection:
             return question(known_to(connection))
-        finally:
-            if engine.pool is not pool:
-                connection.invalidate()  # nobody closes what goes back to a pool that was disposed of
+    finally:
+        if engine.pool is not pool:
+            pool.dispose()  # nobody else closes what went back to a pool that was disposed of
 
 
 async def ask_async(engine: Engine, question: Callable[[Connection], T]) -> T:
     """The same on an event loop; given is the sync engine in an async one."""
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.util import greenlet_spawn
 
     pool = engine.pool
-    async with AsyncEngine(engine).connect() as connection:
-        try:
+    try:
+        async with AsyncEngine(engine).connect() as connection:
             return await connection.run_sync(lambda known: question(known_to(known)))
-        finally:
-            if engine.pool is not pool:
-                await connection.invalidate()
+    finally:
+        if engine.pool is not pool:
+            await greenlet_spawn(pool.dispose)

@@ -15,7 +15,8 @@ SIZE = (
 @pytest.fixture
 def shop(mysql_database, project):
     mysql_database.run(
-        "CREATE TABLE users (id int PRIMARY KEY, full_name varchar(60) NOT NULL, KEY users_full_name_idx (full_name))",
+        "CREATE TABLE users (id int PRIMARY KEY, full_name varchar(60) NOT NULL, KEY users_full_name_idx (full_name))"
+        " STATS_SAMPLE_PAGES=1000",
         f"INSERT INTO users {COUNT} SELECT a.i * 1000 + b.i, CONCAT('user number ', a.i, ' ', b.i)"
         " FROM n AS a JOIN n AS b",
         "INSERT INTO users SELECT id + 500, CONCAT('other', id) FROM users",
