@@ -32,6 +32,7 @@ from migrator.setting_values import (
     whole,
     workers,
 )
+from migrator.toml_files import find_pyproject, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +158,6 @@ SECTIONS = ("lint", "rollout", "checklist")
 """Tables below ours that have readers of their own."""
 
 
-def find_pyproject(start: Path) -> Path | None:
-    """The nearest pyproject.toml that knows migrator or alembic, from `start` upwards."""
-    for folder in (start, *start.parents):
-        candidate = folder / "pyproject.toml"
-        if candidate.is_file() and re.search(r"^\[tool\.(migrator|alembic)\b", candidate.read_text(), re.M):
-            return candidate
-    return None
-
-
 def load(
     flags: Mapping[str, object] | None = None,
     *,
@@ -226,19 +218,6 @@ def line_of(text: str, key: str) -> int:
         elif inside and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
             return number
     return inside
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(path.read_text())
-    except OSError as problem:
-        raise SettingsError(f"{path}: {problem.strerror}") from None
-    except tomllib.TOMLDecodeError as problem:
-        line = re.search(r"line (\d+)", str(problem))
-        where = f"{path}:{line[1]}" if line else str(path)
-        raise SettingsError(f"{where}: not valid TOML: {problem}", file=str(path)) from None
 
 
 def from_file(path: Path) -> tuple[dict[str, object], dict[str, str]]:

@@ -8,7 +8,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from migrator import settings
 from migrator.chaos.faults import FAULTS
 from migrator.chaos.faults.base import Fault
 from migrator.chaos.faults.instances import Kill, OfInstances
@@ -17,6 +16,7 @@ from migrator.chaos.model import STAGES, Experiment, Instance, Probe
 from migrator.errors import SettingsError
 from migrator.rollouts.configuration import Readers, fields_of, one_of, table, text
 from migrator.setting_values import command, duration, lag, nearest, share, whole
+from migrator.toml_files import read_toml
 
 
 def yes_or_no(value: object) -> bool:
@@ -115,7 +115,7 @@ def load(path: Path, *, seed: int | None = None, database: str = "") -> Experime
     Raises:
         SettingsError: naming the file and what in it is wrong.
     """
-    data = settings.read_toml(path)
+    data = read_toml(path)
     if "chaos" not in data:
         raise SettingsError(f"{path} has no [chaos]", next_step="docs: how-to/chaos", file=str(path))
     try:

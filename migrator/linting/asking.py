@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from migrator.settings import find_pyproject
+from migrator.toml_files import find_pyproject
 
 if TYPE_CHECKING:
     from linters.findings import Finding

@@ -11,9 +11,9 @@ from typing import Any
 from linters.dialects import all_rules
 from linters.engine import Choice
 from linters.findings import Category, Severity
-from migrator import settings
 from migrator.errors import SettingsError, UsageError
 from migrator.setting_values import nearest
+from migrator.toml_files import find_pyproject, read_toml
 
 SECTION = "tool.migrator.lint"
 DIALECTS = ("postgresql", "mysql", "mariadb")
@@ -176,12 +176,12 @@ def load(config: Path | None = None, directory: Path | None = None) -> Options:
     Raises:
         SettingsError: naming file and line, and the near miss of an unknown key.
     """
-    path = config or settings.find_pyproject(directory or Path.cwd())
+    path = config or find_pyproject(directory or Path.cwd())
     return from_file(path) if path is not None else Options()
 
 
 def from_file(path: Path) -> Options:
-    data = settings.read_toml(path)
+    data = read_toml(path)
     ours = data.get("tool", {}).get("migrator", {}) if path.name == "pyproject.toml" else data
     table = ours.get("lint", {})
     lines = path.read_text()

@@ -10,7 +10,6 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from migrator import settings
 from migrator.errors import SettingsError
 from migrator.rollouts.plan import CanaryStep, Rules, Server
 from migrator.setting_values import Readers as Readers
@@ -18,6 +17,7 @@ from migrator.setting_values import duration, lag, nearest, positive, whole
 from migrator.setting_values import fields_of as fields_of
 from migrator.setting_values import table as table
 from migrator.setting_values import text as text
+from migrator.toml_files import find_pyproject, read_toml
 
 SECTION = "tool.migrator.rollout"
 PLACEHOLDERS = ("server", "pool", "address", "host", "port", "version", "application")
@@ -223,8 +223,8 @@ def load(config: Path | None = None, directory: Path | None = None) -> Configura
     Raises:
         SettingsError: naming the file and what in it is wrong.
     """
-    path = config or settings.find_pyproject(directory or Path.cwd())
-    data = settings.read_toml(path) if path is not None else {}
+    path = config or find_pyproject(directory or Path.cwd())
+    data = read_toml(path) if path is not None else {}
     ours = data.get("tool", {}).get("migrator", {}) if path is not None and path.name == "pyproject.toml" else data
     if path is None or "rollout" not in ours:
         raise SettingsError(
