@@ -27,7 +27,7 @@ STOP_SECONDS = 30.0
 
 PLACES = "/usr/sbin:/usr/local/sbin:/usr/libexec"
 PROGRAMS = {"mariadb": "mariadbd", "mysql": "mysqld"}
-PACKAGES = {"mariadb": "mariadb-server-core mariadb-client-core", "mysql": "mysql-server-core"}
+PACKAGES = {"mariadb": "mariadb-server", "mysql": "mysql-server-core"}
 NAMES = {"mariadb": "MariaDB", "mysql": "MySQL"}
 UNPRIVILEGED = ("mysql", "nobody")
 INSTALL = ("--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal")

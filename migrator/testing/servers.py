@@ -143,7 +143,7 @@ KINDS: Mapping[str, Kind] = {
         "MIGRATOR_TEST_MARIADB_URL",
         mariadb_container,
         mariadb_program,
-        "apt install mariadb-server-core mariadb-client-core, or start Docker, or export MIGRATOR_TEST_MARIADB_URL=mariadb://…",
+        "apt install mariadb-server, or start Docker, or export MIGRATOR_TEST_MARIADB_URL=mariadb://…",
     ),
 }
 VARIABLES = {name: kind.variable for name, kind in KINDS.items()}
