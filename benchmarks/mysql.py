@@ -83,6 +83,7 @@ class Figures:
     binlog_bytes_per_row: float
     single_update_binlog_bytes_per_row: float
     minimal_binlog_bytes_per_row: float
+    minimal_ratio_to_single_update: float
     p99_before_ms: float
     p99_during_ms: float
     p99_ratio: float
@@ -184,6 +185,7 @@ def measure(program: Program, rows: int, quiet_seconds: float, workers: int = 1)
             round(max(b1.binlog_bytes, b2.binlog_bytes) / rows, 1),
             round(min(a1.binlog_bytes, a2.binlog_bytes) / rows, 1),
             round(minimal.binlog_bytes / rows, 1),
+            round(single / 2 / minimal.seconds, 2),
             round(p99(before), 2),
             round(p99(during), 2),
             round(p99(during) / p99(before), 1),

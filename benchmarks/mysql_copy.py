@@ -1,7 +1,8 @@
 """How RebuildTable compares with pt-online-schema-change on the same table: time, and what users feel.
 
-Both convert the table to another collation while a client reads and writes it, up to and with the exchange of the
-two tables. Ours compares every row of both besides, which the other does not do: that is a figure of its own.
+Both convert the table to another collation, up to and with the exchange of the two tables: for the time with no other
+client about (who keeps a client waiting is faster for it), then beside one that reads and writes the table. Ours
+compares every row of both besides, which the other does not do: that is a figure of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 from benchmarks.foreground import p99
 from benchmarks.mysql import REVISION, SERVER, Bench
@@ -34,17 +36,23 @@ SETTLING_SECONDS = 1.0
 
 
 @dataclass
-class Felt:
-    """What all runs of one way took, and what a client waited meanwhile."""
+class Taken:
+    """What the runs of one way took with no client about, and what a client met in another run."""
 
     seconds: list[float] = field(default_factory=list)
     verifying: list[float] = field(default_factory=list)
     waits_ms: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    beside: float = 0.0
+    """Seconds of the run beside the client."""
 
-    @property
-    def mean(self) -> float:
-        return sum(self.seconds) / len(self.seconds)
+    def felt(self, name: str) -> dict[str, object]:
+        return {
+            f"{name}_p99_ms": round(p99(self.waits_ms), 2),
+            f"{name}_longest_wait_ms": round(max(self.waits_ms), 1),
+            f"{name}_statements_per_second": round(len(self.waits_ms) / self.beside),
+            f"{name}_failed_statements": len(self.failures),
+        }
 
 
 class Watch:
@@ -87,20 +95,29 @@ class Copying(Bench):
             raise RuntimeError((done.stderr + done.stdout).strip().splitlines()[-1])
         return time.perf_counter() - begun, 0.0
 
-    def run_beside_a_client(self, name: str, felt: Felt) -> None:
+    def without_a_client(self, name: str, taken: Taken) -> None:
+        self.fresh(expanded=False)
+        seconds, verifying = getattr(self, name)()
+        taken.seconds.append(seconds)
+        taken.verifying.append(verifying)
+        self.check(name)
+
+    def beside_a_client(self, name: str, taken: Taken) -> None:
         self.fresh(expanded=False)
         client = MySQLForeground(self.server, self.rows)
         client.start()
         time.sleep(SETTLING_SECONDS)
         client.taken()
+        begun = time.perf_counter()
         try:
-            seconds, verifying = getattr(self, name)()
+            getattr(self, name)()
         finally:
             client.stop()
-        felt.seconds.append(seconds)
-        felt.verifying.append(verifying)
-        felt.waits_ms += client.taken()
-        felt.failures += client.failures
+        taken.beside = time.perf_counter() - begun
+        taken.waits_ms, taken.failures = client.taken(), client.failures
+        self.check(name)
+
+    def check(self, name: str) -> None:
         found = self.run("SELECT COUNT(*), MIN(COLLATION(full_name)) FROM users")
         if found != [(self.rows, COLLATION)]:
             raise RuntimeError(f"{name} left {found}")
@@ -110,31 +127,28 @@ def measure(program: Program, rows: int) -> dict[str, object]:
     """Measure both, on a server of our own; ours alone where the other is missing or does not run."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedMySQL(program, SERVER) as server:
         bench = Copying(server, Path(folder), rows, 0.0, MIGRATION)
-        ours, other = Felt(), Felt()
+        ours, other = Taken(), Taken()
         reason = "" if shutil.which(OTHER) else f"{OTHER} is not installed (Debian: percona-toolkit)"
-        for way in ("other", "ours", "ours", "other"):
-            if way == "ours":
-                bench.run_beside_a_client(way, ours)
-            elif not reason:
-                try:
-                    bench.run_beside_a_client(way, other)
-                except RuntimeError as problem:
-                    reason = f"{OTHER} does not run on {program}: {problem}"
+        for run in (bench.without_a_client, bench.beside_a_client):
+            for way in ("other", "ours", "ours", "other") if run == bench.without_a_client else ("other", "ours"):
+                if way == "ours":
+                    run(way, ours)
+                elif not reason:
+                    try:
+                        run(way, other)
+                    except RuntimeError as problem:
+                        reason = f"{OTHER} does not run on {program}: {problem}"
         figures: dict[str, object] = {
             "rebuild_rows": rows,
-            "rebuild_seconds": round(ours.mean, 2),
-            "rebuild_verifying_seconds": round(sum(ours.verifying) / len(ours.verifying), 2),
-            "rebuild_p99_ms": round(p99(ours.waits_ms), 2),
-            "rebuild_longest_wait_ms": round(max(ours.waits_ms), 1),
-            "rebuild_failed_statements": len(ours.failures),
+            "rebuild_seconds": round(mean(ours.seconds), 2),
+            "rebuild_verifying_seconds": round(mean(ours.verifying), 2),
+            **ours.felt("rebuild"),
         }
         if reason:
             return {**figures, "pt_osc": reason}
         return {
             **figures,
-            "pt_osc_seconds": round(other.mean, 2),
-            "ratio_to_pt_osc": round(other.mean / ours.mean, 2),
-            "pt_osc_p99_ms": round(p99(other.waits_ms), 2),
-            "pt_osc_longest_wait_ms": round(max(other.waits_ms), 1),
-            "pt_osc_failed_statements": len(other.failures),
+            "pt_osc_seconds": round(mean(other.seconds), 2),
+            "ratio_to_pt_osc": round(mean(other.seconds) / mean(ours.seconds), 2),
+            **other.felt("pt_osc"),
         }

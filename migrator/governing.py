@@ -73,6 +73,7 @@ class Governor:
         self.report = Report(self.session, self.clock)
         self.begun = self.learnt = self.judged = self.clock()
         self.before = Felt()
+        self.compares = False
         self.held: deque[bool] = deque(maxlen=10)
         self.commits: deque[float] = deque(maxlen=10)
         self.grading = Grading()
@@ -90,9 +91,14 @@ class Governor:
         return self.report.progress.rows if self.report.progress else 0
 
     @property
+    def allowed(self) -> float | None:
+        """Seconds that a look may take, where somebody says so."""
+        return self.control.max_latency or self.limit
+
+    @property
     def limits(self) -> str:
         """What is kept to, for people."""
-        rate, latency = self.control.rows_per_second, self.control.max_latency or self.limit
+        rate, latency = self.control.rows_per_second, self.allowed
         parts = [f"{rate:g} rows/s"] if rate is not None else []
         parts += [f"latency {latency * 1000:g} ms"] if latency is not None else []
         parts += [counted(self.staff.workers)] if self.staff.workers > 1 or self.staff.reason else []
@@ -177,7 +183,7 @@ class Governor:
         if not self.url or now - self.begun < WORTH_IT or now - self.judged < EVERY:
             return
         self.judged = now
-        if self.probe is None or now - self.learnt > AGAIN:
+        if self.probe is None or now - self.learnt > AGAIN or (self.allowed is None and not self.compares):
             self.learn(record)
             return
         if self.probe.problem:
@@ -186,19 +192,21 @@ class Governor:
             return
         felt = Felt(self.probe.recent(), tuple(self.commits), sum(self.held) / max(1, len(self.held)))
         was = self.grading
-        self.grading = graded(was, felt, self.before, self.control.max_latency or self.limit)
+        self.grading = graded(was, felt, self.before, self.allowed)
         if was.grade != self.grading.grade:
             self.probe.forget()
             self.observer(Slowed(record.name, self.grading.rest, self.grading.reason))
 
     def learn(self, record: StepRecord) -> None:
-        """What looks take while we write nothing."""
+        """What looks take while we write nothing; where somebody says what they may take, nothing waits for that."""
         assert isinstance(record.step, Fill | Verify)
-        self.quieten()
+        self.compares = self.allowed is None
+        if self.compares:
+            self.quieten()
         if self.probe is None:
             self.probe = Probe(self.url, record.step.table)
             self.probe.start()
-        looks = self.probe.learn(READINGS, PATIENCE, self.pause)
+        looks = self.probe.learn(READINGS if self.compares else 0, PATIENCE, self.pause)
         self.before = Felt(looks or self.before.probes, self.before.commits or tuple(self.commits))
         self.learnt = self.clock()
 

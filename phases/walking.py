@@ -30,6 +30,7 @@ class Pacing:
         first_window, smallest_window, largest_window: heap pages; of the first two a walk with fewer passes
             takes as much less, so that its transactions are no longer.
         first_rows, largest_rows: rows of a batch, where the walk is by key.
+        computed_rows: the most of them that a function computes at a time: their values are one statement.
         patience_seconds: how long to come back to rows that another session holds, without any progress.
         set_aside_limit: rows that may fail before the step stops.
         workers: sessions that walk one table at a time, at most.
@@ -43,7 +44,8 @@ class Pacing:
     smallest_window: int = 16
     largest_window: int = 4096
     first_rows: int = 1000
-    largest_rows: int = 5000
+    largest_rows: int = 20_000
+    computed_rows: int = 5000
     patience_seconds: float = 300.0
     set_aside_limit: int = 100
     workers: int = 1
@@ -204,5 +206,6 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], servo: Servo, pacing: Pacing
         state["batches"] += 1
         if not done.blocked:
             servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
-            state["size"] = servo.size(state["size"], SMALLEST_BATCH, pacing.largest_rows)
+            most = pacing.computed_rows if walk.step.function else pacing.largest_rows
+            state["size"] = servo.size(state["size"], SMALLEST_BATCH, most)
         yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])
