@@ -1,10 +1,11 @@
 """Recall and precision of linters on the corpus, whose truth real servers have told.
 
-    python -m benchmarks.lint_accuracy [--dialect postgresql] [--misses] [--format json]
+    python -m benchmarks.lint_accuracy [--dialect postgresql|mysql|mariadb] [--misses] [--format json]
     python -m benchmarks.lint_accuracy --record [--only ID]
 
 Ours with the schema and with the script alone, and squawk (`pip install squawk-cli`) with the script, as it is
-installed: default settings. `--record` runs every case on the servers of this machine and writes what is true of it
+installed: default settings. Of MySQL and MariaDB every case counts once for each release whose truth is recorded, as
+a hazard or none. `--record` runs every case on the servers of this machine and writes what is true of it
 into the corpus; a case of which two versions do not say the same is named, and left alone.
 """
 
@@ -21,8 +22,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import show
-from benchmarks.lint_corpus import Case, load, record, try_out
+from benchmarks import lint_corpus_mysql, show
+from benchmarks.lint_corpus import Case, decidable, load, record, try_out
 from linters.engine import Engine
 from linters.findings import Category, Finding
 from linters.session import Given, Session
@@ -31,6 +32,7 @@ from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import MigratorError
 from migrator.shadow import Scratch
 
+DIALECTS = ("postgresql", "mysql", "mariadb")
 NEWEST = 18
 BREAKING = re.compile(r"^(ban-drop|ban-rename|ban-alter-.*rename|renaming|adding-required-field|ban-truncate|changing)")
 """Rules of squawk about the old version; the others are about locks."""
@@ -45,6 +47,11 @@ class Said:
     rules: tuple[str, ...] = ()
 
 
+Ask = Callable[[Case], Said]
+Linter = tuple[str, Ask, list[Case]]
+"""How it is called, how it is asked, and about what."""
+
+
 def findings(case: Case, with_schema: bool, version: int | None = None) -> list[Finding]:
     """What ours finds in a case, with its schema or without."""
     given = Given(version=version or min(case.versions[1], NEWEST), complete=with_schema,
@@ -55,16 +62,16 @@ def findings(case: Case, with_schema: bool, version: int | None = None) -> list[
     return list(engine.judge(Source(case.id, case.script.encode())))
 
 
-def ours(with_schema: bool) -> Callable[[Case], Said]:
-    def ask(case: Case) -> Said:
-        found = findings(case, with_schema)
-        return Said(frozenset(f.category.value for f in found if f.category is not Category.STYLE),
-                    tuple(dict.fromkeys(f.rule for f in found)))  # fmt: skip
-
-    return ask
+def said(found: Iterable[Finding]) -> Said:
+    told = [finding for finding in found if finding.category is not Category.STYLE]
+    return Said(frozenset(each.category.value for each in told), tuple(dict.fromkeys(each.rule for each in told)))
 
 
-def squawk(program: str) -> Callable[[Case], Said]:
+def ours(with_schema: bool) -> Ask:
+    return lambda case: said(findings(case, with_schema))
+
+
+def squawk(program: str) -> Ask:
     def ask(case: Case) -> Said:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "case.sql"
@@ -101,25 +108,14 @@ def score(answers: dict[str, Said], cases: Iterable[Case], axis: str = "") -> Sc
     caught, missed, wrong = 0, [], []
     for case in cases:
         truth = {HAZARD: case.hazard, BREAKS: case.breaks}.get(axis, case.unsafe)
-        said = bool(answers[case.id].axes & ({axis} if axis else {HAZARD, BREAKS}))
-        caught += truth and (said or UNKNOWN in answers[case.id].axes)
-        missed += [case] if truth and not said and UNKNOWN not in answers[case.id].axes else []
-        wrong += [case] if said and not truth else []
+        found = bool(answers[case.id].axes & ({axis} if axis else {HAZARD, BREAKS}))
+        caught += truth and (found or UNKNOWN in answers[case.id].axes)
+        missed += [case] if truth and not found and UNKNOWN not in answers[case.id].axes else []
+        wrong += [case] if found and not truth else []
     return Score(caught, missed, wrong)
 
 
-def decidable(cases: list[Case]) -> list[Case]:
-    """Cases that a script alone decides.
-
-    Where a script is unsafe under one schema and safe under another, a linter that has no schema has to call it
-    unsafe, and is not asked about the other; but where the server does no more than refuse it, it may be silent.
-    """
-    safe = {case.words for case in cases if not case.unsafe}
-    harmful = {case.words for case in cases if case.unsafe and not (case.truth == ("error",) and case.words in safe)}
-    return [case for case in cases if case.unsafe == (case.words in harmful)]
-
-
-def record_all(dialect: str, only: str | None, servers: str | None) -> None:
+def record_all(only: str | None, servers: str | None) -> None:
     """Run cases on every server here that they are for, and write their truth.
 
     Args:
@@ -134,7 +130,7 @@ def record_all(dialect: str, only: str | None, servers: str | None) -> None:
                 continue
             server = stack.enter_context(EmbeddedServer(binaries))
             scratches[major] = stack.enter_context(Scratch(server.url()))
-        for case in load(dialect):
+        for case in load():
             if only and case.id != only and not (only == "missing" and not case.truth):
                 continue
             try:
@@ -153,38 +149,72 @@ def record_all(dialect: str, only: str | None, servers: str | None) -> None:
         raise SystemExit("\n".join(unclear))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dialect", default="postgresql")
-    parser.add_argument("--format", choices=["text", "json"], default="text")
-    parser.add_argument("--misses", action="store_true", help="name every case that a linter is wrong about")
-    parser.add_argument("--record", action="store_true", help="ask the servers, and write the truth down")
-    parser.add_argument("--only", help="id of the one case to record, or `missing` for those without truth")
-    parser.add_argument("--servers", help="majors of the servers to ask, such as 12,18; all by default")
-    given = parser.parse_args()
-    if given.record:
-        record_all(given.dialect, given.only, given.servers)
-        return
-    everything = load(given.dialect)
-    linters = {"ours with schema": ours(True), "ours without": ours(False)}
+def on_postgresql() -> list[Linter]:
+    everything = load("postgresql")
+    decided = decidable(everything)
+    asked = [("ours with schema", ours(True), everything), ("ours without", ours(False), decided)]
     program = shutil.which("squawk")
-    if program and given.dialect == "postgresql":
-        linters["squawk"] = squawk(program)
+    return [*asked, ("squawk", squawk(program), decided)] if program else asked
+
+
+def on_mysql(dialect: str) -> list[Linter]:
+    found = lint_corpus_mysql.cases_of(dialect)
+
+    def asking(with_schema: bool) -> Ask:
+        def ask(case: Case) -> Said:
+            _, recorded, release = found[case.id]
+            return said(lint_corpus_mysql.findings(recorded, release, with_schema=with_schema))
+
+        return ask
+
+    cases = [case for case, _, _ in found.values()]
+    return [
+        ("ours with schema", asking(True), cases),
+        ("ours without", asking(False), lint_corpus_mysql.decidable(cases)),
+    ]
+
+
+def figures_of(dialect: str) -> tuple[dict[str, object], list[str]]:
+    """The figures of a dialect, and a line for each case that a linter is wrong about."""
+    postgresql = dialect == "postgresql"
+    linters = on_postgresql() if postgresql else on_mysql(dialect)
+    everything = linters[0][2]
     figures: dict[str, object] = {"cases": len(everything), "unsafe": sum(case.unsafe for case in everything)}
     lines: list[str] = []
-    for name, ask in linters.items():
-        cases = everything if name == "ours with schema" else decidable(everything)
+    for name, ask, cases in linters:
         answers = {case.id: ask(case) for case in cases}
-        for axis in ("", HAZARD, BREAKS):
+        for axis in ("", HAZARD, BREAKS) if postgresql else (HAZARD,):
             found = score(answers, cases, axis)
-            said = f"recall {found.recall:.2f} precision {found.precision:.2f}"
-            figures[", ".join(filter(None, (name, axis)))] = said
-            if not axis:
+            figures[", ".join(filter(None, (name, axis)))] = (
+                f"recall {found.recall:.2f} precision {found.precision:.2f}"
+            )
+            if axis == ("" if postgresql else HAZARD):
                 unread = [c for c in cases if c.unsafe and answers[c.id].axes == {UNKNOWN}]
                 figures[f"{name}, caught as unanalysed only"] = f"{len(unread)} of {found.caught}"
                 figures[f"{name}, cases asked"] = len(cases)
                 lines += [f"{name} misses {c.id}: {' '.join(c.truth)}" for c in found.missed]
                 lines += [f"{name} wrongly finds {c.id}: {', '.join(answers[c.id].rules)}" for c in found.wrong]
+    return {f"{dialect}: {name}": value for name, value in figures.items()}, lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dialect", choices=DIALECTS, help="by default, each")
+    parser.add_argument("--format", choices=["text", "json"], default="text")
+    parser.add_argument("--misses", action="store_true", help="name every case that a linter is wrong about")
+    parser.add_argument("--record", action="store_true", help="ask PostgreSQL servers, and write the truth down")
+    parser.add_argument("--only", help="id of the one case to record, or `missing` for those without truth")
+    parser.add_argument("--servers", help="majors of the servers to ask, such as 12,18; all by default")
+    given = parser.parse_args()
+    if given.record:
+        record_all(given.only, given.servers)
+        return
+    figures: dict[str, object] = {}
+    lines: list[str] = []
+    for dialect in [given.dialect] if given.dialect else DIALECTS:
+        found, wrong = figures_of(dialect)
+        figures |= found
+        lines += wrong
     show(figures, given.format)
     if given.misses:
         print("\n".join(lines))

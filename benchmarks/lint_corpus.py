@@ -88,6 +88,17 @@ def load(dialect: str = "postgresql") -> list[Case]:
     return list(cases.values())
 
 
+def decidable(cases: list[Case]) -> list[Case]:
+    """Cases that a script alone decides.
+
+    Where a script is unsafe under one schema and safe under another, a linter that has no schema has to call it
+    unsafe, and is not asked about the other; but where the server does no more than refuse it, it may be silent.
+    """
+    safe = {case.words for case in cases if not case.unsafe}
+    harmful = {case.words for case in cases if case.unsafe and not (case.truth == ("error",) and case.words in safe)}
+    return [case for case in cases if case.unsafe == (case.words in harmful)]
+
+
 def blocks(text: str) -> Iterator[tuple[str, str, str]]:
     heads = list(HEAD.finditer(text))
     for head, following in zip(heads, [*heads[1:], None], strict=True):

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from benchmarks.lint_accuracy import decidable, findings, ours, score
-from benchmarks.lint_corpus import BROKEN, SAFE, Case, load, try_out
+from benchmarks.lint_accuracy import findings, ours, score
+from benchmarks.lint_corpus import BROKEN, SAFE, Case, decidable, load, try_out
 from linters.findings import Category
 from linters.rules import RULES
 from linters.source import Source

@@ -6,12 +6,13 @@ from itertools import groupby
 
 import pytest
 
-from tests.linters.mysql.corpus import cases, verdict
+from benchmarks.lint_corpus_mysql import recorded
+from tests.linters.mysql.corpus import verdict
 
 TOPICS = [
     pytest.param(list(found), id=f"{name}-{topic}")
     for name in ("mysql", "mariadb")
-    for topic, found in groupby(cases(name), key=lambda case: case.topic)
+    for topic, found in groupby(recorded(name), key=lambda case: case.topic)
 ]
 
 
@@ -27,4 +28,4 @@ def test_the_verdict_is_what_a_server_does(found):
 
 
 def test_there_are_enough_cases():
-    assert all(sum(1 for _ in cases(name)) >= 120 for name in ("mysql", "mariadb"))
+    assert all(sum(1 for _ in recorded(name)) >= 120 for name in ("mysql", "mariadb"))

@@ -6,13 +6,14 @@ import contextlib
 
 import pytest
 
+from benchmarks.lint_corpus_mysql import recorded
 from linters.dialects import dialect
 from linters.engine import Engine
 from linters.mysql.alterations import AlterTable
 from linters.session import Given, Session
 from linters.source import Source
 from migrator.shadow.asking import version_of
-from tests.linters.mysql.corpus import cases, label
+from tests.linters.mysql.corpus import label
 from tests.linters.mysql.observing import observe
 from tests.linters.mysql.servers import connection_to
 
@@ -43,7 +44,7 @@ def test_the_truth_of_every_case_is_what_the_server_does(name, servers):
     connection = servers(name)
     release = release_of(connection)
     differ, tried = [], 0
-    for case in cases(name):
+    for case in recorded(name):
         if release in case.truth:
             tried += 1
             found = observe(connection, case.schema, case.statement)
