@@ -107,9 +107,11 @@ class Walk:
         return self._texts()
 
     def estimate(self) -> str:
-        """Question for about how many rows the table has."""
+        """Question for about how many rows the table has: as many on each page as there were when it was analyzed."""
         name = f"pg_catalog.to_regclass({literal(qualified(self.step.table))})"
-        return f"SELECT greatest(reltuples, 0)::int8 FROM pg_catalog.pg_class WHERE oid = {name}"
+        pages = "pg_catalog.pg_relation_size(oid) / current_setting('block_size')::int8"
+        rows = f"CASE WHEN relpages > 0 THEN reltuples / relpages * ({pages}) ELSE reltuples END"
+        return f"SELECT greatest({rows}, 0)::int8 FROM pg_catalog.pg_class WHERE oid = {name}"
 
     def left(self) -> str:
         """Question whether rows are still to do."""
