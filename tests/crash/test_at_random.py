@@ -14,7 +14,7 @@ from tests.crash.killing import EVERY
 from tests.plugins.families import MYSQL, POSTGRESQL, kind_of, named, servers
 from tests.plugins.projects import ROOT
 
-FEW = {POSTGRESQL: 60, MYSQL: 15}
+FEW = {POSTGRESQL: 40, MYSQL: 10}
 """Kills of one backfill, where nobody asks for more: MIGRATOR_TEST_KILLS=every, or so many as are said here."""
 GIVEN = os.environ.get("MIGRATOR_TEST_RANDOM_KILLS", "200" if EVERY else "")
 ROWS_FOR_EACH = {POSTGRESQL: 200, MYSQL: 500}

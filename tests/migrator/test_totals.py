@@ -11,11 +11,13 @@ from migrator.events import StepProgress
 from phases.pacing import forecast
 from tests.compatibility.living import Watched
 from tests.plugins.families import MYSQL, POSTGRESQL, kind_of, named, servers
+from tests.plugins.servers import WANTED
 
 SERVERS = [
-    pytest.param((kind, server), id=named(kind, server))
+    pytest.param((kind, server), workers, id=f"{named(kind, server)}-{workers}")
     for kind in (POSTGRESQL, MYSQL)
-    for server in servers(kind)[: 1 if kind == POSTGRESQL else None]
+    for number, server in enumerate(servers(kind)[: 1 if kind == POSTGRESQL else None])
+    for workers in ([1, 2] if WANTED else [1 + number % 2])
 ]
 MADE = {
     POSTGRESQL: ("INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 14400) i", "ANALYZE users"),
@@ -32,8 +34,7 @@ BY_FUNCTION = 'Backfill("users", function=same, reads=["full_name"], writes="nam
 CHANGES = {POSTGRESQL: BY_FUNCTION, MYSQL: 'Backfill("users", {"name": "full_name"}, where="name IS NULL")'}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("server_database", SERVERS, indirect=True)
+@pytest.mark.parametrize(("server_database", "workers"), SERVERS, indirect=["server_database"])
 def test_a_walk_along_a_key_knows_about_how_many_rows_there_are(workers, server_database, project):
     database, told = server_database, []
     database.run("CREATE TABLE users (id int PRIMARY KEY, full_name varchar(60))", *MADE[kind_of(database)])
