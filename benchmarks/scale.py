@@ -20,14 +20,13 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.backfill import SERVER, Bench
-from benchmarks.simulation import Rates
 from migrator import api
 from migrator.embedded import EmbeddedServer
 from migrator.errors import ConnectionFailed
 from phases.model import Phase
 
 LOG = {"max_wal_size": "8GB", "checkpoint_timeout": "30min"}
-COMMITS = 200
+COMMITS = LOOKS = 200
 BLOCKS = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"
 UNREPLAYED = "SELECT pg_current_wal_insert_lsn() - redo_lsn FROM pg_control_checkpoint()"
 
@@ -107,6 +106,16 @@ class Scale:
                 found.append(time.perf_counter() - begun)
         return statistics.median(found)
 
+    def look_seconds(self) -> float:
+        """What a look at one row takes, at the median."""
+        found = []
+        with psycopg.connect(self.server.url().replace("+psycopg", ""), autocommit=True) as connection:
+            for number in range(LOOKS):
+                begun = time.perf_counter()
+                connection.execute("SELECT * FROM users WHERE id = %s", [number + 1])
+                found.append(time.perf_counter() - begun)
+        return statistics.median(found)
+
     def replayed_per_second(self) -> float:
         """Bytes of log that the server replays in a second, after it was killed."""
         with psycopg.connect(self.server.url().replace("+psycopg", ""), autocommit=True) as connection:
@@ -130,21 +139,21 @@ class Scale:
             else:
                 return time.perf_counter() - begun
 
-    def rates(self) -> Rates:
-        """What a simulation is fed with: the figures of the largest table."""
+    def rates(self) -> dict[str, float]:
+        """What a simulation is fed with, as far as it was measured: the figures of the largest table."""
         last = self.sized[-1]
-        return replace(
-            Rates(),
-            rows_per_second=float(last.rows_per_second),
-            wal_bytes_per_row=float(last.wal_bytes_per_row),
-            heap_bytes_per_row=round(self.heap_bytes_per_row, 1),
-            heap_growth=round(last.heap_growth - 1, 2),
-            dead_per_row=round(self.dead_per_row, 2),
-            vacuum_rows_per_second=round(last.rows / max(last.vacuum_seconds, 0.01), 1),
-            verify_rows_per_second=round(last.rows / max(last.verify_seconds, 0.01), 1),
-            commit_seconds=round(self.commit_seconds(), 6),
-            replay_bytes_per_second=round(self.replayed_per_second()),
-        )
+        return {
+            "rows_per_second": float(last.rows_per_second),
+            "wal_bytes_per_row": float(last.wal_bytes_per_row),
+            "heap_bytes_per_row": round(self.heap_bytes_per_row, 1),
+            "heap_growth": round(last.heap_growth - 1, 2),
+            "dead_per_row": round(self.dead_per_row, 2),
+            "vacuum_rows_per_second": round(last.rows / max(last.vacuum_seconds, 0.01), 1),
+            "verify_rows_per_second": round(last.rows / max(last.verify_seconds, 0.01), 1),
+            "commit_seconds": round(self.commit_seconds(), 6),
+            "look_seconds": round(self.look_seconds(), 6),
+            "replay_bytes_per_second": round(self.replayed_per_second()),
+        }
 
 
 def measure(sizes: Sequence[int], *, rates: bool = True) -> dict[str, object]:
@@ -160,7 +169,7 @@ def measure(sizes: Sequence[int], *, rates: bool = True) -> dict[str, object]:
         return {
             "server": f"PostgreSQL {server.binaries.major}",
             "sizes": [asdict(each) for each in scale.sized],
-            "rates": asdict(scale.rates()) if rates else {},
+            "rates": scale.rates() if rates else {},
         }
 
 

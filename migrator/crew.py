@@ -193,11 +193,17 @@ class Shift:
         finished = self.step["done"] + sum(each for each, _ in shares.values())
         rows = self.step["rows"] + sum(each for _, each in shares.values())
         pages = isinstance(self.step["until"], int)
-        total = self.step["until"] if pages else finished + 1
-        progress = Progress(min(finished, total), total, "pages" if pages else "batches", rows)
+        total = self.step["until"] if pages else self._most(finished)
+        progress = Progress(min(finished, total), total, "pages" if pages else "rows", rows)
         self.measured.rows = rows
         self.governor.progress(self.record, progress)
         self.observer(StepProgress(self.record.revision, self.record.name, progress))
+
+    def _most(self, finished: int) -> int:
+        """Rows that a walk by key passes in all, by the statistics of the table, until it is over."""
+        if self.claims_nothing and all(is_over(share) for share in self.shares.values()):
+            return finished
+        return max(int(self.step.get("total", 0)), finished + 1)
 
     def fail(self, problem: BaseException) -> None:
         """One worker has failed: all end, and its error is told, not what follows of it."""

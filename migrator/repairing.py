@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from migrator.errors import MigratorError, UsageError
+from migrator.errors import MigratorError, UsageError, VerificationFailed
 from migrator.events import Observer, StepStarted, ignore
 from migrator.execution import Execution, explain
 from migrator.following import Follower, following
 from migrator.runs import execution, load_graph, looking, recorded, running
 from phases.model import Fill, Phase, Verify
-from phases.repairing import Side, repair
+from phases.repairing import Side, jointly, remedy, repair
 
 if TYPE_CHECKING:
     from migrator.database import Session
@@ -22,13 +22,17 @@ if TYPE_CHECKING:
     from migrator.revisions import RevisionGraph
     from migrator.settings import Settings
 
+    Repair = tuple[StepRecord, Fill, int]
+    """Verification, what repairs what it finds, and how many rows that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """Rows compared by a verification that found no difference.
 
-    `repaired`: rows that were changed before it. `replica`, `position`: where they were compared, and up to where that
-    had replayed; `leaves_open`: what is not proven by it. `shadow_reads`: what applications have found that read both.
+    `repaired`: rows that differed before, and were mended. `replica`, `position`: where they were compared, and up to
+    where that had replayed; `leaves_open`: what is not proven by it. `shadow_reads`: what applications have found that
+    read both.
     """
 
     revision: str
@@ -76,7 +80,7 @@ def verified(work: Execution, revision: str, repaired: int, replica: Follower | 
     """Compare the rows of one revision.
 
     Args:
-        repaired: rows that were changed before.
+        repaired: rows that were mended before.
         replica: where to compare, once it has replayed what was written by now; None: on the server itself.
         patience: seconds to wait for that.
     """
@@ -113,7 +117,7 @@ def compares(step: StepRecord) -> bool:
 
 
 def repaired_by(work: Execution, revision: str, side: Side) -> int:
-    """Write one side of the rows that differ anew; returns how many that were.
+    """Write one side of the rows that differ anew; returns how many rows differed.
 
     Raises:
         UsageError: what differs cannot be made from that side.
@@ -123,36 +127,64 @@ def repaired_by(work: Execution, revision: str, side: Side) -> int:
 
     with work.session.transaction() as connection:
         records = store.steps(connection, revision)
-    rows = 0
-    for record, step in planned_repairs(records, side):
-        repairing = replace(record, name=step.name, step=step)
-        work.performer.observer(StepStarted(revision, record.phase, step.name))
-        try:
-            changed = work.performer.perform(repairing, records=False).changed
-        except MigratorError as problem:
-            explain(repairing, problem)
-            raise
-        rows += changed
-        with work.session.transaction() as connection:
-            detail = {"side": str(side), "rows": changed}
-            store.record_event(connection, "repaired", revision=revision, step=record.name, detail=detail)
-    return rows
+    planned = planned_repairs(work, records, side)
+    for record, step, rows in planned:
+        performed(work, replace(record, name=step.name, step=step))
+        if rows:
+            with work.session.transaction() as connection:
+                detail = {"side": str(side), "rows": rows}
+                store.record_event(connection, "repaired", revision=revision, step=record.name, detail=detail)
+    return sum(rows for _, _, rows in planned)
 
 
-def planned_repairs(records: Sequence[StepRecord], side: Side) -> list[tuple[StepRecord, Fill]]:
-    """What repairs each of the verifications; nothing is begun where one has no repair."""
-    migrate = [record.step for record in records if record.phase is Phase.MIGRATE]
-    contract = [record.step for record in records if record.phase is Phase.CONTRACT]
-    found = []
-    for record in records:
-        if record.phase is not Phase.MIGRATE or not isinstance(record.step, Verify):
-            continue
-        step = repair(record.step, migrate, contract, side)
-        if step is None:
-            other = Side.OLD if side is Side.NEW else Side.NEW
+def performed(work: Execution, record: StepRecord) -> None:
+    """Carry out something that is not recorded as a step."""
+    work.performer.observer(StepStarted(record.revision, record.phase, record.name))
+    try:
+        work.performer.perform(record, records=False)
+    except MigratorError as problem:
+        explain(record, problem)
+        raise
+
+
+def planned_repairs(work: Execution, records: Sequence[StepRecord], side: Side) -> list[Repair]:
+    """What repairs each of the verifications, in order; nothing is begun where rows differ that have no repair."""
+    phases = {phase: [record.step for record in records if record.phase is phase] for phase in Phase}
+    checks = [(r, r.step) for r in records if r.phase is Phase.MIGRATE and isinstance(r.step, Verify)]
+    together: list[Repair] = []
+    apart: list[Repair] = []
+    for record, checked in checks:
+        either = {each: repair(checked, phases[Phase.MIGRATE], phases[Phase.CONTRACT], each) for each in Side}
+        step, wrong = either[side], differing(work, record)
+        if step is not None:
+            found = apart if checked.from_old is not None else together
+            found.append((record, step, int(wrong.facts["mismatches"]) if wrong else 0))
+        elif wrong is not None:
             raise UsageError(
-                f"{record.name}: rows that differ cannot be made from the {side} side",
-                next_step=f"migrator verify {record.revision} --repair {other}, or write these rows by hand",
+                f"{wrong.message}; they cannot be made from the {side} side",
+                next_step=remedy(checked, side, record.revision, other=either[side.other] is not None),
             )
-        found.append((record, step))
-    return found
+    # Of a copy the last one comes first: what is deleted there because it is not the same is copied again.
+    return [*joined(together), *together, *reversed(apart)]
+
+
+def joined(found: Sequence[Repair]) -> list[Repair]:
+    """What repairs rows that differ in several ways, before each of these is looked at by itself.
+
+    Raises:
+        UsageError: rows differ in too many ways.
+    """
+    differ = [step for _, step, rows in found if rows]
+    try:
+        return [(found[0][0], step, 0) for step in jointly(differ)]
+    except ValueError as problem:
+        raise UsageError(str(problem), next_step="write the rows of some of them by hand first") from None
+
+
+def differing(work: Execution, record: StepRecord) -> VerificationFailed | None:
+    """What a verification says as long as rows differ."""
+    try:
+        performed(work, record)
+    except VerificationFailed as problem:
+        return problem
+    return None

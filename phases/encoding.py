@@ -77,6 +77,8 @@ def decode(data: Mapping[str, Any]) -> Step:
 def decode_value(name: str, value: Any) -> Any:
     if name == "undo":
         return tuple(decode(item) for item in value)
+    if name in ("from_old", "from_new"):
+        return decode(value) if value is not None else None
     if name == "table":
         return TableName(*value)
     if name == "locks":

@@ -69,11 +69,14 @@ class Mismatched(Exception):
         sample: keys of some of the rows that differ.
     """
 
-    def __init__(self, table: str, compared: int, mismatches: int, sample: tuple[str, ...], fault: str = "") -> None:
+    def __init__(
+        self, table: str, compared: int, mismatches: int, sample: tuple[str, ...], fault: str = "", by_hand: str = ""
+    ) -> None:
         self.table, self.compared, self.mismatches, self.sample = table, compared, mismatches, sample
         said = fault or "differ"
         self.reason = f'{mismatches} of {compared} rows of "{table}" {said} (for example {"; ".join(sample)})'
         writers = "find out who writes past the triggers (session_replication_role, disabled triggers), "
         repair = "" if fault else "; or say which side is right: migrator verify REVISION --repair old"
-        self.remedy = f"{'' if fault else writers}mend the rows, then run the same command again{repair}"
+        rest = f"; what that does not mend: {by_hand}" if by_hand else ""
+        self.remedy = f"{'' if fault else writers}mend the rows, then run the same command again{repair}{rest}"
         super().__init__(self.reason)

@@ -208,7 +208,8 @@ class Fill(Step):
     that leave out what is copied, what is behind them, and the second table where both have the same key.
     `function`, where it is given, names what computes the rows in the program itself: it is given the key and the
     columns `reads`, and its answers go to the columns `writes` (both quoted). `types` are those of the key, then
-    those of `writes`.
+    those of `writes`. `claims`: the rows are locked by a statement of their own first, so that what is read of
+    another table is what it says by then.
     """
 
     table: TableName
@@ -224,6 +225,7 @@ class Fill(Step):
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    claims: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +237,8 @@ class Verify(Step):
     `twin`, where the two shapes are in two tables with one key, lets chunks be compared by hashes: schema and name of
     the other table, then for this one and for the other a whole number that is made of all a row says and the
     condition of rows that say anything, then the quoted key of the other.
+    `from_old` and `from_new`, where the two shapes are in two tables, bring rows that differ back in line from that
+    side; `by_hand` says what else somebody can do who knows what is right.
     """
 
     table: TableName
@@ -243,6 +247,9 @@ class Verify(Step):
     key: tuple[str, ...] = ()
     fault: str = ""
     twin: tuple[str, ...] = ()
+    from_old: Fill | None = None
+    from_new: Fill | None = None
+    by_hand: str = ""
 
 
 PhasedSteps = tuple[tuple[Phase, Step], ...]

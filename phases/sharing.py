@@ -46,7 +46,11 @@ def divide(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> P
     if not worth:
         return
     aside = bool(state.get("aside"))
-    step = {"frontier": frontier, "until": until, "rows": state["rows"], "aside": aside, "done": state.get("page", 0)}
+    behind = state.get("page", state.get("passed", 0))
+    step = {"frontier": frontier, "until": until, "rows": state["rows"], "aside": aside, "done": behind}
+    if isinstance(walk, KeyWalk):
+        step["total"] = share.pop("total", 0)  # a share has none
+        share["passed"] = 0
     yield Assign(step, () if is_over(share) else ({**share, "rows": 0},))
     state.clear()
     state.update(step)
@@ -64,7 +68,7 @@ def gather(walk: PageWalk | KeyWalk, state: dict[str, Any]) -> Performance:
     if isinstance(walk, PageWalk):
         state |= {"page": until, "stripe": 0, "end": until, "window": 1}
     else:
-        state |= {"after": until, "last": until, "size": 1, "batches": 0}
+        state |= {"after": until, "last": until, "size": 1, "passed": 0, "total": 0}
     yield Assign(dict(state))
 
 
@@ -100,7 +104,7 @@ def fresh(walk: PageWalk | KeyWalk, pacing: Pacing) -> dict[str, Any]:
     if isinstance(walk, PageWalk):
         window = pacing.pages(pacing.first_window, walk.stripes)
         return {**common, "page": 0, "stripe": 0, "end": 0, "window": window, "before": 0}
-    return {**common, "after": [], "last": None, "size": pacing.first_rows, "batches": 0}
+    return {**common, "after": [], "last": None, "size": pacing.first_rows, "passed": 0}
 
 
 def is_over(share: Mapping[str, Any]) -> bool:
@@ -114,8 +118,8 @@ def is_over(share: Mapping[str, Any]) -> bool:
 
 
 def done(share: Mapping[str, Any]) -> int:
-    """Pages, or batches, that a worker has behind it."""
-    return int(share["page"] + share["before"] if "page" in share else share["batches"])
+    """Pages, or rows of a walk by key, that a worker has behind it."""
+    return int(share["page"] + share["before"] if "page" in share else share.get("passed", 0))
 
 
 def claim(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Generator[Effect, Any, bool]:
@@ -132,9 +136,11 @@ def claim(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Ge
         # `before` makes the number of a page the number of pages that this worker has done.
         state |= {"before": done(state) - frontier, "page": frontier, "stripe": 0, "part": 0, "end": upto}
     else:
-        found = yield Query(walk.next(frontier, until, state["size"] * pacing.stretch_batches))
+        rows = state["size"] * pacing.stretch_batches
+        found = yield Query(walk.next(frontier, until, rows))
         upto = list(found[0]) if found else until
-        state |= {"after": frontier, "last": upto}
+        # `stretch`: rows that this worker has passed at the end of it; of the last one nobody knows.
+        state |= {"after": frontier, "last": upto, "stretch": done(state) + (rows if found else 0)}
     yield Claimed({**given, "frontier": upto}, dict(state))
     return True
 

@@ -49,7 +49,7 @@ def perform_verify(step: Verify, cursor: Cursor | None, server: Server, target_s
             yield Mark(state)
         yield Progress(chunks.done(state), max(state["total"], chunks.done(state)), chunks.unit, state["rows"])
     if wrong:
-        raise Mismatched(str(step.table), state["rows"], wrong, sample, step.fault)
+        raise Mismatched(str(step.table), state["rows"], wrong, sample, step.fault, step.by_hand)
     yield Commit(finishes=True)
 
 

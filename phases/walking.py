@@ -91,7 +91,7 @@ def begin(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Pe
     elif isinstance(walk, KeyWalk) and "last" not in state:
         found = yield Query(walk.end())
         state |= {"after": [], "last": list(found[0]) if found else None, "size": pacing.first_rows}
-        state["batches"] = 0
+        state |= {"passed": 0, "total": int((yield Query(walk.estimate()))[0][0])}
     state.setdefault("broken", [])
     state.setdefault("deferred", [])
 
@@ -203,9 +203,30 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], servo: Servo, pacing: Pacing
         if done.failure is not None:
             state["broken"] = [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        state["batches"] += 1
+        state["passed"] = state.get("passed", 0) + passed(state, bool(found), done.rows)
         if not done.blocked:
             servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
-            most = pacing.computed_rows if walk.step.function else pacing.largest_rows
-            state["size"] = servo.size(state["size"], SMALLEST_BATCH, most)
-        yield Progress(state["batches"], state["batches"] + bool(found), "batches", state["rows"])
+            largest = pacing.computed_rows if walk.step.function else pacing.largest_rows
+            state["size"] = servo.size(state["size"], SMALLEST_BATCH, largest)
+        yield Progress(state["passed"], most(state, more=bool(found)), "rows", state["rows"])
+
+
+def passed(state: Mapping[str, Any], found: bool, changed: int) -> int:
+    """Rows of a batch along the key, whether it had to change them or not.
+
+    Args:
+        found: there is a row behind it, so it is a full one; of the last one it is not known.
+    """
+    size, before = int(state["size"]), int(state.get("passed", 0))
+    if found:
+        return size
+    # Of a stretch it is known how many rows it had; of the whole table, about how many.
+    left = int(state["stretch"]) - before if "stretch" in state else int(state.get("total", 0)) - before
+    return min(size, max(changed, left))
+
+
+def most(state: Mapping[str, Any], *, more: bool) -> int:
+    """Rows that a walk along the key passes in all: as many as the table has by its statistics, once it is over
+    as many as there were."""
+    done = int(state["passed"])
+    return max(int(state.get("total", 0)), done + int(state["size"])) if more else done

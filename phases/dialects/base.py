@@ -16,7 +16,7 @@ from phases.dialects.base_tables import TableDialect
 from phases.dialects.changes import Change as Change
 from phases.dialects.changes import Changes as Changes
 from phases.dual_write import DualWrite, NullFill, ValueMap
-from phases.model import Fill, Loss, PhasedSteps, Step, TableName
+from phases.model import Fill, Loss, PhasedSteps, Step, TableName, Verify
 from phases.sql import Expressions
 
 
@@ -181,7 +181,9 @@ class Dialect(TableDialect, Protocol):
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
         """Backfill: assign expressions to columns where `pending` holds."""
 
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()) -> Step:
+    def verify(
+        self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()
+    ) -> Verify:
         """Compare every row.
 
         Args:

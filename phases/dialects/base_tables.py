@@ -8,7 +8,7 @@ from typing import Protocol
 from phases.catalog import Column, Constraint, Index, Table
 from phases.dialects.changes import Change, Changes
 from phases.dual_write import SplitWrite, TableCopy
-from phases.model import Step, TableName
+from phases.model import Fill, Step, TableName
 from phases.rebuilding import Rebuilding
 
 
@@ -23,6 +23,15 @@ class TableDialect(Protocol):
 
     def without_parent(self, link: SplitWrite) -> str:
         """Condition under which a row of the second table has none in the first."""
+
+    def level_second(self, table: Table, link: SplitWrite) -> Fill:
+        """Backfill: make rows of the second table say what those of the first say.
+
+        Not where the first says nothing and the second has to say something.
+        """
+
+    def level_first(self, table: Table, link: SplitWrite) -> Fill:
+        """Backfill: make rows of the first table say what those of the second say; nothing where there is none."""
 
     def copy_rows(self, table: Table, link: SplitWrite, *, target: str) -> Step:
         """Backfill: give the rows of the first table that have values, and no row in the second, one."""
@@ -74,8 +83,16 @@ class TableDialect(Protocol):
     def copy_twin(self, copy: TableCopy) -> tuple[str, ...]:
         """How chunks of the two tables are compared by hashes (`phases.model.Verify`); empty: not at all."""
 
-    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
+    def copy_table(self, copy: TableCopy, *, target: str) -> Fill:
         """Backfill: copy the rows that are not in the second table."""
+
+    def remove_strays(self, rows: TableName, whole: TableName, copy: TableCopy) -> Fill:
+        """Backfill: delete rows of a copy that are not the same in the table, to be copied again.
+
+        Args:
+            rows: the copy, or a partition of it.
+            whole: the table.
+        """
 
     def follow(self, copy: TableCopy) -> Changes:
         """Carry what is written to the first table to the second."""

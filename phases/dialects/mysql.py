@@ -167,7 +167,9 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()) -> Step:
+    def verify(
+        self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()
+    ) -> Verify:
         key, name = mysql_backfill.key_of(table), f"verify {target}"
         return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault, twin=twin)
 

@@ -22,7 +22,7 @@ from phases.dialects.mysql_backfill import NUMBERS, base_type, marked
 from phases.dialects.mysql_limits import COLLATED
 from phases.dialects.mysql_statements import conditions
 from phases.dual_write import TableCopy
-from phases.model import ASKED, Fill, Step, TableName
+from phases.model import ASKED, Fill, TableName
 from phases.sql import Expressions, identifier, listed, qualified
 
 KEY_TAKEN = "1062"
@@ -151,7 +151,7 @@ class MySQLCopies:
         hashes = [mysql_hashes.hashed(parts) for parts in (own, other)]
         return (copy.other.schema, copy.other.name, hashes[0], "TRUE", hashes[1], "TRUE", *keys)
 
-    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
+    def copy_table(self, copy: TableCopy, *, target: str) -> Fill:
         other, columns = qualified(copy.other), listed(copy.columns)
         same = same_key(copy.news, copy.olds, copy.key, "there.", "here.")
         table, join = qualified(copy.table), f"LEFT JOIN {other} AS there ON {same}"
@@ -169,6 +169,22 @@ class MySQLCopies:
             repeat=True,
             single_statement=f"{head} {join} WHERE {absent}",
             copy=(head, join, absent, LOCKING[self._family], other),
+        )
+
+    def remove_strays(self, rows: TableName, whole: TableName, copy: TableCopy) -> Fill:
+        same = same_key(copy.olds, copy.news, copy.key, "there.", "here.")
+        alike = f"{same} AND {self._alike(copy, 'there.', 'here.')}"
+        stray = f"(SELECT COUNT(*) FROM {qualified(whole)} AS there WHERE {alike}) = 0"
+        marks = [marked(column, Table(rows)) for column in keys_of(copy.news, copy.key)]
+        return Fill(
+            name=f"remove strays of {rows}",
+            table=rows,
+            target=str(rows),
+            assignments="",
+            pending=stray,
+            key=tuple(f"{mark[0]}here.{mark[1:]}" for mark in marks),
+            repeat=True,
+            copy=(f"DELETE here FROM {qualified(rows)} AS here", "", stray, "", ""),
         )
 
     def follow(self, copy: TableCopy) -> Changes:

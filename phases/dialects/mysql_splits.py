@@ -19,6 +19,7 @@ foreign_key_checks off do triggers do it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from phases import names
 from phases.catalog import Column, Table
@@ -111,6 +112,9 @@ class MySQLSplits:
     def differs(self, column: Column, left: str, right: str) -> str:
         raise TypeError("the dialect says when two values differ")
 
+    def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:
+        raise TypeError("the dialect fills columns")
+
     def _agreeing(self, link: SplitWrite, row: str, other: str) -> str:
         """Condition under which the columns of two rows are the same bytes."""
         return " AND ".join(
@@ -118,7 +122,9 @@ class MySQLSplits:
         )
 
     def split_differs(self, link: SplitWrite) -> str:
-        here = f"{qualified(link.table)}."
+        return self._differing(link, f"{qualified(link.table)}.")
+
+    def _differing(self, link: SplitWrite, here: str) -> str:
         found = f"SELECT 1 FROM {qualified(link.other)} AS there WHERE {same_key(link, here)}"
         same = f"EXISTS ({found} AND {self._agreeing(link, here, 'there.')})"
         return f"NOT {same} AND (NOT ({empty(link, here)}) OR EXISTS ({found}))"
@@ -161,6 +167,32 @@ class MySQLSplits:
             # Locked, a row is copied as it is by then; waiting for one, a batch could be waited for in turn.
             copy=(head, "", f"({pending})", "FOR UPDATE NOWAIT", ""),
         )
+
+    def level_second(self, table: Table, link: SplitWrite) -> Fill:
+        there, first = f"{qualified(link.other)}.", identifier(link.key[0][1])
+        columns = listed([*(old for old, _ in link.key), *(column.name for column in link.columns)])
+        head = (
+            f"INSERT INTO {qualified(link.other)} ({into(link)}) SELECT {columns} FROM {qualified(link.table)} AS here"
+        )
+        # Where another unique key is in the way, the row that it finds is another one: a key that is NULL is an error.
+        sets = [f"{first} = IF({same_key(link, 'here.', there)}, {there}{first}, NULL)"]
+        sets += [f"{identifier(column.name)} = here.{identifier(column.name)}" for column in link.columns]
+        given = f" AND NOT ({empty(link, 'here.')})" if link.required else ""
+        differs = f"({self._differing(link, 'here.')}{given})"
+        return Fill(
+            name=f"level {link.other}",
+            table=link.table,
+            target=str(link.other),
+            assignments="",
+            pending=differs,
+            key=mysql_backfill.key_of(table),
+            repeat=True,
+            copy=(head, "", differs, f"FOR UPDATE NOWAIT ON DUPLICATE KEY UPDATE {', '.join(sets)}", ""),
+        )
+
+    def level_first(self, table: Table, link: SplitWrite) -> Fill:
+        filled = self.fill(table, self.fetched(link), self.split_differs(link), target=str(link.table))
+        return replace(filled, repeat=True)
 
     def deadlocks(self, first: TableName, second: TableName, holding: Sequence[str]) -> tuple[str, ...]:
         del holding

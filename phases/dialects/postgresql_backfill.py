@@ -51,7 +51,13 @@ class Walk:
 
     def claim_again(self, key: Sequence[str]) -> str:
         """The same of one row."""
-        return ""
+        return self._claim(self._bound(key, "="))
+
+    def _claim(self, where: str) -> str:
+        if not self.step.claims:
+            return ""
+        rows = f"FROM ONLY {qualified(self.step.table)} WHERE {where} AND ({self.step.pending})"
+        return f"SELECT count(*) FROM (SELECT {rows} FOR NO KEY UPDATE NOWAIT) AS claimed"
 
     def shortcut(self, span: Any) -> tuple[str, str] | None:
         """A question, and what does the same as `batch` with less where it has no answer; None: there is none."""
@@ -101,9 +107,11 @@ class Walk:
         return self._texts()
 
     def estimate(self) -> str:
-        """Question for about how many rows the table has."""
+        """Question for about how many rows the table has: as many on each page as there were when it was analyzed."""
         name = f"pg_catalog.to_regclass({literal(qualified(self.step.table))})"
-        return f"SELECT greatest(reltuples, 0)::int8 FROM pg_catalog.pg_class WHERE oid = {name}"
+        pages = "pg_catalog.pg_relation_size(oid) / current_setting('block_size')::int8"
+        rows = f"CASE WHEN relpages > 0 THEN reltuples / relpages * ({pages}) ELSE reltuples END"
+        return f"SELECT greatest({rows}, 0)::int8 FROM pg_catalog.pg_class WHERE oid = {name}"
 
     def left(self) -> str:
         """Question whether rows are still to do."""
@@ -180,6 +188,9 @@ class PageWalk(Walk):
         """Condition of the rows of some pages."""
         return self._where(first, last, 0)
 
+    def claim(self, span: PageSpan) -> str:
+        return self._claim(self._where(*span))
+
     def batch(self, span: PageSpan) -> str:
         """Update one stripe of some pages, or of some lines of one page."""
         return self._update(self._where(*span))
@@ -243,6 +254,9 @@ class KeyWalk(Walk):
     def inside(self, after: Sequence[str], upto: Sequence[str] | None) -> str:
         """Condition of the rows behind a key (empty: from the first) up to and with another (None: to the last)."""
         return f"{self._after(after)} AND {self._bound(upto, '<=')}" if upto is not None else self._after(after)
+
+    def claim(self, span: KeySpan) -> str:
+        return self._claim(self.inside(*span) if span[0] != span[1] else self._bound(span[1], "="))
 
     def batch(self, span: KeySpan) -> str:
         """Update the rows behind a key up to and with another."""

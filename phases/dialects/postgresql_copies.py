@@ -139,7 +139,7 @@ class PostgreSQLCopies:
         digest = hashed(copy.columns)
         return (copy.other.schema, copy.other.name, digest, "true", digest, "true", *map(identifier, copy.key))
 
-    def copy_table(self, copy: TableCopy, *, target: str) -> Step:
+    def copy_table(self, copy: TableCopy, *, target: str) -> Fill:
         table, other, columns = qualified(copy.table), qualified(copy.other), listed(copy.columns)
         head, tail = f"INSERT INTO {other} ({columns}) SELECT {columns}", f"ON CONFLICT ({listed(copy.key)}) DO NOTHING"
         same = equal(copy.key, "there.", copy.key, f"{table}.")
@@ -155,6 +155,21 @@ class PostgreSQLCopies:
             repeat=True,
             single_statement=f"{head} FROM {table} WHERE {pending} {tail}",
             copy=(head, tail),
+        )
+
+    def remove_strays(self, rows: TableName, whole: TableName, copy: TableCopy) -> Fill:
+        key, place = listed(copy.key), qualified(rows)
+        tail = f") DELETE FROM ONLY {place} AS there USING stray WHERE {equal(copy.key, 'there.', copy.key, 'stray.')}"
+        return Fill(
+            name=f"remove strays of {rows}",
+            table=rows,
+            target=str(rows),
+            assignments="",
+            pending=self.missing_from(rows, whole, copy),
+            key=tuple(map(identifier, copy.key)),
+            repeat=True,
+            copy=(f"WITH stray AS (SELECT {key}", tail),
+            claims=True,
         )
 
     def follow(self, copy: TableCopy) -> Changes:

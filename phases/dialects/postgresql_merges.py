@@ -7,8 +7,8 @@ writes to such a row fills it first, or what he does not write would be lost in 
 from __future__ import annotations
 
 from phases.dialects.base import Changes
+from phases.dialects.postgresql_repairs import PostgreSQLRepairs
 from phases.dialects.postgresql_splits import (
-    PostgreSQLSplits,
     drop_function,
     dropped,
     empty,
@@ -49,7 +49,7 @@ END
 """
 
 
-class PostgreSQLMerges(PostgreSQLSplits):
+class PostgreSQLMerges(PostgreSQLRepairs):
     """The part of the PostgreSQL dialect that fills one of two tables, or brings the other up to date."""
 
     __slots__ = ()

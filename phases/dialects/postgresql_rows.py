@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from phases.catalog import Column, Table
-from phases.model import Fill, Step, Verify
+from phases.model import Fill, Verify
 from phases.sql import identifier, qualified
 
 INTEGER_TYPES = frozenset({"smallint", "integer", "bigint"})
@@ -43,7 +43,9 @@ class PostgreSQLRows:
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 
-    def verify(self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()) -> Step:
+    def verify(
+        self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()
+    ) -> Verify:
         key = tuple(identifier(column) for column in table.row_key())
         name = f"verify {target}"
         return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault, twin=twin)

@@ -9,7 +9,7 @@ from phases.catalog import Catalog, Column, Table
 from phases.dialects.base import Change, Dialect
 from phases.dual_write import SplitWrite
 from phases.errors import Refused
-from phases.model import Step
+from phases.model import Step, Verify
 from phases.names import PREFIX, TRIGGER_PREFIX
 from phases.operations.base import (
     Operation,
@@ -26,6 +26,7 @@ from phases.operations.constraints import declared
 from phases.operations.drop_table import DropTable
 from phases.operations.leaving import fills_itself
 from phases.operations.one_to_one import check_key, check_moving, check_rights, reference
+from phases.operations.two_tables import both_ways
 from phases.sql import identifier
 
 
@@ -221,7 +222,7 @@ class MergeTables(Operation):
         undo = without_undo(declared(dialect, other, key))
         return dialect.together(f"drop foreign key {key.name}", dialect.drop_constraint(other.name, key), undo=undo)
 
-    def _verified(self, table: Table, other: Table, dialect: Dialect) -> Steps:
+    def _verified(self, table: Table, other: Table, dialect: Dialect) -> tuple[Verify, Verify]:
         link = self._link(table, other)
         return (
             dialect.verify(
@@ -243,7 +244,11 @@ class MergeTables(Operation):
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table, other = self._tables(catalog)
-        return without_undo((self._touched(table, other, dialect), *self._verified(table, other, dialect)))
+        link, verified = self._link(table, other), self._verified(table, other, dialect)
+        levels = dialect.level_first(table, link), dialect.level_second(table, link)
+        return without_undo(
+            (self._touched(table, other, dialect), *both_ways(*verified, *levels, required=link.required))
+        )
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table, other = self._tables(catalog)

@@ -9,7 +9,7 @@ from phases import names
 from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
 from phases.dialects.base import Change, Dialect
 from phases.errors import Refused
-from phases.model import Step, TableName
+from phases.model import Step, TableName, Verify
 from phases.operations.base import (
     Operation,
     Precheck,
@@ -25,6 +25,7 @@ from phases.operations.constraints import declared
 from phases.operations.exchange import Exchange
 from phases.operations.partitionable import BOUNDS, EXAMPLES, check_bounds, check_keys, check_properties, check_triggers
 from phases.operations.partitions import PartitionedIndex
+from phases.operations.two_tables import copied_again
 from phases.sql import listed
 
 KEYS = (ConstraintKind.PRIMARY, ConstraintKind.UNIQUE)
@@ -168,11 +169,14 @@ class PartitionTable(Operation):
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
         exchange = self._exchange(catalog, table, dialect)
+        copied = dialect.copy_table(exchange.copy(), target=f"partitions of {self.table}")
+        compared, *extra = self._verified(exchange, table.name, exchange.made)
+        strays = [dialect.remove_strays(part, table.name, exchange.copy()) for part in exchange.parts]
         steps = (
-            dialect.copy_table(exchange.copy(), target=f"partitions of {self.table}"),
+            copied,
             *(self._indexes(catalog, exchange) or self._barrier(exchange)),
             dialect.together(f"analyze partitions of {self.table}", dialect.analyze(exchange.made), scans=True),
-            *self._verified(exchange, table.name, exchange.made),
+            *copied_again(compared, extra, strays, copied),
         )
         return without_undo(steps)
 
@@ -210,7 +214,7 @@ class PartitionTable(Operation):
         index = Index(part.schema, name, create, key)
         return dialect.build_index(part, name, create), dialect.remove_index(part, index)
 
-    def _verified(self, exchange: Exchange, whole: TableName, parted: TableName) -> Steps:
+    def _verified(self, exchange: Exchange, whole: TableName, parted: TableName) -> tuple[Verify, ...]:
         """Compare both ways; `whole` is the name of the table that goes, `parted` of the partitioned one."""
         dialect, table, copy = exchange.dialect, exchange.table, exchange.copy()
         missing, twin = dialect.missing_from(whole, parted, copy), dialect.copy_twin(replace(copy, other=parted))

@@ -10,7 +10,7 @@ from phases.catalog import Catalog, Column, Index, Table
 from phases.dialects.base import Changes, Dialect
 from phases.dual_write import TableCopy
 from phases.errors import Refused
-from phases.model import Step, TableName
+from phases.model import Step, TableName, Verify
 from phases.operations.base import (
     Operation,
     Precheck,
@@ -22,7 +22,9 @@ from phases.operations.base import (
     row_key_text,
     without_undo,
 )
-from phases.rebuilding import Rebuilding, compared
+from phases.operations.two_tables import copied_again
+from phases.rebuilding import Rebuilding
+from phases.rebuilding import compared as cost
 from phases.sql import identifier, listed, qualified
 
 
@@ -158,7 +160,7 @@ class RebuildTable(Operation):
             row_format=self.row_format or "",
             partition_by=self.partition_by or "",
         )
-        return (f"{self.table}: {compared(table, wanted)}",)
+        return (f"{self.table}: {cost(table, wanted)}",)
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
@@ -194,22 +196,25 @@ class RebuildTable(Operation):
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         copy, late = self._copy(catalog, dialect), self._rebuilt(catalog, dialect)[2]
         place = (copy.other.schema, copy.other.name)
-        steps: list[Step] = [dialect.copy_table(copy, target=f"copy of {self.table}")]
+        copied = dialect.copy_table(copy, target=f"copy of {self.table}")
+        steps: list[Step] = [copied]
         for index in late:
             text = dialect.expressions.copy_index(
                 index.definition, name=index.name, names={}, concurrently=False, table=place
             )
             steps.append(dialect.build_index(copy.other, index.name, text, undo=False))
-        return without_undo((*steps, *self._verified(catalog, dialect, copy, "its copy")))
+        compared, extra = self._verified(catalog, dialect, copy, "its copy")
+        strays = dialect.remove_strays(copy.other, copy.table, copy)
+        return without_undo((*steps, *copied_again(compared, [extra], [strays], copied)))
 
-    def _compared(self, catalog: Catalog, dialect: Dialect, copy: TableCopy, target: str, *, back: bool) -> Step:
+    def _compared(self, catalog: Catalog, dialect: Dialect, copy: TableCopy, target: str, *, back: bool) -> Verify:
         """Look for rows of a table that the one that follows it has not, or the other way round (`back`)."""
         rows, other = (copy.other, copy.table) if back else (copy.table, copy.other)
         table = replace(catalog.table(self.table, self.schema), name=rows)
         twin = () if back else dialect.copy_twin(copy)
         return dialect.verify(table, dialect.missing_from(rows, other, copy), target=target, twin=twin)
 
-    def _verified(self, catalog: Catalog, dialect: Dialect, copy: TableCopy, label: str) -> Steps:
+    def _verified(self, catalog: Catalog, dialect: Dialect, copy: TableCopy, label: str) -> tuple[Verify, Verify]:
         """Compare both ways: a TRUNCATE fires no trigger."""
         return (
             self._compared(catalog, dialect, copy, f"{self.table} against {label}", back=False),

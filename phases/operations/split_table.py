@@ -11,7 +11,7 @@ from phases.catalog import Catalog, Constraint, ConstraintKind, Table
 from phases.dialects.base import Change, Changes, Dialect
 from phases.dual_write import SplitWrite
 from phases.errors import Refused
-from phases.model import Step, TableName
+from phases.model import Step, TableName, Verify
 from phases.operations.base import (
     Operation,
     Precheck,
@@ -27,6 +27,7 @@ from phases.operations.base import (
     without_undo,
 )
 from phases.operations.leaving import Leaving
+from phases.operations.two_tables import both_ways
 from phases.sql import identifier, listed, literal, qualified
 
 
@@ -262,7 +263,7 @@ class SplitTable(Operation):
             changes += dialect.copy_column_properties(made.name, column, column.name)
         return tuple(changes)
 
-    def _verified(self, table: Table, dialect: Dialect) -> Steps:
+    def _verified(self, table: Table, dialect: Dialect) -> tuple[Verify, Verify]:
         link = self._link(table)
         return (
             dialect.verify(
@@ -276,8 +277,10 @@ class SplitTable(Operation):
 
     def migrate(self, catalog: Catalog, dialect: Dialect) -> Steps:
         table = catalog.table(self.table, self.schema)
-        copied = dialect.copy_rows(table, self._link(table), target=self.to)
-        return without_undo((copied, *self._verified(table, dialect)))
+        link = self._link(table)
+        copied = dialect.copy_rows(table, link, target=self.to)
+        levels = dialect.level_second(table, link), dialect.level_first(table, link)
+        return without_undo((copied, *both_ways(*self._verified(table, dialect), *levels, required=link.required)))
 
     def _reference(self, table: Table) -> Constraint:
         """The foreign key of the final shape: it keeps the old version from TRUNCATE, so it comes as late as it can."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from benchmarks import simulate as command
 from benchmarks.simulation import Rates, simulate, with_rates
 from phases.pressure import Limits
 
@@ -46,3 +49,20 @@ def test_a_backfill_rests_while_the_applications_feel_it():
 def test_a_rate_that_is_not_known_is_refused_with_those_that_are():
     with pytest.raises(ValueError, match="no rate is called replay; there are: rows_per_second"):
         with_rates(Rates(), {"replay": 1.0})
+
+
+def test_what_was_measured_is_what_is_simulated_and_the_answer_says_what_was_not(tmp_path, monkeypatch, capsys):
+    rates = tmp_path / "rates.json"
+    rates.write_text(json.dumps({"server": "PostgreSQL 18", "sizes": [], "rates": {"rows_per_second": 4321.0}}))
+    words = ["simulate", "--rows", "100000", "--rates", str(rates), "--set", "busy=0.1", "--format", "json"]
+    monkeypatch.setattr("sys.argv", words)
+    command.main()
+    found = json.loads(capsys.readouterr().out)
+    assert found["unhindered_rows_per_second"] == 4321
+    assert found["rates_measured"] == {"rows_per_second": 4321.0}
+    assert found["rates_given"] == {"busy": 0.1}
+    assert found["rates_assumed"].keys() | {"rows_per_second", "busy"} == Rates.__dataclass_fields__.keys()
+    rates.write_text("rows/s 4321")
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "python -m benchmarks.scale --format json" in capsys.readouterr().err

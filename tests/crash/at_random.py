@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from migrator import api, runs, settings
+from migrator import api, crew, runs, settings
 from migrator.events import Event, Observer, StepProgress
 from migrator.revisions import RevisionGraph
 from phases.model import Phase
@@ -31,6 +31,8 @@ EARLY, BEGINNING = 0.1, 0.5
 
 WORKERS = (1, 1, 2)
 """What one run has begun another one goes on with, whether it has more workers or fewer."""
+OFTEN = 0.01
+"""Seconds between two looks of the runner at its workers: until the next one they go on as they like."""
 
 
 class Runs:
@@ -114,6 +116,7 @@ def main() -> None:
     folder, url, wanted, seed = sys.argv[1:]
     given = settings.load({"database_url": url, "batch_target": "1ms"}, environ={}, directory=Path(folder))
     api.status(given)
+    crew.EVERY = OFTEN
     gc.freeze()  # what is here is not looked through again by every child
     work, chance, kills = Runs(given, "change"), random.Random(int(seed)), 0
     while kills < int(wanted) and work.killed(chance) == signal.SIGKILL:

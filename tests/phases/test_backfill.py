@@ -117,6 +117,8 @@ def test_a_server_without_tid_ranges_walks_the_key():
         def answer(self, effect):
             if isinstance(effect, Query) and "DESC" in effect.sql:
                 return [("2500",)]
+            if isinstance(effect, Query) and "reltuples" in effect.sql:
+                return [(2400,)]
             if isinstance(effect, Query):
                 after = re.search(r"> \('(\d+)'\)", effect.sql)
                 skip = int(re.search(r"OFFSET (\d+)", effect.sql)[1])
@@ -157,6 +159,8 @@ class Held:
     def answer(self, effect):
         if isinstance(effect, Query) and "DESC" in effect.sql:
             return [(str(self.last),)]
+        if isinstance(effect, Query) and "reltuples" in effect.sql:
+            return [(self.last,)]
         if isinstance(effect, Query):
             low, high = self.bounds(effect.sql)
             key = (
