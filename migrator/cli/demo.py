@@ -65,11 +65,12 @@ def narration() -> Any:
 
 def print_report(report: Report) -> None:
     say(f"\nMeasured on {report.server}, in {report.seconds:.0f} s", bold=True)
-    say("lock held by each step:")
+    bounds = any(step.lock_at_most_ms for step in report.steps)
+    say("lock held by each step, at most:" if bounds else "lock held by each step:")
     for step in report.steps:
-        if step.lock_held_ms:
+        if held := step.lock_held_ms or step.lock_at_most_ms:
             undone = "restore: " if step.undoing else ""
-            say(f"  {step.lock_held_ms:7.1f} ms  {step.phase}: {undone}{step.name}")
+            say(f"  {held:7.1f} ms  {step.phase}: {undone}{step.name}")
     for load in report.versions:
         say(
             f"shop {load.version}: {load.statements} statements, {load.failed} failed,"
