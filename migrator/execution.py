@@ -383,9 +383,14 @@ def explain(record: StepRecord, problem: MigratorError) -> None:
     if problem.__class__.__name__ == "DatabaseError":
         raise StepFailed(
             f"{record.name}: {problem.message}",
-            next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
+            next_step=f"mend the cause and run the same command again{way_back(record)}",
             **problem.facts,
         ) from problem
+
+
+def way_back(record: StepRecord) -> str:
+    verb = {Phase.CONTRACT: "restore", Phase.PURGE: ""}.get(record.phase, "abort") if record.undoes is None else ""
+    return f", or: migrator {verb} {record.revision}" if verb else ""
 
 
 def left_something(record: StepRecord) -> bool:

@@ -285,8 +285,11 @@ class Performer:
                 code = problem.facts.get("sqlstate") or ""
                 if record.undoes is not None and family.absent(code):
                     return None  # the step that is taken back had not come that far
-                if attempt == ONLINE_ATTEMPTS or not family.passes(code):
+                if not (remedy := family.passes(code)):
                     raise
+                if attempt == ONLINE_ATTEMPTS:
+                    reason = f"writers were in its way {attempt} times: {problem.message}"
+                    raise StepFailed(f"{record.name}: {reason}", next_step=remedy, **problem.facts) from problem
                 wait = self.policy.wait(attempt)
                 self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))
                 self.pause(wait)

@@ -19,12 +19,14 @@ EXAMPLES = example("""
 migrator demo                          a rename, from the first plan to the purge
 migrator demo --format json            what was measured, as one document
 migrator demo --rows 20000             a smaller table
-migrator demo --database mariadb       on a MariaDB of this machine
+migrator demo --database mariadb       on a MariaDB of this machine; mysql likewise
 """)
 
 
 @click.command("demo", help=COMMANDS["demo"], epilog=EXAMPLES)
-@click.option("--database", type=click.Choice(["postgresql", "mariadb"]), default="postgresql", help="Kind of server.")
+@click.option(
+    "--database", type=click.Choice(["postgresql", "mariadb", "mysql"]), default="postgresql", help="Kind of server."
+)
 @click.option("--rows", type=click.IntRange(100, 10_000_000), default=200_000, show_default=True, help="Of the table.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(database: str, rows: int, form: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from migrator import api
 from migrator.cli.progress import cost
+from migrator.errors import StepFailed
 from migrator.events import LockRetried, StepFinished, StepStarted
 from phases.model import Phase
 from tests.plugins.projects import OVERRIDE
@@ -68,3 +69,31 @@ def test_the_wait_for_a_lock_that_was_not_granted_is_counted_as_a_wait(shop, mys
     with closing(mysql_database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT lock_held_ms, lock_waited_ms FROM migrator_steps WHERE state = 'done'")
         assert cursor.fetchall() == ((None, pytest.approx(added.lock_waited_ms, abs=1)),)
+
+
+def test_online_ddl_that_writers_keep_from_its_end_says_what_helps(shop, mysql_database, monkeypatch):
+    monkeypatch.setattr("migrator.performance.ONLINE_ATTEMPTS", 2)
+    shop.revision("unique", 'CreateIndex("users", "full_name", unique=True)', down=None)
+
+    def writing(event):
+        if isinstance(event, StepStarted) and "index" in event.name:
+            mysql_database.run("INSERT INTO users VALUES (3, 'b')")
+
+    with pytest.raises(StepFailed, match=r"writers were in its way 2 times: .*Duplicate entry") as found:
+        api.apply(shop.settings, to="unique", observer=writing)
+    assert "REPLACE" in found.value.next_step
+
+
+def test_a_contract_that_fails_is_taken_back_by_a_restore(shop, mysql_database):
+    shop.apply()
+
+    def writing(event):
+        if isinstance(event, StepStarted) and event.phase is Phase.CONTRACT:
+            mysql_database.run("ALTER TABLE users RENAME TO people")
+
+    with pytest.raises(StepFailed) as found:
+        api.apply(shop.settings, phase=Phase.CONTRACT, to="change", override=OVERRIDE, observer=writing)
+    assert found.value.next_step.endswith("or: migrator restore change")
+    mysql_database.run("ALTER TABLE people RENAME TO users")
+    shop.restore("change")
+    assert shop.states() == {"change": "migrated"}
