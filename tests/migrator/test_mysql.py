@@ -37,6 +37,7 @@ BASE = (
 )
 
 REFUSED = {
+    'AddColumn("users", "n", "int", default=True)': ("is no text", 'default="true"'),
     'ChangeType("users", "code", "bigint")': ("foreign key", "DROP FOREIGN KEY"),
     'ChangeType("moods", "n", "bigint")': ("does not sort as it is written", "unique index"),
     'ChangeType("users", "org_id", "bigint", to="org")': ("foreign key", "DROP FOREIGN KEY"),

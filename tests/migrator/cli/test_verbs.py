@@ -206,7 +206,8 @@ def test_the_demo_keeps_the_promise(database, project):
     assert measured["rows"] >= 5000
     assert measured["max_wait_ms"] > 0
     assert not measured["gate"]["open"]
-    assert measured["gate"]["opens_at"]
+    # MySQL has seen statements that name the old shape, so there the hours have not begun.
+    assert measured["gate"]["opens_at"] or database == "mysql"
     phases = [step["phase"] for step in measured["steps"]]
     assert set(phases) == {"expand", "migrate", "contract", "purge"}
     assert all({"phase", "name", "seconds", "lock_held_ms"} <= set(step) for step in measured["steps"])
