@@ -97,10 +97,10 @@ def test_mysql_08_a_row_inserted_behind_the_cursor_is_filled_by_the_trigger(mysq
 
 
 def test_mysql_09_the_end_of_a_walk_is_fixed_when_it_begins(mysql_database, project):
-    mysql_database.run(*users(900))
+    mysql_database.run(*users(2500))
     project.url = mysql_database.url
     project.revision("change", RENAME)
-    coming = iter(range(1000, 1500))
+    coming = iter(range(3000, 3500))
 
     def writing(event):
         if isinstance(event, StepProgress) and event.name.startswith("backfill"):
@@ -109,7 +109,7 @@ def test_mysql_09_the_end_of_a_walk_is_fixed_when_it_begins(mysql_database, proj
     project.seen = Watched(writing)
     project.apply()
     seen = [event.progress for event in project.seen if isinstance(event, StepProgress)]
-    assert max(progress.rows for progress in seen if progress.unit == "batches") == 900
+    assert max(progress.rows for progress in seen if progress.unit == "batches") == 2500
     assert mysql_database.rows(DIFFERENT) == [(0,)]
 
 
