@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from phases.errors import Refused
 from phases.operations import Operation, Touch
+from phases.operations.base import admit
 
 if TYPE_CHECKING:
     from migrator.ledger.records import RevisionRecord
@@ -23,8 +24,7 @@ def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) 
     earlier: list[tuple[Operation, tuple[Touch, ...], tuple[Touch, ...]]] = []
     for number, operation in enumerate(operations):
         try:
-            dialect.admit(operation, catalog)
-            operation.validate(catalog, dialect)
+            admit(operation, catalog, dialect)
             touched, alone = operation.touches(catalog, dialect), operation.alone(catalog, dialect)
             refuse_company(operation, touched, alone, earlier)
             catalog = operation.outcome(catalog, dialect)

@@ -8,6 +8,7 @@ turns what the driver raises into errors of `migrator.errors`.
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -194,18 +195,23 @@ class Session:
                 with suppress(Exception), self.transaction() as connection:
                     run(connection, statement)
 
-    def alone(self, sql: str, before: Sequence[str] = ()) -> None:
+    def alone(self, sql: str, before: Sequence[str] = ()) -> float:
         """Run one statement outside any transaction, waiting for locks as long as the session does.
 
         Args:
             before: statements that set limits for it.
+
+        Returns:
+            Seconds that it took.
         """
         with mapped_errors():
             self.connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 for statement in before:
                     run(self.connection, statement)
+                begun = time.monotonic()
                 run(self.connection, sql)
+                return time.monotonic() - begun
             finally:
                 with suppress(Exception):
                     self.connection.rollback()

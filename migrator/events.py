@@ -184,7 +184,12 @@ class LoggedAsSet:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """`lock_held_ms` runs from the moment the lock was granted to the end of the commit."""
+    """`lock_held_ms` runs from the moment the lock was granted to the end of the commit.
+
+    MySQL and MariaDB do not say when a lock is granted: there `lock_at_most_ms` is how long the longest statement took
+    behind whose lock others waited, that wait included, and `online` says that others went on while a statement worked.
+    `lock_waited_ms` counts the tries in which the lock was not granted there.
+    """
 
     revision: str
     phase: Phase
@@ -194,6 +199,8 @@ class StepFinished:
     lock_waited_ms: float
     rows: int = 0
     undoing: bool = False
+    lock_at_most_ms: float = 0.0
+    online: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ EXIT = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A step that was carried out, and what it cost.
+    """A step that was carried out, and what it cost; `migrator.events.StepFinished` says how locks are measured.
 
     `paused_seconds`: how long it waited for replicas, for people, or until less had piled up; `replicas`, `pressure`,
     `governed`: why, or why it is not known whether it had to.
@@ -58,6 +58,8 @@ class Outcome:
     lock_waited_ms: float
     rows: int
     undoing: bool = False
+    lock_at_most_ms: float = 0.0
+    online: bool = False
     paused_seconds: float = 0.0
     replicas: str = ""
     pressure: str = ""
@@ -194,7 +196,8 @@ class Execution:
         except MigratorError as problem:
             explain(record, problem)
             raise
-        cost = (measured.seconds, measured.held_ms, measured.waited_ms, measured.rows, undoing)
+        locks = (measured.at_most_ms, measured.online)
+        cost = (measured.seconds, measured.held_ms, measured.waited_ms, measured.rows, undoing, *locks)
         observer(StepFinished(record.revision, record.phase, record.name, *cost))
         waits = (measured.paused, measured.replicas, measured.pressure, measured.governed)
         self.outcomes.append(Outcome(record.revision, record.phase, record.name, *cost, *waits))
@@ -380,9 +383,14 @@ def explain(record: StepRecord, problem: MigratorError) -> None:
     if problem.__class__.__name__ == "DatabaseError":
         raise StepFailed(
             f"{record.name}: {problem.message}",
-            next_step=f"mend the cause and run the same command again, or: migrator abort {record.revision}",
+            next_step=f"mend the cause and run the same command again{way_back(record)}",
             **problem.facts,
         ) from problem
+
+
+def way_back(record: StepRecord) -> str:
+    verb = {Phase.CONTRACT: "restore", Phase.PURGE: ""}.get(record.phase, "abort") if record.undoes is None else ""
+    return f", or: migrator {verb} {record.revision}" if verb else ""
 
 
 def left_something(record: StepRecord) -> bool:

@@ -213,6 +213,9 @@ class Performer:
         from migrator.ledger import store
 
         asked = granted = time.monotonic()
+        # Where DDL commits by itself no lock is taken here, but those of the rows that are changed.
+        unknown = self.session.family.commits_ddl
+        locks = () if unknown else effect.locks
         with self.session.transaction() as connection:
             longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
             if effect.bounded:
@@ -234,11 +237,11 @@ class Performer:
                     connection,
                     record.id,
                     seconds=measured.seconds,
-                    lock_held_ms=(time.monotonic() - granted) * 1000 if effect.locks else 0.0,
-                    lock_waited_ms=(granted - asked) * 1000 if effect.locks else 0.0,
+                    lock_held_ms=None if unknown else (time.monotonic() - granted) * 1000 if locks else 0.0,
+                    lock_waited_ms=(granted - asked) * 1000 if locks else measured.waited_ms,
                 )
                 remember(connection, record, measured)
-        if effect.locks:
+        if locks:
             measured.waited_ms += (granted - asked) * 1000
             measured.held_ms += (time.monotonic() - granted) * 1000
 
@@ -282,8 +285,11 @@ class Performer:
                 code = problem.facts.get("sqlstate") or ""
                 if record.undoes is not None and family.absent(code):
                     return None  # the step that is taken back had not come that far
-                if attempt == ONLINE_ATTEMPTS or not family.passes(code):
+                if not (remedy := family.passes(code)):
                     raise
+                if attempt == ONLINE_ATTEMPTS:
+                    reason = f"writers were in its way {attempt} times: {problem.message}"
+                    raise StepFailed(f"{record.name}: {reason}", next_step=remedy, **problem.facts) from problem
                 wait = self.policy.wait(attempt)
                 self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))
                 self.pause(wait)
@@ -310,13 +316,17 @@ class Performer:
         """Run a statement under limits of its own, and go back to the usual ones."""
         begun = time.monotonic()
         try:
-            self.session.alone(sql, limits)
+            seconds = self.session.alone(sql, limits)
+        except LockTimeout:
+            measured.waited_ms += (time.monotonic() - begun) * 1000
+            raise
         finally:
             if limits is not usual:
                 with self.session.transaction() as connection:
                     for statement in usual:
                         run(connection, statement)
-        measured.held_ms += (time.monotonic() - begun) * 1000 if locks else 0.0
+        if locks:
+            measured.define(sql, seconds)
 
     def _note(self, record: StepRecord, effect: Note) -> None:
         from migrator.ledger import store

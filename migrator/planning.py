@@ -18,6 +18,7 @@ from phases.errors import Refused
 from phases.model import Phase, PhasedSteps, Step, TableName
 from phases.obstacles import refuse_unreachable
 from phases.operations import Operation, Precheck, Touch
+from phases.operations.base import admit
 from phases.operations.by_copy import by_copy
 from phases.reshaping import reshaped, subscribers
 
@@ -116,8 +117,7 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
     before = catalog
     for operation in operations:
-        dialect.admit(operation, catalog)
-        operation.validate(catalog, dialect)
+        admit(operation, catalog, dialect)
         for phase, make in (
             (Phase.EXPAND, operation.expand),
             (Phase.MIGRATE, operation.migrate),

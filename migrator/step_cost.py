@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from phases.model import LETS_OTHERS_ON
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -19,6 +21,10 @@ class Measured:
     started: float = field(default_factory=time.monotonic)
     held_ms: float = 0.0
     waited_ms: float = 0.0
+    at_most_ms: float = 0.0
+    """The longest statement that took and released its lock by itself: no lock of these was held longer."""
+    online: bool = False
+    """Whether others went on while a statement worked."""
     rows: int = 0
     changed: int = 0
     """Rows changed by this run alone: `rows` counts those of interrupted ones, too."""
@@ -34,6 +40,13 @@ class Measured:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+    def define(self, sql: str, seconds: float) -> None:
+        """Note a statement that commits by itself: when its lock is granted, the server does not say."""
+        if LETS_OTHERS_ON.search(sql):
+            self.online = True
+        else:
+            self.at_most_ms = max(self.at_most_ms, seconds * 1000)
 
     def wait(self, replicas: tuple[float, str], pressure: tuple[float, str], governed: tuple[float, str]) -> None:
         self.paused += replicas[0] + pressure[0] + governed[0]

@@ -9,6 +9,7 @@ was really started, not from what the revision file says by then.
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 
 
@@ -131,8 +132,13 @@ class Transaction(Step):
     bounded: bool = False
 
     @property
+    def online(self) -> bool:
+        """Whether its locks keep others out at the beginning and the end of a statement alone, not while it works."""
+        return False
+
+    @property
     def shuts(self) -> bool:
-        return any(lock.mode.blocks == "reads and writes" for lock in self.locks)
+        return not self.online and any(lock.mode.blocks == "reads and writes" for lock in self.locks)
 
 
 IN_TRANSACTION = "rows"
@@ -145,6 +151,8 @@ ASKED = "/* what was asked */"
 """In a statement: the place of the number that its question is answered with."""
 REPEATABLE = ""
 """In place of a question: the statement may be run again."""
+LETS_OTHERS_ON = re.compile(r"\bLOCK\s*=\s*NONE\b", re.IGNORECASE)
+"""In a statement: rows are read and written while it works."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +172,10 @@ class Script(Transaction):
     otherwise: tuple[str, ...]
     digest: str = ""
     asks: tuple[str, ...] = ()
+
+    @property
+    def online(self) -> bool:
+        return all(LETS_OTHERS_ON.search(statement) for statement in self.statements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,8 +99,9 @@ class Measured:
 
     def _finish(self, event: events.StepFinished) -> None:
         self.to.time(observing.STEP_SECONDS, event.seconds, migration=event.revision, phase=event.phase.value)
-        if event.lock_held_ms:
+        if event.lock_held_ms or event.lock_waited_ms:
             self.to.time(observing.LOCK_WAITS, event.lock_waited_ms / 1000, migration=event.revision)
+        if event.lock_held_ms:
             self.to.time(observing.LOCK_HELD, event.lock_held_ms / 1000, migration=event.revision)
         self._end("done")
 

@@ -19,12 +19,14 @@ EXAMPLES = example("""
 migrator demo                          a rename, from the first plan to the purge
 migrator demo --format json            what was measured, as one document
 migrator demo --rows 20000             a smaller table
-migrator demo --database mariadb       on a MariaDB of this machine
+migrator demo --database mariadb       on a MariaDB of this machine; mysql likewise
 """)
 
 
 @click.command("demo", help=COMMANDS["demo"], epilog=EXAMPLES)
-@click.option("--database", type=click.Choice(["postgresql", "mariadb"]), default="postgresql", help="Kind of server.")
+@click.option(
+    "--database", type=click.Choice(["postgresql", "mariadb", "mysql"]), default="postgresql", help="Kind of server."
+)
 @click.option("--rows", type=click.IntRange(100, 10_000_000), default=200_000, show_default=True, help="Of the table.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 def command(database: str, rows: int, form: str) -> None:
@@ -65,11 +67,12 @@ def narration() -> Any:
 
 def print_report(report: Report) -> None:
     say(f"\nMeasured on {report.server}, in {report.seconds:.0f} s", bold=True)
-    say("lock held by each step:")
+    bounds = any(step.lock_at_most_ms for step in report.steps)
+    say("lock held by each step, at most:" if bounds else "lock held by each step:")
     for step in report.steps:
-        if step.lock_held_ms:
+        if held := step.lock_held_ms or step.lock_at_most_ms:
             undone = "restore: " if step.undoing else ""
-            say(f"  {step.lock_held_ms:7.1f} ms  {step.phase}: {undone}{step.name}")
+            say(f"  {held:7.1f} ms  {step.phase}: {undone}{step.name}")
     for load in report.versions:
         say(
             f"shop {load.version}: {load.statements} statements, {load.failed} failed,"

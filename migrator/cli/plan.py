@@ -99,6 +99,9 @@ def lock_text(step: PlannedStep) -> str:
         case Transaction(bounded=True):
             held = "; ".join(f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks)
             return f"{held}, for no longer than the lock timeout: else it is undone"
+        case Transaction() if step.step.locks and step.step.online:
+            held = "; ".join(f"{k.mode} on {k.table}" for k in step.step.locks)
+            return f"{held}, at the beginning and the end of a statement; rows are read and written while it works"
         case Transaction() if step.step.locks:
             return "; ".join(f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks)
         case Transaction(unread=True):

@@ -120,6 +120,10 @@ def cost(event: Any) -> str:
         parts.append(f"{event.rows} rows")
     if event.lock_held_ms:
         parts.append(f"lock held {event.lock_held_ms:.1f} ms")
+    if event.lock_at_most_ms:
+        parts.append(f"longest lock at most {event.lock_at_most_ms:.1f} ms")
+    if event.online:
+        parts.append("the rest online" if event.lock_at_most_ms else "online")
     return ", ".join(parts)
 
 

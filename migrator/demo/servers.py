@@ -59,4 +59,17 @@ def mariadb() -> Iterator[Stage]:
         yield Stage(str(program), server.create("shop"), fill, "ANALYZE TABLE users", 1000)
 
 
-STARTS: Mapping[str, Start] = {"postgresql": postgresql, "mariadb": mariadb}
+@contextmanager
+def mysql() -> Iterator[Stage]:
+    """The MySQL that is on the PATH."""
+    program = needed("mysql")
+    with EmbeddedMySQL(program) as server:
+        fill = (
+            "INSERT /*+ SET_VAR(cte_max_recursion_depth = {rows}) */ INTO users (full_name, email)"
+            " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+            " SELECT CONCAT('User ', i), CONCAT('user', i, '@example.org') FROM n"
+        )
+        yield Stage(str(program), server.create("shop"), fill, "ANALYZE TABLE users", 1000)
+
+
+STARTS: Mapping[str, Start] = {"postgresql": postgresql, "mariadb": mariadb, "mysql": mysql}

@@ -251,7 +251,7 @@ def run(
     """Start a server, play the story, and throw everything away.
 
     Args:
-        database: `postgresql` or `mariadb`.
+        database: `postgresql`, `mariadb` or `mysql`.
 
     Raises:
         ConnectionFailed: there is no such server on this machine.

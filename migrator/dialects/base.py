@@ -89,8 +89,8 @@ class Family(Protocol):
     def blames_row(self, code: str) -> bool:
         """Whether an error is about the values of some row, so that other rows may still be changed."""
 
-    def passes(self, code: str) -> bool:
-        """Whether an error of DDL that lets writers go on may come from what they did meanwhile, and pass."""
+    def passes(self, code: str) -> str:
+        """What helps where an error of DDL that lets writers go on comes from what they did; empty for other errors."""
 
     def absent(self, code: str) -> bool:
         """Whether an error says that what a statement drops or changes is not there."""

@@ -51,9 +51,17 @@ ROW_FAULTS = frozenset(
 )
 """Errors that blame the values of a row: constraints, types, divisions, and what triggers signal."""
 
-PASSING = frozenset({"1062", "1180", "1799"})
-"""Errors of online DDL that writers cause. 1062: what INSERT … ON DUPLICATE KEY UPDATE and REPLACE write and
-take back at once is applied in part, and seems to be there twice; 1799: they wrote more than its log holds."""
+UPSERTS = "run the same command again while nobody sends INSERT … ON DUPLICATE KEY UPDATE or REPLACE to the table"
+PASSING = {
+    "1062": f"where no row is there twice: {UPSERTS}; or do it with RebuildTable, which heeds them",
+    "1180": "run the same command again in a quieter hour",
+    "1799": "run the same command again in a quieter hour, or SET GLOBAL innodb_online_alter_log_max_size to more",
+}
+"""Errors of online DDL that writers cause, and what helps.
+
+1062: what INSERT … ON DUPLICATE KEY UPDATE and REPLACE write and take back at once is applied in part, and seems to be
+there twice; 1799: they wrote more than its log holds.
+"""
 
 ABSENT = frozenset({"1051", "1054", "1091", "1146", "1176", "1305", "1360", "1539"})
 """Errors that say that a table, column, key, routine, trigger or event is not there."""
@@ -235,8 +243,8 @@ class MySQLFamily:
     def blames_row(self, code: str) -> bool:
         return code in ROW_FAULTS
 
-    def passes(self, code: str) -> bool:
-        return code in PASSING
+    def passes(self, code: str) -> str:
+        return PASSING.get(code, "")
 
     def absent(self, code: str) -> bool:
         return code in ABSENT

@@ -98,8 +98,8 @@ class PostgreSQLFamily:
     def blames_row(self, code: str) -> bool:
         return blames_row(code)
 
-    def passes(self, code: str) -> bool:
-        return False
+    def passes(self, code: str) -> str:
+        return ""
 
     def absent(self, code: str) -> bool:
         return False  # what was not finished has left nothing

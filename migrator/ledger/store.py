@@ -168,8 +168,9 @@ def start_step(connection: Connection, step_id: int) -> None:
 
 
 def finish_step(
-    connection: Connection, step_id: int, *, seconds: float, lock_held_ms: float, lock_waited_ms: float
+    connection: Connection, step_id: int, *, seconds: float, lock_held_ms: float | None, lock_waited_ms: float
 ) -> None:
+    """Mark a step done; `lock_held_ms`: None where the server does not say when a lock is granted."""
     connection.execute(
         update(tables.steps)
         .where(tables.steps.c.id == step_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from phases.catalog import Catalog, Table
 from phases.dialects.base import Dialect
@@ -113,6 +113,29 @@ class Operation:
     def inverse(self) -> tuple[Operation, ...] | None:
         """Operations that go back, for `alembic downgrade` on development databases; None: there are none."""
         return None
+
+
+def admit(operation: Operation, catalog: Catalog, dialect: Dialect) -> None:
+    """Refuse what cannot be planned on this server, or on this catalog.
+
+    Raises:
+        Refused: with the reason and the remedy.
+    """
+    check_texts(operation)
+    dialect.admit(operation, catalog)
+    operation.validate(catalog, dialect)
+
+
+def check_texts(given: object) -> None:
+    """Refuse a value of Python's where SQL or a name has to stand: `default=0` for `default="0"`."""
+    for each in fields(given) if is_dataclass(given) else ():
+        value = getattr(given, each.name)
+        if isinstance(value, tuple):
+            for part in value:
+                check_texts(part)
+        elif each.type in ("str", "str | None") and not isinstance(value, str | None):
+            known = str(value).lower() if isinstance(value, bool) else value
+            raise Refused(f"{each.name}={value!r} is no text", remedy=f'write it as SQL does: {each.name}="{known}"')
 
 
 def without_undo(steps: Iterable[Step]) -> Steps:

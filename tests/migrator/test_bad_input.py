@@ -306,6 +306,10 @@ REFUSED = {
         'MergeTables("users", "cards", ["colour"], key="user_id", forget=["email", "height"], cascade=True)',
         "SetDefault or DropNotNull",
     ),
+    "default that is no text": (
+        'AddColumn("users", "size", "integer", default=0)',
+        'write it as SQL does: default="0"',
+    ),
     "renamed twice": ('RenameColumn("users", "age", "years"), RenameColumn("users", "years", "y")', "later revision"),
     "two renames under one constraint": (
         'RenameColumn("users", "code", "c"), RenameColumn("users", "note", "n")',

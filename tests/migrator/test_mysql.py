@@ -37,6 +37,7 @@ BASE = (
 )
 
 REFUSED = {
+    'AddColumn("users", "n", "int", default=True)': ("is no text", 'default="true"'),
     'ChangeType("users", "code", "bigint")': ("foreign key", "DROP FOREIGN KEY"),
     'ChangeType("moods", "n", "bigint")': ("does not sort as it is written", "unique index"),
     'ChangeType("users", "org_id", "bigint", to="org")': ("foreign key", "DROP FOREIGN KEY"),
@@ -165,6 +166,30 @@ def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
     assert "log_bin_trust_function_creators" in lacking(own, "shop_1", True)
     assert "TRIGGER" in lacking(own, "other", False)
     assert lacking(["GRANT ALL PRIVILEGES ON *.* TO `ROOT`@`%`"], "shop", True) == ""
+    assert lacking(["GRANT SELECT, SUPER ON *.* TO `SHOP`@`%`", *own], "shop_1", True) == ""
+    assert lacking(["GRANT SET_ANY_DEFINER ON *.* TO `SHOP`@`%`", *own], "shop_1", True) != ""
+
+
+def test_what_a_role_may_do_counts_while_it_is_active(mysql_database, project):
+    name, database = f"u_{mysql_database.name[-8:]}", mysql_database
+    role, of = f"r_{name}", {"mariadb": "FOR", "mysql": "TO"}[database.family]
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, name varchar(9))",
+        f"CREATE USER {name}@'%' IDENTIFIED BY 'x'",
+        f"CREATE ROLE {role}",
+        f"GRANT ALL ON `{database.name}`.* TO {role}",
+        f"GRANT SELECT ON `{database.name}`.* TO {name}@'%'",
+        f"GRANT {role} TO {name}@'%'",
+    )
+    project.url = make_url(database.url).set(username=name, password="x").render_as_string(hide_password=False)
+    try:
+        project.revision("change", 'RenameColumn("users", "name", "title")')
+        with pytest.raises(PlanRefused, match="TRIGGER privilege"):
+            project.plan("change")
+        database.run(f"SET DEFAULT ROLE {role} {of} {name}@'%'")
+        assert project.plan("change")
+    finally:
+        database.run(f"DROP USER {name}@'%'", f"DROP ROLE {role}")
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,43 @@ def test_mysql_07_rows_that_are_never_done_are_refused_after_one_walk(mysql_data
     assert mysql_database.rows("SELECT COUNT(*) FROM writes")[0][0] < 910
 
 
+def test_mysql_08_a_row_inserted_behind_the_cursor_is_filled_by_the_trigger(mysql_database, project):
+    mysql_database.run(*users(2500))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    behind = "INSERT INTO users (id, full_name) VALUES (-1, 'behind')"
+    after_first_batch(project, lambda: mysql_database.run(behind))
+    project.apply()
+    assert mysql_database.rows("SELECT name FROM users WHERE id = -1") == [("behind",)]
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_09_the_end_of_a_walk_is_fixed_when_it_begins(mysql_database, project):
+    mysql_database.run(*users(2500))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    later = []
+
+    def writing(event):
+        if isinstance(event, StepProgress) and event.name.startswith("backfill") and len(later) < 50:
+            later.append(f"({3000 + len(later)}, 'later')")
+            mysql_database.run(f"INSERT INTO users (id, full_name) VALUES {later[-1]}")
+
+    project.seen = Watched(writing)
+    project.apply()
+    assert 1 < len(later) < 50
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+
+
+def test_mysql_10_rows_that_are_deleted_before_their_batch_are_no_error(mysql_database, project):
+    mysql_database.run(*users(2500))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    after_first_batch(project, lambda: mysql_database.run("DELETE FROM users WHERE id % 3 = 0"))
+    project.apply()
+    assert mysql_database.rows("SELECT COUNT(*), COUNT(name) FROM users") == [(1667, 1667)]
+
+
 def test_mysql_12_a_row_whose_key_changes_while_it_is_walked_is_not_left_behind(mysql_database, project):
     mysql_database.run(*users(2500, value="i + 5000"))
     project.url = mysql_database.url

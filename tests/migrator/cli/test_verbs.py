@@ -6,6 +6,7 @@ import pytest
 
 from tests.linters.mysql.servers import needed_program
 from tests.plugins.aging import age
+from tests.plugins.servers import WANTED
 
 
 @pytest.fixture
@@ -193,10 +194,10 @@ def test_alembic_agrees_on_what_may_be_released(shop, database):
     assert database.rows(versions) == [("first",)]
 
 
-@pytest.mark.parametrize("database", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("database", ["postgresql", "mariadb", *(["mysql"] if WANTED else [])])
 def test_the_demo_keeps_the_promise(database, project):
     """The same as `make demo`, on a smaller table."""
-    if database == "mariadb":
+    if database != "postgresql":
         needed_program(database)
     measured = project.json("demo", "--rows", "5000", "--database", database)
     assert measured["failed_statements"] == 0
@@ -205,7 +206,8 @@ def test_the_demo_keeps_the_promise(database, project):
     assert measured["rows"] >= 5000
     assert measured["max_wait_ms"] > 0
     assert not measured["gate"]["open"]
-    assert measured["gate"]["opens_at"]
+    # MySQL has seen statements that name the old shape, so there the hours have not begun.
+    assert measured["gate"]["opens_at"] or database == "mysql"
     phases = [step["phase"] for step in measured["steps"]]
     assert set(phases) == {"expand", "migrate", "contract", "purge"}
     assert all({"phase", "name", "seconds", "lock_held_ms"} <= set(step) for step in measured["steps"])

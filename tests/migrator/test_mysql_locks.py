@@ -1,0 +1,99 @@
+"""What is said of locks on MySQL and MariaDB, which do not tell when one is granted."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from migrator import api
+from migrator.cli.progress import cost
+from migrator.errors import StepFailed
+from migrator.events import LockRetried, StepFinished, StepStarted
+from phases.model import Phase
+from tests.plugins.projects import OVERRIDE
+
+pytestmark = pytest.mark.in_turn
+
+
+@pytest.fixture
+def shop(mysql_database, project):
+    mysql_database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, full_name varchar(60) NOT NULL, KEY (full_name))",
+        "INSERT INTO users VALUES (1, 'a'), (2, 'b')",
+    )
+    project.url = mysql_database.url
+    project.revision("change", 'RenameColumn("users", "full_name", "name")')
+    return project
+
+
+def finished(project):
+    return {event.name: event for event in project.seen if isinstance(event, StepFinished)}
+
+
+def test_a_figure_is_given_for_statements_that_shut_a_table_and_none_for_those_that_let_others_go_on(shop):
+    planned = {step["name"]: step["lock"] for step in shop.json("plan")["revisions"][0]["steps"]}
+    assert "rows are read and written while it works" in planned["build index name"]
+    assert "blocks reads and writes" in planned["add users.name and dual writes with full_name"]
+    shop.apply()
+    done = api.apply(shop.settings, phase=Phase.CONTRACT, to="change", override=OVERRIDE, observer=shop.seen.append)
+    steps = finished(shop)
+    assert {step.lock_held_ms for step in steps.values()} == {0.0}
+    added, built = steps["add users.name and dual writes with full_name"], steps["build index name"]
+    required, aside = steps["make users.name NOT NULL"], steps["quarantine users.full_name"]
+    assert 0 < added.lock_at_most_ms < added.seconds * 1000
+    assert not added.online
+    assert [(step.lock_at_most_ms, step.online) for step in (built, required)] == [(0.0, True)] * 2
+    assert 0 < aside.lock_at_most_ms < aside.seconds * 1000
+    assert aside.online
+    assert [outcome.lock_at_most_ms for outcome in done.outcomes] == [0.0, aside.lock_at_most_ms]
+    assert cost(built).endswith(" s, online")
+    assert cost(aside).endswith(f" s, longest lock at most {aside.lock_at_most_ms:.1f} ms, the rest online")
+    shut = {event.name for event in shop.seen if isinstance(event, StepStarted) and event.shuts}
+    assert shut == {added.name, aside.name}
+
+
+def test_the_wait_for_a_lock_that_was_not_granted_is_counted_as_a_wait(shop, mysql_database):
+    with closing(mysql_database.connect()) as idle, idle.cursor() as cursor:
+        idle.begin()
+        cursor.execute("SELECT * FROM users")
+
+        def ending(event):
+            shop.seen.append(event)
+            if isinstance(event, LockRetried):
+                idle.rollback()
+
+        api.apply(shop.settings, phase=Phase.EXPAND, observer=ending)
+    (added,) = finished(shop).values()
+    assert added.lock_waited_ms > 0
+    with closing(mysql_database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT lock_held_ms, lock_waited_ms FROM migrator_steps WHERE state = 'done'")
+        assert cursor.fetchall() == ((None, pytest.approx(added.lock_waited_ms, abs=1)),)
+
+
+def test_online_ddl_that_writers_keep_from_its_end_says_what_helps(shop, mysql_database, monkeypatch):
+    monkeypatch.setattr("migrator.performance.ONLINE_ATTEMPTS", 2)
+    shop.revision("unique", 'CreateIndex("users", "full_name", unique=True)', down=None)
+
+    def writing(event):
+        if isinstance(event, StepStarted) and "index" in event.name:
+            mysql_database.run("INSERT INTO users VALUES (3, 'b')")
+
+    with pytest.raises(StepFailed, match=r"writers were in its way 2 times: .*Duplicate entry") as found:
+        api.apply(shop.settings, to="unique", observer=writing)
+    assert "REPLACE" in found.value.next_step
+
+
+def test_a_contract_that_fails_is_taken_back_by_a_restore(shop, mysql_database):
+    shop.apply()
+
+    def writing(event):
+        if isinstance(event, StepStarted) and event.phase is Phase.CONTRACT:
+            mysql_database.run("ALTER TABLE users RENAME TO people")
+
+    with pytest.raises(StepFailed) as found:
+        api.apply(shop.settings, phase=Phase.CONTRACT, to="change", override=OVERRIDE, observer=writing)
+    assert found.value.next_step.endswith("or: migrator restore change")
+    mysql_database.run("ALTER TABLE people RENAME TO users")
+    shop.restore("change")
+    assert shop.states() == {"change": "migrated"}
