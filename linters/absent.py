@@ -1,4 +1,4 @@
-"""Whether a statement names a table that is known not to be there. What is doubtful counts as there."""
+"""Whether a statement names what is known not to be there, or does nothing. What is doubtful counts as there."""
 
 from __future__ import annotations
 
@@ -22,16 +22,42 @@ def absent(action: actions.Action, statement: Callable[[], str], session: Sessio
     Args:
         statement: gives the text it is a part of.
     """
-    if session.doubtful or not session.given.complete:
-        return None
-    missing = [name for name in needed(action) if is_missing(name, session)]
+    missing = missing_from(action, session)
     if not missing:
         return None
     text = statement().upper()
-    if text.split(None, 1)[0] in AROUND or "IF EXISTS" in " ".join(text.split()):
+    if text.split(None, 1)[0] in AROUND or asks_first(text):
         return None
     # The name of a variable of psql, or of what a block puts together, does not stand in the text.
     return next((name for name in missing if name.name.upper() in text), None)
+
+
+def is_idle(action: actions.Action, statement: Callable[[], str], session: Session) -> bool:
+    """Whether IF EXISTS, or IF NOT EXISTS, leaves everything as it is, where the schema is known in full.
+
+    An index that is built CONCURRENTLY may be there and of no use.
+    """
+    if session.doubtful or not session.given.complete:
+        return False
+    match action:
+        case actions.AddColumn(if_not_exists=True):
+            return session.relation(action.table).column(action.column.name) is not None
+        case actions.CreateIndex(if_not_exists=True, concurrently=False):
+            name = Name(session.resolve(action.table).schema, action.index.name.name)
+            return session.indexes.get(name) is not None
+        case actions.DropIndex():
+            return session.indexes.get(session.resolve(action.index)) is None and asks_first(statement())
+    return bool(missing_from(action, session)) and asks_first(statement())
+
+
+def missing_from(action: actions.Action, session: Session) -> list[Name]:
+    if session.doubtful or not session.given.complete:
+        return []
+    return [name for name in needed(action) if is_missing(name, session)]
+
+
+def asks_first(statement: str) -> bool:
+    return "IF EXISTS" in " ".join(statement.upper().split())
 
 
 def needed(action: actions.Action) -> Iterable[Name]:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from linters import actions
+from linters.absent import is_idle
 from linters.costs import Cost
 from linters.dialects import dialect
 from linters.findings import Category, Finding, Severity
@@ -167,7 +168,7 @@ class Engine:
             at = At(
                 action, cost, self.session, line, lambda: source.text(piece), found, locks, self.choice.phase, ahead
             )
-            for rule in self.rules_for(action, piece):
+            for rule in () if is_idle(action, at.statement, self.session) else self.rules_for(action, piece):
                 for each in rule.check(at):
                     yield self.finding(rule, each, source, piece, cost, at)
             self.after(action, cost, source, piece)

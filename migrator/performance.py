@@ -144,10 +144,11 @@ class Performer:
         answer: Any = None
         try:
             while True:
-                effect = steps.send(answer)
+                try:
+                    effect = steps.send(answer)
+                except StopIteration:
+                    return measured
                 answer = self._answer(record, effect, measured, records)
-        except StopIteration:
-            return measured
         except Mismatched as wrong:
             raise VerificationFailed(f"{record.name}: {wrong.reason}", next_step=wrong.remedy, **vars(wrong)) from None
         except Held as held:

@@ -74,6 +74,8 @@ def add_key(action: actions.AddConstraint, constraint: Constraint, session: Sess
     elif index is not None and (problem := unusable(index)):
         cost.error = problem
     if constraint.kind is Kind.PRIMARY:
+        if any(known.kind is Kind.PRIMARY for known in table.constraints):
+            cost.error = f"{table.name} has a primary key already"
         columns = index.columns if index is not None else constraint.columns
         nullable = [c for c in columns if not known_not_null(action.table, c, session)]
         unknown = constraint.using_index and not table.complete and not session.given.complete

@@ -94,6 +94,9 @@ def drop_column(action: actions.DropColumn, session: Session, cost: Cost) -> Non
     for other, constraint in session.referencing(action.table):
         if action.column in constraint.referenced_columns:
             cost.lock(other.name, AX)
+            cost.error = "" if action.cascade else f"foreign key {constraint.name} of {other.name} needs it"
+    if not action.cascade:
+        cost.error = cost.error or dependant_of(action.table, action.column, session)
 
 
 def change_type(action: actions.ChangeType, session: Session, cost: Cost) -> None:
@@ -119,24 +122,24 @@ def change_type(action: actions.ChangeType, session: Session, cost: Cost) -> Non
     for other, constraint in session.referencing(action.table):
         if action.column in constraint.referenced_columns or not constraint.referenced_columns:
             cost.lock(other.name, AX)
-    cost.error = type_change_error(action, session)
+    cost.error = dependant_of(action.table, action.column, session)
 
 
-def type_change_error(action: actions.ChangeType, session: Session) -> str:
-    """Why the server refuses to change the type: something is defined by it."""
-    table = session.relation(action.table)
+def dependant_of(name: Name, column: str, session: Session) -> str:
+    """What is defined by a column, so that the server neither changes its type nor drops it alone; or empty."""
+    table = session.relation(name)
     for view in session.relations.values.values() if table.name in session.readers else ():
-        if view.reads and any(r == table.name and column in (action.column, "*") for r, column in view.reads):
-            return f"{view.kind} {view.name} reads {action.column}"
-    for name, columns in table.policies:
-        if action.column in columns:
-            return f"policy {name} reads {action.column}"
-    for name, columns in table.triggers:
-        if action.column in columns:
-            return f"trigger {name} fires on UPDATE OF {action.column}"
-    for column in table.columns:
-        if column.generated and column.default is not None and action.column in column.default.columns:
-            return f"column {column.name} is computed from {action.column}"
+        if view.reads and any(r == table.name and read in (column, "*") for r, read in view.reads):
+            return f"{view.kind} {view.name} reads {column}"
+    for policy, columns in table.policies:
+        if column in columns:
+            return f"policy {policy} reads {column}"
+    for trigger, columns in table.triggers:
+        if column in columns:
+            return f"trigger {trigger} fires on UPDATE OF {column}"
+    for other in table.columns:
+        if other.generated and other.default is not None and column in other.default.columns:
+            return f"column {other.name} is computed from {column}"
     return ""
 
 
@@ -158,6 +161,9 @@ def set_expression(action: actions.SetExpression, session: Session, cost: Cost) 
 
 def add_identity(action: actions.AddIdentity, session: Session, cost: Cost) -> None:
     with_children(action.table, AX, session, cost)
+    column = session.relation(action.table).column(action.column)
+    if column is not None and not column.not_null and session.given.complete and not session.doubtful:
+        cost.error = f"{action.column} is not NOT NULL, as an identity column has to be"
 
 
 def create_index(action: actions.CreateIndex, session: Session, cost: Cost) -> None:

@@ -71,7 +71,7 @@ def base_of(type_: Type, session: Session) -> Type:
 
 def other_type(old: Type, new: Type, session: Session) -> TypeChange:
     pair = old.name, new.name
-    if old.dimensions != new.dimensions:
+    if old.dimensions or new.dimensions:  # an array has the type of its elements in it
         return TypeChange(rewrites=True, why=f"{old} and {new} are stored differently")
     if pair in (("timestamp", "timestamptz"), ("timestamptz", "timestamp")):
         zone = session.setting("timezone") or session.given.timezone
@@ -92,7 +92,7 @@ def other_modifier(old: Type, new: Type) -> TypeChange:
     if old.modifiers == new.modifiers:
         return TypeChange(why="the type stays")
     if old.dimensions:
-        grows = False  # elements are converted one by one
+        grows = not new.modifiers  # else elements are converted one by one
     elif old.name in ("varchar", "varbit"):
         grows = not new.modifiers or bool(old.modifiers and new.modifiers[0] >= old.modifiers[0])
     elif old.name == "numeric":

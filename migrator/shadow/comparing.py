@@ -52,6 +52,8 @@ def one(findings: list[Finding], seen: Observation) -> list[Difference]:
     if not findings:
         noticed = bool(seen.work or seen.error)
         return [Difference(OBSERVED_ONLY, seen.line, seen.statement, "", what)] if noticed else []
+    if seen.error:  # what else it would have done was not to be seen
+        findings = [finding for finding in findings if finding.rule in REFUSALS] or findings
     return [
         Difference(verdict(finding, seen), finding.line, seen.statement, f"{finding.rule}: {finding.message}", what)
         for finding in findings

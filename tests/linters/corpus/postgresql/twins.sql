@@ -82,3 +82,19 @@ REFRESH MATERIALIZED VIEW CONCURRENTLY names;
 -- truth: safe
 -- given: CREATE INDEX users_by_email ON users (email);
 ALTER INDEX IF EXISTS users_by_email RENAME TO users_email_idx;
+-- case: add-column-if-not-exists-is-added
+-- truth: rewrite
+-- given: CREATE TABLE t (id int PRIMARY KEY);
+ALTER TABLE t ADD COLUMN IF NOT EXISTS x text NOT NULL DEFAULT clock_timestamp()::text;
+-- case: create-index-if-not-exists-is-created
+-- truth: build
+-- given: CREATE TABLE t (id int PRIMARY KEY, x text);
+CREATE INDEX IF NOT EXISTS t_x ON t (x);
+-- case: drop-index-if-exists-drops
+-- truth: queue
+-- given: CREATE TABLE t (id int PRIMARY KEY, x text); CREATE INDEX nowhere ON t (x);
+DROP INDEX IF EXISTS nowhere;
+-- case: alter-table-if-exists-alters
+-- truth: rewrite
+-- given: CREATE TABLE nowhere (id int PRIMARY KEY);
+ALTER TABLE IF EXISTS nowhere ADD COLUMN x serial;
