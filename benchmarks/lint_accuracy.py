@@ -4,9 +4,9 @@
     python -m benchmarks.lint_accuracy --record [--only ID]
 
 Ours with the schema and with the script alone, and squawk (`pip install squawk-cli`) with the script, as it is
-installed: default settings. Of MySQL and MariaDB every case counts once for each release whose truth is recorded, as
-a hazard or none. `--record` runs every case on the servers of this machine and writes what is true of it
-into the corpus; a case of which two versions do not say the same is named, and left alone.
+installed: default settings. Of MySQL and MariaDB every case counts once for each release whose truth is recorded.
+`--record` runs every case on the servers of this machine and writes what is true of it into the corpus; a case of
+which two versions do not say the same is named, and left alone.
 """
 
 from __future__ import annotations
@@ -176,19 +176,18 @@ def on_mysql(dialect: str) -> list[Linter]:
 
 def figures_of(dialect: str) -> tuple[dict[str, object], list[str]]:
     """The figures of a dialect, and a line for each case that a linter is wrong about."""
-    postgresql = dialect == "postgresql"
-    linters = on_postgresql() if postgresql else on_mysql(dialect)
+    linters = on_postgresql() if dialect == "postgresql" else on_mysql(dialect)
     everything = linters[0][2]
     figures: dict[str, object] = {"cases": len(everything), "unsafe": sum(case.unsafe for case in everything)}
     lines: list[str] = []
     for name, ask, cases in linters:
         answers = {case.id: ask(case) for case in cases}
-        for axis in ("", HAZARD, BREAKS) if postgresql else (HAZARD,):
+        for axis in ("", HAZARD, BREAKS):
             found = score(answers, cases, axis)
             figures[", ".join(filter(None, (name, axis)))] = (
                 f"recall {found.recall:.2f} precision {found.precision:.2f}"
             )
-            if axis == ("" if postgresql else HAZARD):
+            if not axis:
                 unread = [c for c in cases if c.unsafe and answers[c.id].axes == {UNKNOWN}]
                 figures[f"{name}, caught as unanalysed only"] = f"{len(unread)} of {found.caught}"
                 figures[f"{name}, cases asked"] = len(cases)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from benchmarks import lint_corpus
-from benchmarks.lint_corpus import CORPUS, SAFE, Case
+from benchmarks.lint_corpus import BROKEN, CORPUS, SAFE, Case
 from linters.engine import Engine
 from linters.findings import Finding
 from linters.session import Given, Session
@@ -16,8 +16,15 @@ from linters.source import Source
 
 HARMLESS = ("INSTANT", "NOCOPY NONE")
 """What writes no table again, and lets others write."""
-DISCARDS = re.compile(r"\b(DROP|TRUNCATE|EXCHANGE) PARTITION\b", re.I)
+DISCARDS = re.compile(r"\b(DROP|TRUNCATE) PARTITION\b", re.I)
 """What takes rows away, however fast."""
+KINDS = "INDEX|KEY|PRIMARY|FOREIGN|CONSTRAINT|CHECK|PARTITION"
+BREAKS = re.compile(
+    rf"\b(DROP (?!({KINDS})\b)\w+|RENAME (?!({KINDS})\b)\w+|CHANGE (?:COLUMN )?(?P<old>\w+) (?!(?P=old)\b)\w+"
+    r"|ADD COLUMN \w+ \w+ NOT NULL(?! *(DEFAULT|AUTO_INCREMENT)))",
+    re.I,
+)
+"""What takes a name away, or asks every INSERT for one more value: that needs no server to be known."""
 REDEFINES = re.compile(r"\b(MODIFY|CHANGE|CONVERT TO)\b", re.I)
 """What says of a column, or of all, what it is to be: whether that costs anything depends on what it was."""
 
@@ -68,23 +75,30 @@ def engine_of(case: Recorded, release: str, *, with_schema: bool) -> Engine:
 
 
 def findings(case: Recorded, release: str, *, with_schema: bool) -> list[Finding]:
+    """What is found in the statement, behind what the session has set: the next script begins without that."""
     engine = engine_of(case, release, with_schema=with_schema)
-    return list(engine.judge(Source("case", case.statement.encode())))
+    script = ";\n".join(filter(None, (case.settings, case.statement)))
+    return list(engine.judge(Source("case", script.encode())))
 
 
 def cases_of(dialect: str) -> dict[str, tuple[Case, Recorded, str]]:
-    """Every case in every release whose truth is recorded: a hazard where rows are written again, others wait, or it
-    fails. Whether the live version survives it was not recorded."""
+    """Every case in every release whose truth is recorded."""
     found: dict[str, tuple[Case, Recorded, str]] = {}
     for case in recorded(dialect):
         for release, truth in case.truth.items():
             text = f"{release}: {case.settings} {case.statement}"
             name = f"{case.topic}, {release}: {case.statement}"
             name = name if name not in found else f"{name} ({len(found)})"
-            harmless = truth in HARMLESS and not DISCARDS.search(case.statement)
-            told = (SAFE,) if harmless else ("data",) if truth in HARMLESS else (truth.lower(),)
-            found[name] = (replace(Case(name, "", text), truth=told), case, release)
+            found[name] = (replace(Case(name, "", text), truth=truth_of(case.statement, truth)), case, release)
     return found
+
+
+def truth_of(statement: str, done: str) -> tuple[str, ...]:
+    """Why a statement is not safe, or that it is; `done`: what the server did."""
+    told = [] if done in HARMLESS else [done.lower()]
+    told += ["data"] if DISCARDS.search(statement) else []
+    told += [BROKEN] if BREAKS.search(statement) else []
+    return tuple(told) or (SAFE,)
 
 
 def decidable(cases: Iterable[Case]) -> list[Case]:

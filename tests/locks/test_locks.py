@@ -172,7 +172,7 @@ def test_an_exclusion_constraint_that_is_not_built_within_the_lock_timeout_is_un
     assert "once" in database.dump()
 
 
-def test_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
+def test_backfill_18_a_second_runner_is_refused_and_told_who_is_at_work(prepared, project):
     with prepared.connect() as holder:
         holder.execute("BEGIN")
         holder.execute("SELECT count(*) FROM users")

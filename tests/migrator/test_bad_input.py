@@ -435,7 +435,7 @@ def test_a_replica_answers_questions_and_is_not_migrated(project, replica_url):
         assert "the primary" in done.stderr
 
 
-def test_a_pooler_in_transaction_mode_is_refused_with_the_remedy(shop, pooler, database):
+def test_backfill_34_a_pooler_in_transaction_mode_is_refused_with_the_remedy(shop, pooler, database):
     shop.revision("change", 'RenameColumn("users", "age", "years")')
     shop.url = pooler("transaction")
     before = database.dump()

@@ -43,7 +43,7 @@ def test_events_tell_the_story_and_outlive_an_abort(shop, database):
     assert database.rows("SELECT count(*) FROM migrator.revisions") == [(0,)]
 
 
-def test_a_ledger_of_a_newer_program_is_left_alone(shop, database):
+def test_backfill_35_a_ledger_of_a_newer_program_is_left_alone(shop, database):
     shop.apply("expand")
     database.run("UPDATE migrator.ledger_version SET version = 99")
     for words in (("status",), ("apply", "--yes"), ("plan",), ("abort", "change", "--yes")):

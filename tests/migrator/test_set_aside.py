@@ -276,7 +276,7 @@ def test_a_ledger_of_the_version_before_is_brought_up_to_date_by_what_writes(use
     assert api.status(users.settings).aside["change"][0].sqlstate == "22P02"
 
 
-def test_a_backfill_that_an_older_program_began_is_finished(users, any_database):
+def test_backfill_35_a_backfill_that_an_older_program_began_is_finished(users, any_database):
     """Its cursor says nothing of rows that fail."""
     with pytest.raises(RowsSetAside):
         users.apply()

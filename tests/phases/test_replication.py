@@ -36,7 +36,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_batches_pause_while_a_replica_is_behind_by_more_than_the_limit(name):
+def test_backfill_19_batches_pause_while_a_replica_is_behind_by_more_than_the_limit(name):
     readings, go = CASES[name]
     verdict = judge(readings, 10.0)
     assert verdict.go is go

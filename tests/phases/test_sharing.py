@@ -211,7 +211,7 @@ ROOMS = {
 
 
 @pytest.mark.parametrize("name", ROOMS)
-def test_a_window_is_so_large_that_the_next_pass_finds_its_pages_pruned(name):
+def test_backfill_21_a_window_is_so_large_that_the_next_pass_finds_its_pages_pruned(name):
     now, made, age, workers, batches, reason = ROOMS[name]
     chosen = roomy(now, made, age, 0.1, stripes=8, workers=workers)
     assert chosen.batches == batches

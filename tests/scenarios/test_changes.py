@@ -338,7 +338,7 @@ def test_52_a_run_that_loses_its_connection_is_finished_by_the_next(shop, databa
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["after a failover", "on another server"])
-def test_52_a_backfill_trusts_its_cursor_only_where_the_rows_are_where_they_were(again, shop, database):
+def test_backfill_31_a_backfill_trusts_its_cursor_only_where_the_rows_are_where_they_were(again, shop, database):
     if database.version < (14, 0) and not again:
         pytest.skip("before PostgreSQL 14 a walk begins again until nothing is left")
     database.run(CUT.format(7))

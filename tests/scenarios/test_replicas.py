@@ -152,7 +152,7 @@ def test_18_a_paused_backfill_says_why_and_ends_at_ctrl_c(shop, replica):
     assert "replicas:        replica east" in said
 
 
-def test_18_a_lag_that_the_role_may_not_see_is_said_once_and_stops_no_batch(shop, replica):
+def test_backfill_20_a_lag_that_the_role_may_not_see_is_said_once_and_stops_no_batch(shop, replica):
     role = f"owner_{shop.url.rpartition('/')[2]}"
     with psycopg.connect(shop.url.replace("+psycopg", ""), autocommit=True) as connection:
         for statement in (
