@@ -108,6 +108,8 @@ def in_the_way(project):
 @pytest.fixture
 def django(database, tmp_path, monkeypatch):
     """The project of Django, and its commands, of a version of the application."""
+    if database.version < (14, 0):
+        pytest.skip("Django asks for PostgreSQL 14")
     folder = tmp_path / "django"
     shutil.copytree(EXAMPLES / "django", folder)
     monkeypatch.chdir(folder)
