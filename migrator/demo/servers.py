@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from migrator.embedded import EmbeddedServer, newest_binaries
@@ -47,29 +48,21 @@ def postgresql() -> Iterator[Stage]:
         yield Stage(f"PostgreSQL {server.binaries.major}", server.url(), fill, "VACUUM ANALYZE users", 1)
 
 
-@contextmanager
-def mariadb() -> Iterator[Stage]:
-    """The MariaDB that is on the PATH."""
-    program = needed("mariadb")
-    with EmbeddedMySQL(program) as server:
-        fill = (
-            "INSERT INTO users (full_name, email) SELECT CONCAT('User ', seq), CONCAT('user', seq, '@example.org')"
-            " FROM seq_1_to_{rows}"
-        )
-        yield Stage(str(program), server.create("shop"), fill, "ANALYZE TABLE users", 1000)
+FILLS = {
+    "mariadb": "INSERT INTO users (full_name, email) SELECT CONCAT('User ', seq), CONCAT('user', seq, '@example.org')"
+    " FROM seq_1_to_{rows}",
+    "mysql": "INSERT /*+ SET_VAR(cte_max_recursion_depth = {rows}) */ INTO users (full_name, email)"
+    " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+    " SELECT CONCAT('User ', i), CONCAT('user', i, '@example.org') FROM n",
+}
 
 
 @contextmanager
-def mysql() -> Iterator[Stage]:
-    """The MySQL that is on the PATH."""
-    program = needed("mysql")
+def on_path(family: str) -> Iterator[Stage]:
+    """The MariaDB or MySQL that is on the PATH."""
+    program = needed(family)
     with EmbeddedMySQL(program) as server:
-        fill = (
-            "INSERT /*+ SET_VAR(cte_max_recursion_depth = {rows}) */ INTO users (full_name, email)"
-            " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
-            " SELECT CONCAT('User ', i), CONCAT('user', i, '@example.org') FROM n"
-        )
-        yield Stage(str(program), server.create("shop"), fill, "ANALYZE TABLE users", 1000)
+        yield Stage(str(program), server.create("shop"), FILLS[family], "ANALYZE TABLE users", 1000)
 
 
-STARTS: Mapping[str, Start] = {"postgresql": postgresql, "mariadb": mariadb, "mysql": mysql}
+STARTS: Mapping[str, Start] = {"postgresql": postgresql, **{family: partial(on_path, family) for family in FILLS}}
