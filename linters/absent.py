@@ -57,7 +57,9 @@ def missing_from(action: actions.Action, session: Session) -> list[Name]:
 
 
 def asks_first(statement: str) -> bool:
-    return "IF EXISTS" in " ".join(statement.upper().split())
+    """Whether it says IF EXISTS itself; in the body of a block that may be the condition of something else."""
+    words = statement.upper().split()
+    return words[0] not in AROUND and "IF EXISTS" in " ".join(words)
 
 
 def needed(action: actions.Action) -> Iterable[Name]:
