@@ -110,7 +110,7 @@ class Visitor(threading.Thread):
         self.inserted.append((row, email))
 
     def upsert(self, client: Client) -> None:
-        if not self.inserted or not client.upsert:
+        if not self.inserted:
             return
         row, email = self.random.choice(self.inserted)
         name = self.next_name()

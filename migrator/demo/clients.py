@@ -12,7 +12,7 @@ class Client(Protocol):
     problem: type[Exception]
     """What a failed statement raises."""
     upsert: str
-    """The end of an INSERT that changes the row that is there already; empty where the demo sends none."""
+    """The end of an INSERT that changes the row that is there already."""
 
     def ask(self, sql: str, values: Sequence[object]) -> list[Any]: ...
 
@@ -53,12 +53,12 @@ class PostgreSQLClient:
 class MySQLClient:
     """PyMySQL as it comes."""
 
-    def __init__(self, connection: Any, family: str) -> None:
+    upsert = "ON DUPLICATE KEY UPDATE NAME = VALUES(NAME)"
+
+    def __init__(self, connection: Any) -> None:
         import pymysql
 
         self.connection = connection
-        # On MySQL an online rebuild fails while a table is upserted into: docs/explanation/mysql.md.
-        self.upsert = "ON DUPLICATE KEY UPDATE NAME = VALUES(NAME)" if family == "mariadb" else ""
         self.problem: type[Exception] = pymysql.MySQLError
 
     def ask(self, sql: str, values: Sequence[object]) -> list[Any]:
@@ -105,4 +105,4 @@ def connected(url: str, name: str) -> Client:
         program_name=name,
         ssl_disabled=True,
     )
-    return MySQLClient(session, target.get_backend_name())
+    return MySQLClient(session)

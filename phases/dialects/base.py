@@ -241,6 +241,17 @@ class Dialect(TableDialect, Protocol):
         """Drop a column, and the foreign keys and indexes over it, as far as they are there."""
 
     def rename_column(self, table: TableName, old: str, new: str) -> Changes: ...
+    def exchange_columns(
+        self, table: TableName, first: str, second: str, indexes: Sequence[tuple[str, str]]
+    ) -> Changes:
+        """Exchange the names of two columns of one type, and those of the indexes over each.
+
+        Nothing where NOT NULL costs no rebuild, so that the second may as well be given all that the first has.
+
+        Args:
+            first: the one that comes first in the table, before the exchange.
+        """
+
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes: ...
     def alter_type(self, table: TableName, column: Column, type_: str) -> Changes: ...
     def drop_default(self, table: TableName, column: Column) -> Changes: ...

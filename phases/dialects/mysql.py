@@ -211,6 +211,11 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
     def rename_column(self, table: TableName, old: str, new: str) -> Changes:
         return (statements.rename_column(table, old, new),)
 
+    def exchange_columns(
+        self, table: TableName, first: str, second: str, indexes: Sequence[tuple[str, str]]
+    ) -> Changes:
+        return (statements.exchange_columns(table, first, second, indexes),)
+
     def set_default(self, table: TableName, column: Column, expression: str) -> Changes:
         if MOMENT.fullmatch(expression):
             # SET DEFAULT knows it only as an expression, which is something else on MySQL.

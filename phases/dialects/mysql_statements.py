@@ -6,6 +6,7 @@ behind a lock. Names and texts are written as in standard SQL, under `SQL_MODE`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from phases.dialects.base import Change
@@ -108,6 +109,24 @@ def drop_column(table: TableName, name: str) -> Change:
 def rename_column(table: TableName, old: str, new: str) -> Change:
     done = renamed("columns", "column_name", old, new, **of(table))
     return alter(table, f"RENAME COLUMN {identifier(old)} TO {identifier(new)}", done)
+
+
+def exchange_columns(table: TableName, first: str, second: str, indexes: Sequence[tuple[str, str]]) -> Change:
+    """Exchange the names of two columns and of their indexes; it is done when the second name comes first."""
+    pairs = [("COLUMN", first, second), *(("INDEX", *pair) for pair in indexes)]
+    renamed_ = ", ".join(
+        f"RENAME {kind} {identifier(a)} TO {identifier(b)}, RENAME {kind} {identifier(b)} TO {identifier(a)}"
+        for kind, a, b in pairs
+    )
+    ordered = " AND ".join(
+        f"{column}.{name} = {literal(value)}" for column in "ab" for name, value in of(table).items()
+    )
+    done = (
+        "SELECT 1 FROM information_schema.columns a JOIN information_schema.columns b"
+        f" ON a.ordinal_position > b.ordinal_position WHERE {ordered}"
+        f" AND a.column_name = {literal(first)} AND b.column_name = {literal(second)}"
+    )
+    return alter(table, renamed_, done)
 
 
 def modify(table: TableName, name: str, definition: str, *, not_null: bool) -> Change:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from phases.catalog import Column, Table
-from phases.model import Fill, Verify
+from phases.dialects.base import Changes
+from phases.model import Fill, TableName, Verify
 from phases.sql import identifier, qualified
 
 INTEGER_TYPES = frozenset({"smallint", "integer", "bigint"})
@@ -24,6 +25,11 @@ class PostgreSQLRows:
 
     def stand_in(self, column: Column) -> str | None:
         return None  # triggers come before constraints
+
+    def exchange_columns(
+        self, table: TableName, first: str, second: str, indexes: Sequence[tuple[str, str]]
+    ) -> Changes:
+        return ()  # NOT NULL is proved by a CHECK, and writes no row
 
     def distinct(self, left: str, right: str) -> str:
         return f"{left} IS DISTINCT FROM {right}"

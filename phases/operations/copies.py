@@ -282,6 +282,10 @@ class ColumnCopy:
         """Names of the indexes that `build` makes."""
         return tuple(self._built(index.name, relation=True) for index in self._indexes())
 
+    def twins(self) -> tuple[tuple[str, str], ...]:
+        """Each index over the first column, and its double."""
+        return tuple((index.name, self._built(index.name, relation=True)) for index in self._indexes())
+
     def followers(self) -> tuple[str, ...]:
         """Names that the plain indexes of the quarantined column have."""
         found = []

@@ -201,7 +201,7 @@ class Replacement:
         return self.dialect.require_values(self.table.name, by_then) if self.column.not_null else ()
 
     def contract(self) -> Steps:
-        last = self._required() if self._required_late else ()
+        last = self._exchanged() or (self._required() if self._required_late else ())
         switch = self.dialect.together(
             f"quarantine {self.table.name.name}.{self.old}",
             self._switch(),
@@ -211,12 +211,29 @@ class Replacement:
         )
         return (*last, *self.copy.release_keys(), switch)
 
+    def _exchanged(self) -> Sequence[Step]:
+        """Give the first column the name of the second, where that spares the server a rebuild for each NOT NULL.
+
+        Both hold the same values, and the triggers, which know nothing but names, go on as before.
+        """
+        dialect, name, old, new = self.dialect, self.table.name, self.old, self.new.name
+        same = self.column.not_null and self.link().plain and not self.keeps_name
+        if not same or self._own_default() is not None or self.copy.doubled_keys():
+            return ()
+        changes = dialect.exchange_columns(name, old, new, self.copy.twins())
+        back = dialect.exchange_columns(name, new, old, self.copy.twins())
+        if changes and (stand_in := dialect.stand_in(self.column)) is not None:
+            changes = (*changes, *dialect.drop_default(name, replace(self.column, name=new)))
+            back = (*back, *dialect.set_default(name, self.column, stand_in))
+        undo = (dialect.together(f"exchange {new} and {old} of {name.name}", back),)
+        return (dialect.together(f"exchange {old} and {new} of {name.name}", changes, undo=undo),) if changes else ()
+
     def _switch(self) -> Changes:
         """Everything that makes the old column disappear, in one short transaction."""
         dialect, name, column = self.dialect, self.table.name, self.column
         following = self.dependents
         changes = [*following.away(), *self.copy.switch(), *dialect.move_sequence(name, column, self.new)]
-        if column.not_null:
+        if column.not_null and not self._exchanged():
             changes += [*dialect.drop_not_null(name, column), *self._hand_over_not_null()]
         # Not before: until the old column is optional, writers of the other one count on the triggers.
         changes += dialect.drop_dual_write(self.link())
@@ -248,7 +265,7 @@ class Replacement:
         dialect, table, column = self.dialect, self.table, self.column
         differs, target = dialect.disagree(self.link(fills_old=True)), f"{table.name.name}.{self.old}"
         standing = replace(column, default=column.default or dialect.stand_in(column))
-        required = dialect.require_values(table.name, standing) if column.not_null else ()
+        required = dialect.require_values(table.name, standing) if column.not_null and not self._exchanged() else ()
         return (
             dialect.together(f"bring back {target}", self._bring_back()),
             dialect.fill(table, {self.old: self.down}, differs, target=target),

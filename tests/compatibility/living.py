@@ -16,7 +16,7 @@ class Case:
     """An operation, and the two shapes of the application.
 
     `wrong` counts rows that are not as they must be, asked while both versions are there; `given` alters the
-    tables first. `every`: both write in all ways that there are.
+    tables first. `every`: both give rows other keys, too. `in_place`: a server builds the table again in place.
     """
 
     operation: str
@@ -25,6 +25,7 @@ class Case:
     wrong: str = "SELECT 0"
     given: Statements = ()
     every: bool = False
+    in_place: bool = False
 
 
 class Watched(list):
@@ -46,8 +47,8 @@ def survive(case, database, project, connections):
     """
     project.url = database.url
     revision = project.revision("change", case.operation)
-    old = application(database, "old", case.old, connections, every=case.every)
-    new = application(database, "new", case.new, connections, every=case.every)
+    old = application(database, "old", case.old, connections, every=case.every, in_place=case.in_place)
+    new = application(database, "new", case.new, connections, every=case.every, in_place=case.in_place)
 
     def after_each_step(event):
         if isinstance(event, StepFinished):

@@ -81,6 +81,7 @@ CASES = {
         Shape(NICK),
         Shape({**NICK, "token": text}),
         "SELECT COUNT(*) FROM users WHERE token IS NULL",
+        in_place=True,
     ),
     "rename unique column": Case(
         'RenameColumn("users", "code", "reference")',
@@ -96,9 +97,10 @@ CASES = {
         Shape({**NICK, "note": text}),
         "SELECT COUNT(*) FROM users WHERE note IS NULL",
         ("UPDATE users SET note = NULL WHERE id % 2 = 0",),
+        in_place=True,
     ),
     "drop NOT NULL": Case(
-        'DropNotNull("users", "nick")', Shape({"full_name": text, "nick": text}), Shape({"nick": maybe})
+        'DropNotNull("users", "nick")', Shape({"full_name": text, "nick": text}), Shape({"nick": maybe}), in_place=True
     ),
     "set and drop defaults": Case(
         """SetDefault("users", "note", "concat('a', 'b')"), DropDefault("users", "full_name")""",
@@ -139,6 +141,7 @@ CASES = {
         Shape({**NICK, "full_name": text}),
         Shape({**NICK, "shown": text}),
         "SELECT COUNT(*) FROM users WHERE shown IS NULL",
+        in_place=True,
     ),
     "drop required column, fill": Case(
         """DropIndex("users_nick_idx"), DropColumn("users", "nick", fill="full_name")""",
@@ -146,6 +149,7 @@ CASES = {
         Shape({"full_name": text}),
         "SELECT COUNT(*) FROM users WHERE nick IS NULL",
         REQUIRED,
+        in_place=True,
     ),
     "split a column": Case(
         """DropIndex("users_nick_idx"), TransformColumns("users", "nick",
@@ -156,6 +160,7 @@ CASES = {
         Shape({**NICK, "full_name": text}),
         Shape({"head": word, "tail": maybe, "full_name": text}),
         "SELECT COUNT(*) FROM users WHERE NOT (nick <=> CONCAT(head, COALESCE(CONCAT(' ', tail), '')))",
+        in_place=True,
     ),
     "change type by expressions": Case(
         """ChangeType("users", "note", "int", to="mark", up="substr(note, 6)", down="'note ' || mark")""",
@@ -176,6 +181,7 @@ CASES = {
         Shape({**NICK, "organisation": org}),
         "SELECT COUNT(*) FROM users WHERE NOT (org_id <=> organisation)",
         (*ORGS, "ALTER TABLE users ADD FOREIGN KEY (org_id) REFERENCES orgs (id) ON DELETE CASCADE"),
+        in_place=True,
     ),
     "add and drop foreign keys": Case(
         'AddForeignKey("users", "org_id", "orgs", "id"), DropConstraint("users", "seen_orgs")',

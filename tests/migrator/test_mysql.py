@@ -242,6 +242,25 @@ def test_whoever_holds_the_metadata_lock_is_named(mysql_database, project):
     assert "`age`" in database.dump()
 
 
+def test_upserts_that_would_stop_a_rebuild_in_place_are_pointed_out(mysql_fleet, project):
+    with fresh_mysql_database(mysql_fleet, "mysql") as database:
+        database.run(
+            "CREATE TABLE users (id int PRIMARY KEY, email char UNIQUE, name varchar(9) NOT NULL, note varchar(9))",
+            "INSERT INTO users VALUES (1, 'a', 'ann', 'x')",
+        )
+        project.url = database.url
+        revision = project.revision("change", 'SetNotNull("users", "note"), RenameColumn("users", "name", "nick")')
+        assert api.plan(project.settings).revisions[0].warnings == ()
+        database.run("INSERT INTO users VALUES (2, 'a', 'bob', '') ON DUPLICATE KEY UPDATE name = 'bob'")
+        (warning,) = api.plan(project.settings).revisions[0].warnings
+        assert 'users" is written to by upserts (for example: INSERT INTO `users`' in warning
+        assert "(make users.note NOT NULL)" in warning
+        assert "use RebuildTable" in warning
+        project.apply()
+        project.apply("contract", revision)
+        assert api.plan(project.settings).revisions[0].warnings == ()
+
+
 def test_a_row_that_fails_is_set_aside_and_the_others_go_on(mysql_database, project):
     database = mysql_database
     database.run(

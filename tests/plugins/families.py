@@ -90,15 +90,22 @@ def operations(case: object) -> set[str]:
 
 
 def application(
-    database: AnyDatabase, name: str, shape: Shape, connections: int = 2, *, every: bool = False
+    database: AnyDatabase,
+    name: str,
+    shape: Shape,
+    connections: int = 2,
+    *,
+    every: bool = False,
+    in_place: bool = False,
 ) -> Application:
     """One version of an application, speaking to servers of this kind as their users do.
 
     Args:
-        every: in all ways that there are, where some are left out because of what a server does in place.
+        every: rows get other keys, too.
+        in_place: a server builds the table again in place meanwhile.
     """
     if isinstance(database, MySQLDatabase):
-        return MySQLApplication(database, name, shape, connections, every=every)
+        return MySQLApplication(database, name, shape, connections, every=every, in_place=in_place)
     return Application(database.plain_url, name, shape, connections)
 
 

@@ -21,18 +21,21 @@ class MySQLClient(Client):
 
     database: MySQLDatabase
     every: bool = False
-    """Nothing of the table is built again in place, and rows may get other keys."""
+    """Rows get other keys, too."""
+    in_place: bool = False
+    """The table is built again in place."""
 
     @contextmanager
     def connected(self) -> Iterator[list[Callable[[], None]]]:
         with closing(self.database.connect()) as self.connection:
             self.execute(f"SET SESSION lock_wait_timeout = {PATIENCE}, innodb_lock_wait_timeout = {PATIENCE}")
-            actions = [self.insert, self.many, self.selected, self.update, self.both, self.shared, self.upsert]
-            actions += [self.delete, self.move] if self.every else [self.delete]
+            actions = [self.insert, self.many, self.selected, self.update, self.both, self.shared, self.delete]
             if self.database.family not in DUPLICATING:
-                actions.append(self.replace)
-            elif not self.every:
-                actions.remove(self.upsert)
+                actions += [self.upsert, self.replace]
+            elif not self.in_place:
+                actions.append(self.upsert)  # REPLACE of two sessions deadlocks there, without any change of ours
+            if self.every:
+                actions.append(self.move)
             yield [*actions, self.read] if self.reading else actions
 
     def execute(self, sql: str, values: object = ()) -> list[tuple]:
@@ -137,16 +140,23 @@ class MySQLApplication(Application):
     """One version of an application on these servers."""
 
     def __init__(
-        self, database: MySQLDatabase, name: str, shape: Shape, connections: int = 2, *, every: bool = False
+        self,
+        database: MySQLDatabase,
+        name: str,
+        shape: Shape,
+        connections: int = 2,
+        *,
+        every: bool = False,
+        in_place: bool = False,
     ) -> None:
         super().__init__(database.url, name, shape, connections)
-        self.database, self.every = database, every
+        self.database, self.every, self.in_place = database, every, in_place
 
     def start(self, *, reading: bool = True) -> MySQLApplication:
         self.started += 1
         for number in range(self.connections):
             client = MySQLClient(self.url, f"{self.name}{self.started}.{number}", self.shape, reading)
-            client.database, client.every = self.database, self.every
+            client.database, client.every, client.in_place = self.database, self.every, self.in_place
             client.start()
             self.clients.append(client)
         return self
