@@ -296,6 +296,11 @@ class Bench:
             yield f"version {dotted(self.engine.session.given.version)} of it: --server-version says otherwise"
         if not self.engine.session.given.complete:
             yield "what no script created is in use and has rows: --schema FILE or --database-url URL tells more"
+            if self.name != "postgresql":
+                yield (
+                    "such a table is an ordinary one: one that is compressed, or has an index of a VIRTUAL column or a"
+                    " FULLTEXT one, may be copied for what is INSTANT else; say ALGORITHM=INSTANT, and it fails instead"
+                )
         if self.unread:
             yield f"{self.unread} statements of the schema cannot be read, and what they make is taken for not there"
         for tool in sorted(filter(None, self.tools)):

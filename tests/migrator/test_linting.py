@@ -251,6 +251,16 @@ def test_a_dump_makes_the_verdict_exact(lint):
     assert lint(change, "--schema", dump)[0] == 0
 
 
+@pytest.mark.parametrize(("dialect", "told"), [("mysql", True), ("mariadb", True), ("postgresql", False)])
+def test_what_is_taken_for_granted_of_unknown_tables_is_said(lint, dialect, told):
+    change = script("a.sql", "ALTER TABLE users ADD COLUMN n int;")
+    code, out, _ = lint(change, "--dialect", dialect)
+    assert (code, any("say ALGORITHM=INSTANT" in said for said in out["summary"]["assumptions"])) == (0, told)
+    dump = script("dump.sql", "CREATE TABLE users (id int PRIMARY KEY);")
+    known = lint(change, "--dialect", dialect, "--schema", dump)[1]["summary"]["assumptions"]
+    assert not any("ALGORITHM" in said for said in known)
+
+
 def test_the_version_of_the_server_decides(lint):
     change = script("a.sql", "ALTER TABLE users ADD CONSTRAINT n NOT NULL email NOT VALID;")
     assert lint(change, "--server-version", "18")[1] != lint(change, "--server-version", "17.2")[1]
