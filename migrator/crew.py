@@ -104,15 +104,8 @@ class Shift:
         self.governor.quieten = self.gate.quieten
         self.governor.staff = Staff(self.crew.wanted or 1)
         try:
-            self._look()
-            for _ in range(self.governor.staff.workers):
-                self._hire()
-            while any(worker.is_alive() for worker in self.workers):
-                if self.ended.wait(EVERY):
-                    self.ended.clear()
-                if self.problem is not None:
-                    break
-                self._look()
+            with self.gate.closed_by(self.replicas, self.pressure, self.governor):
+                self._oversee()
         finally:
             self.gate.stop()
             for worker in self.workers:
@@ -123,6 +116,17 @@ class Shift:
             raise self.problem
         self._tell()
         return list(self.shares.values())
+
+    def _oversee(self) -> None:
+        self._look()
+        for _ in range(self.governor.staff.workers):
+            self._hire()
+        while any(worker.is_alive() for worker in self.workers):
+            if self.ended.wait(EVERY):
+                self.ended.clear()
+            if self.problem is not None:
+                break
+            self._look()
 
     def _recall(self) -> None:
         """What the ledger has of this walk: whoever did not finish a share, somebody else takes it."""
@@ -145,12 +149,14 @@ class Shift:
             self.observer(self.events.get())
 
     def _look(self) -> None:
-        """Let nobody begin a batch that must not be begun, and say how far they are."""
+        """Let nobody begin a batch that must not be begun, and say how far they are; while it looks they go on."""
         assert isinstance(self.record.step, Fill)
-        with self.gate.closed():
+        try:
             late = self.replicas.follow(self.record.name)
             piled = self.pressure.follow(self.record.name, self.record.step.table)
             self.measured.wait(late, piled, self.governor.look(self.record))
+        finally:
+            self.gate.reopen()
         waited = late[0] + piled[0]
         self._pass_on()
         self._tell()

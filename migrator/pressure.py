@@ -120,6 +120,7 @@ class Pressure:
         begun = self.clock()
         said = f'"{table}" has {found.dead:,} dead rows, and autovacuum is off for it: it is vacuumed'
         self.observer(Waiting(step, said, 0.0))
+        self.pause(0.0)  # workers wait, too: nobody looks at anything else meanwhile
         self.session.alone(postgresql.VACUUM.format(table=qualified(table)))
         verdict, rows = self.look(table)
         self.vacuumed[table] = rows.dead if rows else 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from phases.model import Fill
 
@@ -62,6 +62,12 @@ class Stopped(Exception):
     """All workers are to end: one has failed, or the run is interrupted."""
 
 
+class Watcher(Protocol):
+    """Whoever looks whether batches may be begun, and waits where not."""
+
+    pause: Callable[[float], None]
+
+
 class Gate:
     """Lets workers begin batches while it is open, and knows how many are at one."""
 
@@ -90,21 +96,40 @@ class Gate:
                 self.busy -= 1
                 self.changed.notify_all()
 
-    @contextmanager
-    def closed(self) -> Iterator[None]:
-        """Let nobody begin, while the runner looks whether anybody may."""
+    def close(self) -> None:
+        """Let nobody begin."""
         self.open = False
+
+    def reopen(self) -> None:
+        with self.changed:
+            self.open = True
+            self.changed.notify_all()
+
+    def quieten(self) -> None:
+        """Let nobody begin, and wait until no batch is under way."""
+        self.close()
+        with self.changed:
+            self.changed.wait_for(lambda: not self.busy or self.stopped)
+
+    @contextmanager
+    def closed_by(self, *watchers: Watcher) -> Iterator[None]:
+        """Let nobody begin from the moment in which one of them waits, until `reopen`."""
+
+        def closing(pause: Callable[[float], None]) -> Callable[[float], None]:
+            def closed(seconds: float) -> None:
+                self.close()
+                pause(seconds)
+
+            return closed
+
+        before = [watcher.pause for watcher in watchers]
+        for watcher in watchers:
+            watcher.pause = closing(watcher.pause)
         try:
             yield
         finally:
-            with self.changed:
-                self.open = True
-                self.changed.notify_all()
-
-    def quieten(self) -> None:
-        """Wait until no batch is under way, while it is closed."""
-        with self.changed:
-            self.changed.wait_for(lambda: not self.busy or self.stopped)
+            for watcher, pause in zip(watchers, before, strict=True):
+                watcher.pause = pause
 
     def stop(self) -> None:
         """Let everybody end, at their next batch."""

@@ -20,6 +20,8 @@ from phases.walking import Pacing, Patience, begin, revisit, walk_on, window_end
 
 WINDOWS = 8
 """Largest windows of pages of the longest stretch."""
+SMALLEST_STRETCH = 3
+"""Part of a window that is worth a stretch of its own."""
 
 
 def is_shared(state: Mapping[str, Any]) -> bool:
@@ -132,7 +134,7 @@ def claim(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Ge
         yield Claimed()
         return False
     if isinstance(walk, PageWalk):
-        upto = frontier + stretch(until - frontier, walk, pacing)
+        upto = frontier + stretch(until - frontier, walk, pacing, state.get("wanted", 0))
         # `before` makes the number of a page the number of pages that this worker has done.
         state |= {"before": done(state) - frontier, "page": frontier, "stripe": 0, "part": 0, "end": upto}
     else:
@@ -145,7 +147,7 @@ def claim(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Ge
     return True
 
 
-def stretch(left: int, walk: PageWalk, pacing: Pacing) -> int:
+def stretch(left: int, walk: PageWalk, pacing: Pacing, window: int = 0) -> int:
     """Pages that a worker takes at a time: ever fewer, so that all come to their end together."""
-    least = pacing.pages(pacing.first_window, walk.stripes)
+    least = max(pacing.pages(pacing.first_window, walk.stripes), window // SMALLEST_STRETCH)
     return min(left, max(least, min(2 * left // (3 * pacing.workers), WINDOWS * pacing.largest_window)))

@@ -16,6 +16,8 @@ from phases.pacing import Servo
 
 SMALLEST_BATCH = 100
 LONGEST_PAUSE = 5.0
+SHRINKS = 8
+"""Times smaller than its target a batch may be at the end of a stretch: each has a cost of its own."""
 MOST_DEFERRED = 100
 """Spans of a walk by key that are left for later at a time: each is in the cursor, which every batch saves."""
 
@@ -110,13 +112,15 @@ def walk_pages(walk: PageWalk, state: dict[str, Any], servo: Servo, pacing: Paci
     smallest = pacing.pages(pacing.smallest_window, walk.stripes)
     while state["page"] < state["end"]:
         if not (state["stripe"] or state.get("part")):
-            # What is left may be too little for so many batches of that size: then each is smaller.
+            # What is left may be too little for so many batches of that size: then each is smaller, for this window.
             fits = -((state["page"] - state["end"]) // state.get("room", 1))
-            state["window"] = min(state["window"], max(smallest, fits))
+            state["wanted"] = state.get("wanted", state["window"])
+            state["window"] = min(state["wanted"], max(smallest, state["wanted"] // SHRINKS, fits))
         last = window_end(state)
         yield from walk_window(walk, state, servo, pacing, start)
         state |= {"page": last, "stripe": 0, "room": servo.room}
-        state["window"] = servo.size(state["window"], smallest, pacing.largest_window)
+        wanted = servo.size(state.get("wanted", state["window"]), smallest, pacing.largest_window)
+        state |= {"window": wanted, "wanted": wanted}
 
 
 def window_end(state: Mapping[str, Any]) -> int:
