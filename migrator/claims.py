@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from migrator.ledger.records import RevisionRecord
     from phases.catalog import Catalog
     from phases.dialects.base import Dialect
+    from phases.model import TableName
 
 
 def claims(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -> Iterator[Touch]:
@@ -79,3 +80,19 @@ def named(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect) -
         except Refused:
             continue  # what it names is not there, so nothing can overlap with it
     return found
+
+
+def shared(touched: Sequence[Sequence[Touch]]) -> Mapping[TableName, frozenset[str]]:
+    """The parts of each table that several operations of a revision are about.
+
+    Args:
+        touched: of each operation; one that says nothing of what it touches may be about all.
+    """
+    found: dict[TableName, set[str]] = {}
+    for number, mine in enumerate(touched):
+        others = [theirs for other, theirs in enumerate(touched) if other != number]
+        silent = not all(others)
+        for touch in mine:
+            if touch.part and (silent or any(touch.overlaps(other) for theirs in others for other in theirs)):
+                found.setdefault(touch.table, set()).add(touch.part)
+    return {table: frozenset(parts) for table, parts in found.items()}

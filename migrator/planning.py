@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from migrator.building import DIALECTS, compiler_for
-from migrator.claims import claims, in_flight_claims, named, refuse_overlap
+from migrator.claims import claims, in_flight_claims, named, refuse_overlap, shared
 from migrator.errors import PlanRefused, RevisionError, UsageError
 from migrator.firing import fired
 from migrator.known_schema import KnownSchema
@@ -114,10 +114,23 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
     Raises:
         Refused: by the first operation that cannot be done safely.
     """
+    found, touched, after = one_by_one(operations, catalog, dialect)
+    if parts := shared(touched):  # then some operations do it in another way
+        for table in [table for name, table in catalog.tables.items() if name in parts]:
+            catalog = catalog.with_table(replace(table, shared=parts[table.name]))
+        found, _, after = one_by_one(operations, catalog, dialect)
+    return tuple((phase, step) for phase in Phase for step in numbered(found[phase])), after
+
+
+def one_by_one(
+    operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
+) -> tuple[Mapping[Phase, Sequence[Step]], Sequence[Sequence[Touch]], Catalog]:
+    """Steps of each phase, what each operation touches, and the catalog they leave."""
     found: dict[Phase, list[Step]] = {phase: [] for phase in Phase}
-    before = catalog
+    before, touched = catalog, []
     for operation in operations:
         admit(operation, catalog, dialect)
+        touched.append(operation.touches(catalog, dialect))
         for phase, make in (
             (Phase.EXPAND, operation.expand),
             (Phase.MIGRATE, operation.migrate),
@@ -128,8 +141,7 @@ def steps_of(operations: Sequence[Operation], catalog: Catalog, dialect: Dialect
             refuse_unreachable(steps, before)
             found[phase] += steps
         catalog = operation.outcome(catalog, dialect)
-    ordered = tuple((phase, step) for phase in Phase for step in numbered(found[phase]))
-    return ordered, catalog
+    return found, touched, catalog
 
 
 def ways(

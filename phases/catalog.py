@@ -233,6 +233,8 @@ class Table:
     """Columns that triggers of the revision being planned write to …"""
     mirrored: tuple[str, ...] = ()
     """… and those of them that are dual writes, which fire first."""
+    shared: frozenset[str] = frozenset()
+    """Columns that several operations of the revision being planned are about."""
 
     def column(self, name: str) -> Column:
         """Find a column.

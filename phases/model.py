@@ -166,12 +166,14 @@ class Script(Transaction):
     the server cannot do a statement in place; empty where the step then fails. `digest` asks for
     one text that changes with the schema; needed only for `BY_SCHEMA`. `asks` has, where one is given at all,
     a question for each statement: its answer, a number, is put in the place of `ASKED` when the statement is run.
+    `unless` likewise: its answer, a row each, says what must not be there then.
     """
 
     done: tuple[str, ...]
     otherwise: tuple[str, ...]
     digest: str = ""
     asks: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
     @property
     def online(self) -> bool:

@@ -14,7 +14,7 @@ def perform_script(step: Script, cursor: Cursor | None) -> Performance:
     """Run what is left, statement by statement: say which one is next, run it, look whether its effect is there.
 
     Raises:
-        Refused: a statement was run, and its effect is not there.
+        Refused: a statement was run, and its effect is not there; or what it would destroy is there.
     """
     begun = dict(cursor or {})
     first = begun.get("statement", 0)
@@ -44,6 +44,11 @@ def perform_statement(step: Script, number: int, before: str | None) -> Performa
         yield Note({"statement": number, **({"digest": before} if before else {})})
     elif before != (yield from digest(step)):
         return
+    if step.unless and step.unless[number] and (found := (yield Query(step.unless[number]))):
+        raise Refused(
+            f"somebody has built {', '.join(row[0] for row in found)} since this was planned, and it would be lost",
+            remedy="drop it, run the same command again, and build it again afterwards",
+        )
     statement = step.statements[number]
     if step.asks and step.asks[number]:
         statement = statement.replace(ASKED, str(int((yield Query(step.asks[number]))[0][0])))

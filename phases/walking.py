@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ SMALLEST_BATCH = 100
 LONGEST_PAUSE = 5.0
 SHRINKS = 8
 """Times smaller than its target a batch may be at the end of a stretch: each has a cost of its own."""
+DENSE = 2 / 3
+"""Rows for each key of a span from which on the next one is taken for as full."""
 MOST_DEFERRED = 100
 """Spans of a walk by key that are left for later at a time: each is in the cursor, which every batch saves."""
 
@@ -192,9 +194,8 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], servo: Servo, pacing: Pacing
     """Walk the key in its order."""
     patience = start()
     while state["last"] is not None and state["after"] != state["last"]:
-        found = yield Query(walk.next(state["after"], state["last"], state["size"]))
-        upto = list(found[0]) if found else state["last"]
-        span = [state["after"], upto]
+        upto, found = yield from batch_end(walk, state)
+        span, leapt = [state["after"], upto], found is None
         done = yield from batch(walk, span, {**state, "after": upto})
         if done.blocked and len(state["deferred"]) >= MOST_DEFERRED:
             yield patience.pause(len(state["deferred"]))
@@ -202,17 +203,36 @@ def walk_keys(walk: KeyWalk, state: dict[str, Any], servo: Servo, pacing: Pacing
         if done.blocked:
             state["deferred"] = [*state["deferred"], span]
         patience = start()
-        state["after"] = upto
+        state |= {"after": upto, "dense": is_dense(walk, span, done.rows)}
         state["rows"] += done.rows
         if done.failure is not None:
             state["broken"] = [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
-        state["passed"] = state.get("passed", 0) + passed(state, bool(found), done.rows)
+        state["passed"] = state.get("passed", 0) + (done.rows if leapt else passed(state, bool(found), done.rows))
         if not done.blocked:
             servo.learn(state["size"], done.seconds, done.rows, done.most_rows)
             largest = pacing.computed_rows if walk.step.function else pacing.largest_rows
             state["size"] = servo.size(state["size"], SMALLEST_BATCH, largest)
-        yield Progress(state["passed"], most(state, more=bool(found)), "rows", state["rows"])
+        yield Progress(state["passed"], most(state, more=leapt or bool(found)), "rows", state["rows"])
+
+
+def batch_end(walk: KeyWalk, state: Mapping[str, Any]) -> Generator[Any, Any, tuple[list[str], bool | None]]:
+    """The key at which the next batch ends, and whether rows are behind it.
+
+    Where keys are numbers and the batch before had a row for most of them, the end is as many keys away as the batch
+    may have rows, and nobody is asked: to find it, the server reads all of them once more (None).
+    """
+    first, last = walk.whole(state["after"]), walk.whole(state["last"])
+    if state.get("dense") and first is not None and last is not None and first + state["size"] < last:
+        return [str(first + state["size"])], None
+    found = yield Query(walk.next(state["after"], state["last"], state["size"]))
+    return (list(found[0]) if found else state["last"]), bool(found)
+
+
+def is_dense(walk: KeyWalk, span: Sequence[Sequence[str]], rows: int) -> bool:
+    """Whether a batch changed a row for most of the keys of its span."""
+    first, last = map(walk.whole, span)
+    return first is not None and last is not None and rows >= DENSE * (last - first) > 0
 
 
 def passed(state: Mapping[str, Any], found: bool, changed: int) -> int:

@@ -11,7 +11,7 @@ from phases.model import Lock
 class Change:
     """One statement and the table locks it takes.
 
-    `done`, `otherwise` and `asks` are of statements that commit by themselves, as in `phases.model.Script`.
+    `done`, `otherwise`, `asks` and `unless` are of statements that commit by themselves, as in `phases.model.Script`.
     """
 
     sql: str
@@ -19,6 +19,7 @@ class Change:
     done: str = ""
     otherwise: str = ""
     asks: str = ""
+    unless: str = ""
 
 
 Changes = tuple[Change, ...]

@@ -148,6 +148,7 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
             otherwise=tuple(change.otherwise for change in changes),
             digest=statements.SCHEMA_DIGEST if unread or BY_SCHEMA in [change.done for change in changes] else "",
             asks=tuple(change.asks for change in changes) if any(change.asks for change in changes) else (),
+            unless=tuple(change.unless for change in changes) if any(change.unless for change in changes) else (),
         )
 
     def fill(self, table: Table, assignments: Mapping[str, str], pending: str, *, target: str) -> Fill:

@@ -6,6 +6,7 @@ compared by the server alone, under the collation of their columns: no client kn
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -34,6 +35,7 @@ TEXTS = (
 )
 BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
+WHOLE = re.compile(r"-?\d+")
 NUMBER, TEXT, HEX = "#", "'", "x"
 """What stands before a quoted column of a key: how its value is written, and read back."""
 
@@ -208,6 +210,10 @@ class MySQLKeyWalk(KeyWalk):
 
     def end(self) -> str:
         return f"SELECT {self._keys.texts()} FROM {self._table} ORDER BY {self._keys.order(' DESC')} LIMIT 1"
+
+    def whole(self, key: Sequence[str]) -> int | None:
+        known = len(key) == 1 and self.step.key[0][0] == NUMBER and WHOLE.fullmatch(key[0])
+        return int(key[0]) if known else None
 
     def next(self, after: Sequence[str], last: Sequence[str], rows: int) -> str:
         where = self._inside(after, last, equal=False)

@@ -126,7 +126,24 @@ def exchange_columns(table: TableName, first: str, second: str, indexes: Sequenc
         f" ON a.ordinal_position > b.ordinal_position WHERE {ordered}"
         f" AND a.column_name = {literal(first)} AND b.column_name = {literal(second)}"
     )
-    return alter(table, renamed_, done)
+    return replace(
+        alter(table, renamed_, done), unless=built_over(table, second, [name for pair in indexes for name in pair])
+    )
+
+
+def built_over(table: TableName, column: str, known: Sequence[str]) -> str:
+    """Question for indexes and foreign keys over a column, apart from those that are known."""
+    listed = ", ".join(map(literal, ("", *known)))
+    mine = f"{conditions(of(table))} AND column_name = {literal(column)}"
+    theirs = (
+        f"referenced_table_schema = {literal(table.schema)} AND referenced_table_name = {literal(table.name)}"
+        f" AND referenced_column_name = {literal(column)}"
+    )
+    return (
+        f"SELECT CONCAT('index \"', index_name, '\"') FROM information_schema.statistics WHERE {mine}"
+        f" AND index_name NOT IN ({listed}) UNION SELECT CONCAT('foreign key \"', constraint_name, '\"')"
+        f" FROM information_schema.key_column_usage WHERE ({mine} AND referenced_table_name IS NOT NULL) OR ({theirs})"
+    )
 
 
 def modify(table: TableName, name: str, definition: str, *, not_null: bool) -> Change:

@@ -251,6 +251,10 @@ class KeyWalk(Walk):
             f" ORDER BY {ascending} OFFSET {rows - 1} LIMIT 1"
         )
 
+    def whole(self, key: Sequence[str]) -> int | None:
+        """A key as a number, where all keys are whole numbers in that order; None: nobody knows."""
+        return None
+
     def inside(self, after: Sequence[str], upto: Sequence[str] | None) -> str:
         """Condition of the rows behind a key (empty: from the first) up to and with another (None: to the last)."""
         return f"{self._after(after)} AND {self._bound(upto, '<=')}" if upto is not None else self._after(after)

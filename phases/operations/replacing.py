@@ -214,11 +214,13 @@ class Replacement:
     def _exchanged(self) -> Sequence[Step]:
         """Give the first column the name of the second, where that spares the server a rebuild for each NOT NULL.
 
-        Both hold the same values, and the triggers, which know nothing but names, go on as before.
+        Both hold the same values, and the triggers, which know nothing but names, go on as before. What another
+        operation builds over the second would stay with it, so then it is done in the other way.
         """
         dialect, name, old, new = self.dialect, self.table.name, self.old, self.new.name
         same = self.column.not_null and self.link().plain and not self.keeps_name
-        if not same or self._own_default() is not None or self.copy.doubled_keys():
+        alone = not {old, new} & self.table.shared and not self.copy.doubled_keys()
+        if not (same and alone) or self._own_default() is not None:
             return ()
         changes = dialect.exchange_columns(name, old, new, self.copy.twins())
         back = dialect.exchange_columns(name, new, old, self.copy.twins())

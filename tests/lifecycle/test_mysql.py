@@ -70,6 +70,13 @@ CASES = {
         "SELECT COUNT(*) FROM users WHERE nick IN ('selected', 'given', 'N7')",
         3,
     ),
+    "rename required column, build an index over it": Case(
+        'RenameColumn("users", "nickname", "nick"), CreateIndex("users", "nick")',
+        ("INSERT INTO users (nick) VALUES ('given')",),
+        "SELECT GROUP_CONCAT(column_name) FROM information_schema.statistics WHERE table_schema = DATABASE()"
+        " AND index_name = 'users_nick_idx'",
+        "nick",
+    ),
     "rename nullable column": Case(
         'RenameColumn("users", "note", "remark")',
         ("UPDATE users SET remark = NULL WHERE id < 10",),

@@ -263,6 +263,19 @@ def test_mysql_32_what_somebody_changed_by_hand_stops_the_next_phase(shop, proje
         project.apply()
 
 
+def test_mysql_32_an_index_that_somebody_builds_over_the_column_that_comes_stops_the_contract(mysql_database, project):
+    """In the contract the two columns exchange their names, and the index would go with the other one."""
+    mysql_database.run("CREATE TABLE users (id int PRIMARY KEY, full_name varchar(60) NOT NULL)")
+    project.url = mysql_database.url
+    revision = project.revision("change", RENAME)
+    project.apply()
+    mysql_database.run("CREATE INDEX by_hand ON users (name)")
+    with pytest.raises(StepFailed, match='index "by_hand"'):
+        project.apply("contract", revision)
+    mysql_database.run("DROP INDEX by_hand ON users")
+    project.apply("contract", revision)
+
+
 def test_mysql_33_a_partitioned_table_is_refused(mysql_database, project):
     mysql_database.run("CREATE TABLE users (id int PRIMARY KEY, full_name text) PARTITION BY HASH (id) PARTITIONS 2")
     project.url = mysql_database.url
