@@ -107,7 +107,7 @@ def replicas(session: Session, settings: Settings) -> Iterator[Said]:
 
 def privileges(session: Session) -> Iterator[Said]:
     with session.transaction() as connection:
-        lacking = MySQLReader(connection).powerless()
+        lacking = MySQLReader(connection).powerless()("")
     if lacking:
         yield ("problem", "triggers", f"triggers cannot be created: {lacking}", "see the message, as an administrator")
     else:

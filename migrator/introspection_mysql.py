@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from linters.mysql.expressions import MySQLExpressions
@@ -150,7 +150,7 @@ class MySQLReader:
                 comment=row[5] or None,
                 collation=row[4] or None,
                 readers=tuple(f"view {view}" for view, text in views if self.named(text, table)),
-                untriggerable=powerless,
+                untriggerable=powerless(name),
                 instant_left=limit(self.server) - versions.get(name, 0) if versions is not None else None,
             )
         relations = {*found, *(TableName(self.schema, i.name) for t in found.values() for i in t.indexes)}
@@ -306,26 +306,27 @@ class MySQLReader:
             return None  # the role may not look: what is used up is found by the server
         return {name: count for (schema, name), count in found.items() if schema == self.schema}
 
-    def powerless(self) -> str:
-        """Why triggers cannot be created; empty where they can, or where it is not known."""
+    def powerless(self) -> Callable[[str], str]:
+        """A function that says why triggers of a table cannot be created; empty where they can, or nobody knows."""
         try:
             with self.connection.begin_nested():
                 grants = [str(row[0]).upper() for row in self.rows("SHOW GRANTS")]
         except Exception:
-            return ""  # a server without accounts
-        return lacking(grants, self.schema, bool(self.rows(MAY_TRIGGER)[0][0]))
+            return lambda _: ""  # a server without accounts
+        guarded = bool(self.rows(MAY_TRIGGER)[0][0])
+        return lambda table: lacking(grants, self.schema, guarded, table)
 
 
-def lacking(grants: list[str], schema: str, guarded: bool) -> str:
-    """What a role lacks for creating triggers.
+def lacking(grants: list[str], schema: str, guarded: bool, table: str) -> str:
+    """What a role lacks for creating triggers of a table.
 
     Args:
         grants: as `SHOW GRANTS` writes them, in capitals; those of roles that are active are among them.
         guarded: a binary log is written, and its server trusts nobody with functions.
     """
     every = [grant for grant in grants if " ON *.* TO" in grant]
-    here = [*every, *(grant for grant in grants if mine(grant, schema))]
-    if not any("TRIGGER" in grant or "ALL PRIVILEGES" in grant for grant in here):
+    here = [*every, *(grant for grant in grants if mine(grant, schema, table))]
+    if not any(re.search(r"\bTRIGGER\b|ALL PRIVILEGES", grant.split(" ON ")[0]) for grant in here):
         return f"it has no TRIGGER privilege (GRANT TRIGGER ON {schema}.* TO …)"
     trusted = any(re.search(r"\bSUPER\b|ALL PRIVILEGES", grant) for grant in every)
     if guarded and not trusted:
@@ -333,10 +334,10 @@ def lacking(grants: list[str], schema: str, guarded: bool) -> str:
     return ""
 
 
-def mine(grant: str, schema: str) -> bool:
-    """Whether a grant is about a database; the name in it may be a pattern."""
-    found = re.search(r' ON (?:[`"](.+?)[`"])\.\S+ TO', grant)
-    if found is None:
+def mine(grant: str, schema: str, table: str) -> bool:
+    """Whether a grant is about a table or all of its database, whose name in it may be a pattern."""
+    found = re.search(r' ON [`"](.+?)[`"]\.(?:\*|[`"](.+?)[`"]) TO', grant)
+    if found is None or found[2] not in (None, table.upper()):
         return False
     pattern = re.escape(found[1]).replace(r"\\_", "\0").replace("_", ".").replace("\0", "_").replace("%", ".*")
     return re.fullmatch(pattern, schema.upper()) is not None

@@ -162,12 +162,19 @@ def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_da
 
 def test_a_binary_log_that_trusts_nobody_keeps_triggers_away():
     own = ["GRANT USAGE ON *.* TO `SHOP`@`%`", "GRANT SELECT, TRIGGER ON `SHOP\\_%`.* TO `SHOP`@`%`"]
-    assert lacking(own, "shop_1", False) == ""
-    assert "log_bin_trust_function_creators" in lacking(own, "shop_1", True)
-    assert "TRIGGER" in lacking(own, "other", False)
-    assert lacking(["GRANT ALL PRIVILEGES ON *.* TO `ROOT`@`%`"], "shop", True) == ""
-    assert lacking(["GRANT SELECT, SUPER ON *.* TO `SHOP`@`%`", *own], "shop_1", True) == ""
-    assert lacking(["GRANT SET_ANY_DEFINER ON *.* TO `SHOP`@`%`", *own], "shop_1", True) != ""
+    assert lacking(own, "shop_1", False, "users") == ""
+    assert "log_bin_trust_function_creators" in lacking(own, "shop_1", True, "users")
+    assert "TRIGGER" in lacking(own, "other", False, "users")
+    assert lacking(["GRANT ALL PRIVILEGES ON *.* TO `ROOT`@`%`"], "shop", True, "users") == ""
+    assert lacking(["GRANT SELECT, SUPER ON *.* TO `SHOP`@`%`", *own], "shop_1", True, "users") == ""
+    assert lacking(["GRANT SET_ANY_DEFINER ON *.* TO `SHOP`@`%`", *own], "shop_1", True, "users") != ""
+
+
+def test_triggers_of_one_table_may_be_all_that_a_role_may_create():
+    own = ["GRANT SELECT ON `SHOP`.* TO `APP`@`%`", "GRANT TRIGGER ON `SHOP`.`USERS` TO `APP`@`%`"]
+    assert lacking(own, "shop", False, "users") == ""
+    assert "TRIGGER" in lacking(own, "shop", False, "orders")
+    assert "TRIGGER" in lacking(["GRANT SELECT ON `SHOP`.`TRIGGER` TO `APP`@`%`"], "shop", False, "trigger")
 
 
 def test_what_a_role_may_do_counts_while_it_is_active(mysql_database, project):
