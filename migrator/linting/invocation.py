@@ -98,7 +98,8 @@ def usual(config: Path | None) -> tuple[str, ...]:
 def warn(report: Report, options: Options) -> Iterator[str]:
     """What to know beside the findings."""
     if not report.files and not report.problems:
-        yield f"no .sql file and no revision in {', '.join(options.paths)}"
+        paths = ", ".join(options.paths)
+        yield f"no .sql file and no revision with SQL of its own in {paths}; operations are linted by migrator plan"
     if report.skipped:
         yield f"not judged, because they only undo others: {', '.join(report.skipped)}"
     for problem in report.problems:
