@@ -30,6 +30,7 @@ format: $(READY)
 
 bench: $(READY)
 	@$(RUN)/python -m benchmarks.backfill $(ARGS)
+	@$(RUN)/python -m benchmarks.matched
 	@$(RUN)/python -m benchmarks.key_type $(ARGS)
 	@$(RUN)/python -m benchmarks.mysql $(ARGS)
 	@$(RUN)/python -m benchmarks.startup

@@ -116,12 +116,20 @@ class PostgreSQLForeground(Foreground):
 class Bench:
     """One project on one server; every measurement starts from a table made anew."""
 
-    def __init__(self, server: EmbeddedServer, folder: Path, rows: int, quiet_seconds: float, **options: str) -> None:
+    def __init__(
+        self,
+        server: EmbeddedServer,
+        folder: Path,
+        rows: int,
+        quiet_seconds: float,
+        database: str = "postgres",
+        **options: str,
+    ) -> None:
         self.quiet_seconds = quiet_seconds
-        self.rows, self.url = rows, server.url().replace("+psycopg", "")
+        self.rows, self.url = rows, server.url(database).replace("+psycopg", "")
         projects.write_setup(projects.plan_setup(folder))
         (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(MIGRATION)
-        given = {"database_url": server.url(), **options}
+        given = {"database_url": server.url(database), **options}
         self.settings = settings.load(given, environ={}, directory=folder)
 
     def run(self, *statements: str) -> None:

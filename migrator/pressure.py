@@ -121,7 +121,9 @@ class Pressure:
         said = f'"{table}" has {found.dead:,} dead rows, and autovacuum is off for it: it is vacuumed'
         self.observer(Waiting(step, said, 0.0))
         self.pause(0.0)  # workers wait, too: nobody looks at anything else meanwhile
-        self.session.alone(postgresql.VACUUM.format(table=qualified(table)))
+        others = self.session.query(postgresql.OTHERS_AT_WORK)[0][0]
+        pace = postgresql.GENTLY if others else postgresql.AT_FULL_SPEED
+        self.session.alone(postgresql.VACUUM.format(table=qualified(table)), pace)
         verdict, rows = self.look(table)
         self.vacuumed[table] = rows.dead if rows else 0
         self.observer(Resumed(step, self.clock() - begun))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from migrator.replication import Watch
     from migrator.step_cost import Measured
 
+SHARE = 0.1
+"""Of the rows of a second, what one batch may have where their number is limited: a batch that writes all of them at
+once leaves the next commit of others so much log to wait for."""
 MOMENT = 0.2
 """Seconds after which somebody who waits looks whether all is to end."""
 
@@ -51,7 +54,8 @@ class OwnTurn:
 
     @property
     def most_rows(self) -> float | None:
-        return self.governor.control.rows_per_second
+        rate = self.governor.control.rows_per_second
+        return rate * SHARE if rate is not None else None
 
     @property
     def room(self) -> int | None:
@@ -179,7 +183,7 @@ class SharedTurn:
     @property
     def most_rows(self) -> float | None:
         rate = self.governor.control.rows_per_second
-        return rate / self.workers if rate is not None else None
+        return rate * SHARE / self.workers if rate is not None else None
 
     @property
     def room(self) -> int | None:

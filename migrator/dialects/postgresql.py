@@ -152,6 +152,15 @@ WHERE s.relid = pg_catalog.to_regclass({table})
 
 VACUUM = "VACUUM (SKIP_LOCKED, TRUNCATE FALSE) {table}"
 """Without TRUNCATE it takes no lock that readers wait for."""
+GENTLY = ("SET vacuum_cost_delay = '2ms'", "SET vacuum_cost_limit = 400")
+"""As autovacuum rests, and twice as fast: at full speed it fills the log that commits of others wait for."""
+AT_FULL_SPEED = ("RESET vacuum_cost_delay", "RESET vacuum_cost_limit")
+OTHERS_AT_WORK = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+  AND backend_type = 'client backend' AND application_name NOT LIKE 'migrator %'
+  AND coalesce(state_change > clock_timestamp() - interval '10 s', true))
+"""
+"""What a session does, not every role may see: then it may be at work."""
 
 UPDATES = """
 SELECT s.n_tup_upd, s.n_tup_hot_upd, (

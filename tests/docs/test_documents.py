@@ -70,7 +70,10 @@ def test_the_two_commands_and_the_checks_are_targets_of_the_makefile():
 
 @pytest.mark.parametrize(
     "module",
-    ["benchmarks.app", "benchmarks.backfill", "benchmarks.key_type", "benchmarks.startup", "benchmarks.lint_speed"],
+    [
+        *("benchmarks.app", "benchmarks.backfill", "benchmarks.matched", "benchmarks.key_type", "benchmarks.startup"),
+        "benchmarks.lint_speed",
+    ],
 )
 def test_every_benchmark_of_the_readme_runs(module):
     assert f"python -m {module}" in README
@@ -78,6 +81,7 @@ def test_every_benchmark_of_the_readme_runs(module):
     rows = ["--rows", "3000", "--quiet-seconds", "0.3"]
     small["benchmarks.app"] = ["--statements", "10", "--rounds", "1"]
     small["benchmarks.backfill"] = [*rows, "--window", "0"]
+    small["benchmarks.matched"] = ["--rows", "3000", "--rates", "200", "--rounds", "1", "--seconds", "0.5"]
     options = small.get(module, rows)
     done = subprocess.run(
         [sys.executable, "-m", module, "--format", "json", *options],
