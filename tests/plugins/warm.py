@@ -87,6 +87,9 @@ def serve(path: str) -> None:
     """Answer each call in a child that forks the command line and waits for it."""
     for name in all_modules():
         importlib.import_module(name)
+    importlib.import_module("linters.library").library()
+    for url in ("postgresql+psycopg://", "mysql+pymysql://"):
+        importlib.import_module("sqlalchemy").create_engine(url)
     # What no child collects, no child copies.
     gc.collect()
     gc.freeze()
