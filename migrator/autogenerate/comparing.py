@@ -100,7 +100,7 @@ def conclude(
         raise AssertionError("Alembic compares without a connection")
     catalog = read_catalog(connection)
     with words.of(catalog.server):
-        left_out = in_flight.hide(differences, autogen, graph, connection)
+        left_out = in_flight.hide(differences, autogen, graph, connection, catalog)
         found = list(in_flight.flat(differences))
         pairs = Pairs(autogen, found)
         taken = renames.chosen(pairs, given, ask)

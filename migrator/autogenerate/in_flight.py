@@ -13,7 +13,7 @@ from migrator.autogenerate import tables, words
 from migrator.autogenerate.constraints import name_of, schema_of, table_of, without_order
 from migrator.autogenerate.types import compiled
 from migrator.claims import in_flight_claims
-from migrator.introspection import IGNORED_SCHEMAS, read_catalog, volatility_reader
+from migrator.introspection import IGNORED_SCHEMAS, volatility_reader
 from migrator.planning import dialect_for, finished, operations_of
 from migrator.runs import remembered
 from phases.catalog import Catalog
@@ -50,10 +50,11 @@ def claims(
     return found
 
 
-def hide(found: ops.UpgradeOps, autogen: AutogenContext, graph: RevisionGraph, connection: Connection) -> list[LeftOut]:
+def hide(
+    found: ops.UpgradeOps, autogen: AutogenContext, graph: RevisionGraph, connection: Connection, catalog: Catalog
+) -> list[LeftOut]:
     """Take out of Alembic's differences what is none: our helpers, and what is in flight."""
-    catalog, memory = read_catalog(connection), remembered(connection)
-    busy = claims(graph, memory, connection, catalog)
+    busy = claims(graph, remembered(connection), connection, catalog)
     left_out: list[LeftOut] = []
 
     def keep(op: ops.MigrateOperation) -> bool:

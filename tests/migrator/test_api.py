@@ -6,6 +6,8 @@ import ast
 import dataclasses
 import inspect
 import runpy
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,28 @@ def test_type_checkers_see_the_names_that_are_there():
     seen = {alias.asname for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     seen |= {node.targets[0].id for node in block.body if isinstance(node, ast.Assign)}
     assert {name for name in seen if not name.startswith("_")} == set(api.__all__)
+
+
+ALONE = """
+import importlib, os, sys
+import click, psycopg, sqlalchemy.orm
+
+children = {}
+for name in sys.argv[1:]:
+    if not (child := os.fork()):
+        importlib.import_module(name)
+        os._exit(0)
+    children[child] = name
+failed = [name for child, name in children.items() if os.waitpid(child, 0)[1]]
+sys.exit(", ".join(failed) or 0)
+"""
+
+
+def test_what_is_public_can_be_the_first_that_is_imported():
+    """The server that runs the command line for the tests has imported everything."""
+    homes = sorted({module for module, _ in api.HOMES.values()})
+    done = subprocess.run([sys.executable, "-c", ALONE, *homes], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_values_are_frozen():

@@ -13,7 +13,7 @@ import os
 import subprocess
 import uuid
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -194,6 +194,37 @@ def database(fleet: Fleet) -> Iterator[Database]:
         missing("no PostgreSQL server: set MIGRATOR_TEST_URL, or install one")
     with fresh_database(fleet.server(versions()[0])) as made:
         yield made
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """A database for many cases that do nothing. `before`: its schema when none had run."""
+
+    database: Database
+    before: str
+
+    def check(self) -> None:
+        """Nothing was done by this case; what one does, those after it see, too. Each finds no ledger."""
+        assert self.database.dump() == self.before
+        with self.database.connect() as connection:
+            stamped = "SELECT count(*) FROM pg_tables WHERE tablename = 'alembic_version'"
+            assert connection.execute(stamped).fetchall() == [(0,)]
+            connection.execute("DROP SCHEMA IF EXISTS migrator CASCADE")
+
+
+@pytest.fixture(scope="module")
+def untouched_on(fleet: Fleet) -> Iterator[Callable[..., Untouched]]:
+    """Make a database on the newest server that lives as long as the module."""
+    if not versions():
+        missing("no PostgreSQL server: set MIGRATOR_TEST_URL, or install one")
+    with ExitStack() as stack:
+
+        def make(*statements: str) -> Untouched:
+            made = stack.enter_context(fresh_database(fleet.server(versions()[0])))
+            made.run(*statements)
+            return Untouched(made, made.dump())
+
+        yield make
 
 
 @pytest.fixture(params=versions() or [None], ids=lambda major: f"pg{major}" if major else "pg")

@@ -10,9 +10,11 @@ real starts (tests/migrator/cli/test_main.py).
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
+import pkgutil
 import socket
 import subprocess
 import sys
@@ -21,6 +23,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LIMIT = 1 << 16
+
+OTHERS = ("migrator.__main__", "migrator.app", "migrator.testing")
+"""What no verb is: it runs when it is imported, or belongs to applications and to their tests."""
 
 
 class Warm:
@@ -80,14 +85,14 @@ class Warm:
 
 def serve(path: str) -> None:
     """Answer each call in a child that forks the command line and waits for it."""
-    import alembic.command
-    import alembic.config  # noqa: F401
-    import psycopg  # noqa: F401
-    import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
-
-    import migrator.api
-    import migrator.cli.main  # noqa: F401
-
+    for name in all_modules():
+        importlib.import_module(name)
+    importlib.import_module("linters.library").library()
+    for url in ("postgresql+psycopg://", "mysql+pymysql://"):
+        importlib.import_module("sqlalchemy").create_engine(url)
+    # What no child collects, no child copies.
+    gc.collect()
+    gc.freeze()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen(64)
@@ -102,6 +107,15 @@ def serve(path: str) -> None:
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
+
+
+def all_modules() -> list[str]:
+    """What any verb may import: verbs import when they are called, and most of their time would go there."""
+    drivers = [f"sqlalchemy.dialects.{name}" for name in ("postgresql.psycopg", "mysql.pymysql")]
+    found = ["alembic.command", "alembic.config", "alembic.autogenerate", *drivers, "psycopg", "pymysql"]
+    for package in map(importlib.import_module, ("migrator", "linters", "phases")):
+        found += [item.name for item in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+    return [name for name in found if not name.startswith(OTHERS)]
 
 
 def answer(client: socket.socket) -> None:
