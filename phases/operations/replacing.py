@@ -218,7 +218,8 @@ class Replacement:
         operation builds over the second would stay with it, so then it is done in the other way.
         """
         dialect, name, old, new = self.dialect, self.table.name, self.old, self.new.name
-        same = self.column.not_null and self.link().plain and not self.keeps_name
+        alike = self.link().plain and (self.column.type, self.column.collation) == (self.new.type, self.new.collation)
+        same = alike and self.column.not_null and not self.keeps_name
         alone = not {old, new} & self.table.shared and not self.copy.doubled_keys()
         if not (same and alone) or self._own_default() is not None:
             return ()

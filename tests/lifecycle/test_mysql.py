@@ -121,10 +121,13 @@ CASES = {
     ),
     "change type, second name": Case(
         'ChangeType("users", "org_id", "bigint", to="organisation"),'
-        ' ChangeType("users", "code", "varchar(40)", to="reference")',
-        ("INSERT INTO users (nickname, organisation, reference) VALUES ('late', 3, 'late')",),
-        "SELECT CONCAT(SUM(organisation), ' ', COUNT(reference)) FROM users",
-        "1353 901",
+        ' ChangeType("users", "code", "varchar(40)", to="reference"),'
+        ' ChangeType("users", "nickname", "varchar(40)", to="nick")',
+        ("INSERT INTO users (nick, organisation, reference) VALUES ('late', 3, 'late')",),
+        "SELECT CONCAT(SUM(organisation), ' ', COUNT(reference), ' ', (SELECT column_type FROM"
+        " information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'users'"
+        " AND column_name = 'nick')) FROM users",
+        "1353 901 varchar(40)",
     ),
     "change type by expressions": Case(
         """ChangeType("users", "nickname", "int", to="number", up="substr(nickname, 2)", down="'N' || number")""",
