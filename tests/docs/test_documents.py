@@ -81,7 +81,7 @@ def test_every_benchmark_of_the_readme_runs(module):
     rows = ["--rows", "3000", "--quiet-seconds", "0.3"]
     small["benchmarks.app"] = ["--statements", "10", "--rounds", "1"]
     small["benchmarks.backfill"] = [*rows, "--window", "0"]
-    small["benchmarks.matched"] = ["--rows", "3000", "--rates", "200", "--rounds", "1", "--seconds", "0.5"]
+    small["benchmarks.matched"] = ["--rows", "30000", "--rates", "4000", "--rounds", "1", "--seconds", "0.5"]
     options = small.get(module, rows)
     done = subprocess.run(
         [sys.executable, "-m", module, "--format", "json", *options],

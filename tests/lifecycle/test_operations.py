@@ -504,7 +504,10 @@ EVERYWHERE = {
 
 
 NOT_HERE = {
-    "rename required column": "the column of the case with everything on it is required",
+    **dict.fromkeys(
+        ("rename required column", "rename required column, build an index over it"),
+        "the column of the case with everything on it is required",
+    ),
     "rename column, composite key": "rows are walked by pages, not by their key",
     "create and drop indexes": "a case each",
     "set and drop defaults": "a case each",

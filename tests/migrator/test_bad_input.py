@@ -43,7 +43,8 @@ TABLES = (
     "CREATE DOMAIN positive AS int CHECK (VALUE > 0)",
     "CREATE TABLE bare (a int, b int)",
     "INSERT INTO bare VALUES (1, 2), (1, NULL)",
-    "CREATE TABLE stays (nights int4range, CONSTRAINT once EXCLUDE USING gist (nights WITH &&))",
+    "CREATE TABLE stays (nights int4range, CONSTRAINT once EXCLUDE USING gist (nights WITH &&))"
+    " WITH (autovacuum_enabled = false)",
     "INSERT INTO stays SELECT int4range(i, i + 1) FROM generate_series(1, 1001) i",
     "CREATE TABLE known AS SELECT i FROM generate_series(1, 1001) i",
     "ANALYZE known",

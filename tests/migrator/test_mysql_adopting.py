@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.migrator import test_adopting
 from tests.migrator.test_adopting import in_folder, ok, refused
+
+adopted = test_adopting.adopted
 
 ORDERS = """
 op.create_table(
@@ -31,9 +34,9 @@ UNSAFE = {
 
 
 @pytest.fixture
-def shop(mysql_database, tmp_path):
+def shop(mysql_database, tmp_path, adopted):
     mysql_database.run("CREATE TABLE users (id int PRIMARY KEY, name varchar(9))", "INSERT INTO users VALUES (1, 'x')")
-    return in_folder(tmp_path, mysql_database.url)
+    return in_folder(tmp_path, adopted, mysql_database.url)
 
 
 def test_what_is_safe_goes_out_back_and_out_again_and_later_revisions_build_on_it(shop, mysql_database):
