@@ -102,6 +102,8 @@ def test_53_a_backfill_waits_for_the_vacuum_of_its_table_where_one_may_come(shop
             pytest.skip("autovacuum is off on this server")
         watch.follow("fill", users)
         assert watch.rows(users).dead == 0
+        # The other session is at work, so whoever vacuums by himself rests as autovacuum would.
+        assert session.query("SHOW vacuum_cost_delay") == [("0" if served else "2ms",)]
     assert [type(event) for event in seen] == [Waiting, float, Resumed]
     assert ("autovacuum is behind" if served else "it is vacuumed") in seen[0].reason
 
