@@ -114,7 +114,7 @@ def rename_column(table: TableName, old: str, new: str) -> Change:
 def exchange_columns(table: TableName, first: str, second: str, indexes: Sequence[tuple[str, str]]) -> Change:
     """Exchange the names of two columns and of their indexes; it is done when the second name comes first."""
     pairs = [("COLUMN", first, second), *(("INDEX", *pair) for pair in indexes)]
-    renamed_ = ", ".join(
+    actions = ", ".join(
         f"RENAME {kind} {identifier(a)} TO {identifier(b)}, RENAME {kind} {identifier(b)} TO {identifier(a)}"
         for kind, a, b in pairs
     )
@@ -127,7 +127,7 @@ def exchange_columns(table: TableName, first: str, second: str, indexes: Sequenc
         f" AND a.column_name = {literal(first)} AND b.column_name = {literal(second)}"
     )
     return replace(
-        alter(table, renamed_, done), unless=built_over(table, second, [name for pair in indexes for name in pair])
+        alter(table, actions, done), unless=built_over(table, second, [name for pair in indexes for name in pair])
     )
 
 
