@@ -101,9 +101,14 @@ class Ticker:
             with suppress(RuntimeError):  # it is closed
                 loop.call_soon_threadsafe(self._task_stopped.set)
 
+    def _at_work(self) -> bool:
+        # The connection that a job was waiting for when the engine was disposed of must not begin all again.
+        own = self._thread is threading.current_thread()
+        return own or (self._task is not None and self._task is running_task())
+
     def _connected(self, connection: Any, record: Any) -> None:
         del connection, record
-        if self._jobs:
+        if self._jobs and not self._at_work():
             self.start()
 
     def _disposed(self, _engine: Engine) -> None:
@@ -174,6 +179,10 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def running_task() -> asyncio.Task[Any] | None:
+    return asyncio.current_task() if running_loop() is not None else None
 
 
 def perform(jobs: Sequence[Job], connection: Connection) -> None:
