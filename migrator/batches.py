@@ -16,7 +16,7 @@ from phases.effects import Batch, Batched, Compute, Failure, ListAside, RowAside
 from phases.model import Fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from migrator.ledger.records import StepRecord
@@ -144,8 +144,11 @@ class Batches:
         from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
+        before = self.session.family.before_batch(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms)
+        if self.session.family.sends_several and self.records and not effect.parameters and effect.settles is None:
+            return self._written_at_once(effect, before)
         with self.session.transaction() as connection:
-            for statement in self.session.family.before_batch(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms):
+            for statement in before:
                 run(connection, statement)
             if effect.claim:
                 run(connection, effect.claim)
@@ -155,6 +158,16 @@ class Batches:
             if effect.settles is not None:
                 rows_aside.settle(connection, self.record.id, effect.settles)
             return rows, time.monotonic()
+
+    def _written_at_once(self, effect: Batch, before: Sequence[str]) -> tuple[int, float]:
+        from migrator.at_once import AtOnce
+        from migrator.ledger import store
+
+        with AtOnce(self.session) as transaction:
+            rows = transaction.run(*before, *filter(None, [effect.claim]), effect.sql)
+            written = time.monotonic()
+            transaction.commit(store.cursor_text(self.record.id, effect.cursor, rows=rows, worker=self.worker))
+            return rows, written
 
     def compute(self, effect: Compute) -> Any:
         assert isinstance(self.record.step, Fill)

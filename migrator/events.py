@@ -159,6 +159,20 @@ class Staffed:
 
 
 @dataclass(frozen=True, slots=True)
+class Vacuumed:
+    """A table that autovacuum leaves alone is vacuumed while batches go on, or was, in `seconds`.
+
+    `dead`: rows that wait for that, or are left. `problem`: why it was not done.
+    """
+
+    name: str
+    table: str
+    dead: int
+    seconds: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unwatched:
     """How far replicas are cannot be known; batches go on without them."""
 
@@ -233,6 +247,7 @@ Event = (
     | Reconnected
     | Slowed
     | Staffed
+    | Vacuumed
     | Unwatched
     | Unjudged
     | LoggedAsSet

@@ -137,6 +137,7 @@ class Performer:
             raise
         finally:
             self.governor.end()
+            self.pressure.end()
             if self.functions is not None:
                 self.functions.close()
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from migrator.burdens import burdens
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError
-from migrator.events import Observer, Resumed, Unjudged, Waiting, ignore
+from migrator.events import Observer, Resumed, Unjudged, Vacuumed, Waiting, ignore
+from migrator.vacuuming import Vacuum
 from phases.pressure import (
     Archive,
     Limits,
@@ -43,6 +44,7 @@ class Pressure:
         observer: told of every wait.
         pause: waits; no transaction is open meanwhile.
         clock: seconds, of any beginning.
+        url: of the database, for a session that vacuums where nobody else does; empty: nobody does.
     """
 
     def __init__(
@@ -52,12 +54,15 @@ class Pressure:
         observer: Observer = ignore,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        url: str = "",
     ) -> None:
         self.session = session
         self.limits = limits if session.family.piles_up else replace(limits, archive=0, slots=0, dead=0.0)
         self.observer = observer
         self.pause = pause
         self.clock = clock
+        self.url = url
+        self.vacuum: Vacuum | None = None
         self.looked: float | None = None
         self.unknown = ""
         self.forgiven: dict[TableName, int] = {}
@@ -99,8 +104,8 @@ class Pressure:
         if self.looked is not None and begun - self.looked < EVERY:
             return 0.0, ""
         verdict, rows = self.look(table)
-        if rows and needs_vacuum(rows, self.vacuumed.get(table, 0)):
-            verdict, rows = self.vacuum(step, table, rows)
+        if rows and self.url and self.clear(step, table, rows):
+            verdict, rows = self.look(table)
         self.tell(step, verdict)
         if verdict.go:
             return 0.0, verdict.unknown
@@ -115,19 +120,23 @@ class Pressure:
         self.observer(Resumed(step, self.clock() - begun))
         return self.clock() - begun, reason
 
-    def vacuum(self, step: str, table: TableName, found: Rows) -> tuple[Verdict, Rows | None]:
-        """Clear dead rows away where nobody else does, and look again; it waits for no lock."""
-        begun = self.clock()
-        said = f'"{table}" has {found.dead:,} dead rows, and autovacuum is off for it: it is vacuumed'
-        self.observer(Waiting(step, said, 0.0))
-        self.pause(0.0)  # workers wait, too: nobody looks at anything else meanwhile
-        others = self.session.query(postgresql.OTHERS_AT_WORK)[0][0]
-        pace = postgresql.GENTLY if others else postgresql.AT_FULL_SPEED
-        self.session.alone(postgresql.VACUUM.format(table=qualified(table)), pace)
-        verdict, rows = self.look(table)
-        self.vacuumed[table] = rows.dead if rows else 0
-        self.observer(Resumed(step, self.clock() - begun))
-        return verdict, rows
+    def clear(self, step: str, table: TableName, found: Rows) -> bool:
+        """Let dead rows be cleared away where nobody else does, while batches go on; returns whether that begins."""
+        if self.vacuum is not None and not self.vacuum.under_way:
+            ended, self.vacuum = self.vacuum, None
+            self.vacuumed[table] = found.dead
+            self.observer(Vacuumed(step, ended.table.name, found.dead, ended.seconds, ended.problem))
+        elif self.vacuum is None and needs_vacuum(found, self.vacuumed.get(table, 0)):
+            self.vacuum = Vacuum(self.url, table)
+            self.observer(Vacuumed(step, table.name, found.dead))
+            return True
+        return False
+
+    def end(self) -> None:
+        """Clear nothing away any more: what comes next may change the table."""
+        if self.vacuum is not None:
+            self.vacuum.cancel(self.session)
+            self.vacuum = None
 
     def tell(self, step: str, verdict: Verdict) -> None:
         """Say what is not known, or cannot be helped; once."""
@@ -152,4 +161,5 @@ class Pressure:
     def rows(self, table: TableName) -> Rows | None:
         """What the statistics know of a table; None where they know nothing."""
         found = self.session.query(postgresql.TABLE_ROWS.format(table=literal(qualified(table))))
-        return Rows(str(table), *found[0]) if found else None
+        swept = self.vacuum is not None and self.vacuum.under_way
+        return replace(Rows(str(table), *found[0]), swept=swept) if found else None

@@ -139,7 +139,7 @@ def execution(settings: Settings, session: Session, graph: RevisionGraph, observ
         workers=settings.workers or MOST,
     )
     watch = Watch(session, settings.replica_lag, observer, urls=settings.replicas)
-    pressing = Pressure(session, limits(settings), observer)
+    pressing = Pressure(session, limits(settings), observer, url=settings.require_url())
     watched = "" if settings.max_latency == 0 else settings.require_url()
     governor = Governor(session, watched, settings.max_latency, observer)
     functions = Functions(lambda revision, name: function_of(graph[revision].migration, name))

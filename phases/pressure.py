@@ -70,7 +70,7 @@ class Slot:
 class Rows:
     """What the statistics know of a table.
 
-    `vacuums`: how often it was vacuumed. `served`: autovacuum takes care of it.
+    `vacuums`: how often it was vacuumed. `served`: autovacuum takes care of it. `swept`: we vacuum it by now.
     """
 
     table: str
@@ -78,6 +78,7 @@ class Rows:
     dead: int = 0
     vacuums: int = 0
     served: bool = True
+    swept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +139,14 @@ def judge_rows(rows: Rows, limit: float, *, forgiven: int = 0, wait: Wait | None
     if rows.dead <= forgiven + budget * (CAUGHT_UP if wait else 1.0):
         return Verdict(True)
     counted = f'"{rows.table}" has {rows.dead:,} dead rows beside {rows.live:,} live ones'
-    if not rows.served:
+    if not rows.served and not rows.swept:
         return Verdict(True, unknown=f"{counted}, and autovacuum is off for it: VACUUM it")
     if wait and rows.vacuums > wait.vacuums:
         return Verdict(True, unknown=f"{counted}, though it was vacuumed: an old transaction or slot may hold them")
     if wait and wait.seconds >= VACUUM_PATIENCE:
         return Verdict(True, unknown=f"{counted}, and no vacuum came in {VACUUM_PATIENCE / 60:g} minutes")
-    return Verdict(False, f"{counted} (more than {forgiven + budget:,}): autovacuum is behind")
+    whose = "our vacuum" if rows.swept else "autovacuum"
+    return Verdict(False, f"{counted} (more than {forgiven + budget:,}): {whose} is behind")
 
 
 def needs_vacuum(rows: Rows, left: int) -> bool:

@@ -86,6 +86,8 @@ class Lines:
             case events.Staffed():
                 why = f": {event.reason}" if event.reason else ""
                 note(f"  {counted(event.workers)}{why}", fg="yellow")
+            case events.Vacuumed():
+                note(f"  {vacuumed(event)}", fg="yellow" if event.problem else None)
             case events.Unwatched():
                 note(f"  batches do not wait for replicas: {event.reason}; {event.remedy}", fg="yellow")
             case events.Unjudged():
@@ -125,6 +127,14 @@ def cost(event: Any) -> str:
     if event.online:
         parts.append("the rest online" if event.lock_at_most_ms else "online")
     return ", ".join(parts)
+
+
+def vacuumed(event: Any) -> str:
+    if event.problem:
+        return f'"{event.table}" was not vacuumed: {event.problem}'
+    if event.seconds is None:
+        return f'"{event.table}" has {event.dead:,} dead rows, and autovacuum is off for it: it is vacuumed meanwhile'
+    return f'"{event.table}" was vacuumed in {event.seconds:.0f} s; {event.dead:,} dead rows are left'
 
 
 class Bars(Lines):

@@ -57,6 +57,10 @@ class Family(Protocol):
         """Whether every DDL statement commits what comes before it."""
 
     @property
+    def sends_several(self) -> bool:
+        """Whether one text may have several statements (`migrator.at_once`)."""
+
+    @property
     def questions(self) -> Mapping[str, str]:
         """Questions that every family answers: `backend` (a number of the session), `try lock`, `clock`."""
 

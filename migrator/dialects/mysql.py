@@ -167,6 +167,7 @@ class MySQLFamily:
     names: tuple[str, ...] = ("mysql", "mariadb")
     packages: str = "mysql"
     commits_ddl: bool = True
+    sends_several: bool = False
     piles_up: bool = False
     asks_replicas: bool = True
     reads_replicas: str = 'name them: replicas = ["mysql://…"]; or say that none has to be waited for: replicas = []'

@@ -154,7 +154,7 @@ VACUUM = "VACUUM (SKIP_LOCKED, TRUNCATE FALSE) {table}"
 """Without TRUNCATE it takes no lock that readers wait for."""
 GENTLY = ("SET vacuum_cost_delay = '2ms'", "SET vacuum_cost_limit = 400")
 """As autovacuum rests, and twice as fast: at full speed it fills the log that commits of others wait for."""
-AT_FULL_SPEED = ("RESET vacuum_cost_delay", "RESET vacuum_cost_limit")
+CANCEL = "SELECT pg_catalog.pg_cancel_backend({pid})"
 OTHERS_AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
   AND backend_type = 'client backend' AND application_name NOT LIKE 'migrator %'

@@ -49,6 +49,7 @@ class PostgreSQLFamily:
     names: tuple[str, ...] = ("postgresql",)
     packages: str = "postgres"
     commits_ddl: bool = False
+    sends_several: bool = True
     piles_up: bool = True
     asks_replicas: bool = False
     reads_replicas: str = "GRANT pg_monitor to this role"

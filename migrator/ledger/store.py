@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import socket
 from collections import defaultdict
@@ -19,6 +20,7 @@ from migrator.ledger.tables import backfills
 from migrator.ledger.types import NOW
 from phases.encoding import decode, encode
 from phases.model import Phase, Step
+from phases.sql import literal
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Table
@@ -246,6 +248,15 @@ def save_cursor(
     if not connection.execute(SAVE_CURSOR, values).rowcount:
         fresh = {"step_id": step_id, "worker": worker, "cursor": dict(position), "rows_done": rows}
         connection.execute(insert(backfills), fresh)
+
+
+def cursor_text(step_id: int, position: Mapping[str, Any], *, rows: int, worker: int) -> str:
+    """The same as one statement of PostgreSQL, where no other way to save it takes fewer round trips."""
+    return (
+        f"INSERT INTO {backfills.fullname} AS saved (step_id, worker, cursor, rows_done)"
+        f" VALUES ({step_id}, {worker}, {literal(json.dumps(dict(position)))}, {rows}) ON CONFLICT (step_id, worker)"
+        " DO UPDATE SET cursor = EXCLUDED.cursor, rows_done = saved.rows_done + EXCLUDED.rows_done, updated_at = now()"
+    )
 
 
 def transition(connection: Connection, revision: str, state: str) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from migrator import api, settings
 from migrator.chaos.processes import named_in
 from tests.plugins.families import MYSQL, POSTGRESQL, servers
+from tests.plugins.waiting import until
 
 ROWS = 200
 TABLES = {
@@ -217,10 +217,3 @@ def alive(pid_file):
 
 def state(pid):
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[0]
-
-
-def until(holds):
-    end = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -75,7 +75,7 @@ def test_runs_with_two_workers_are_killed_and_one_of_three_does_the_rest_and_no_
 def killed_at_work(shop, workers, begun, pause):
     """Start a run in a process of its own, and kill it a moment after what it has written shows that it is at work."""
     words = [sys.executable, "-m", "migrator", "apply", "--yes", "--workers", workers]
-    slowly = shop.environment(MIGRATOR_BATCH_TARGET="5ms", MIGRATOR_MAX_LATENCY="0")
+    slowly = shop.environment(MIGRATOR_BATCH_TARGET="1ms", MIGRATOR_MAX_LATENCY="0")
     with subprocess.Popen(words, cwd=shop.folder, env=slowly, stderr=subprocess.DEVNULL) as process:
         ends = time.monotonic() + 60
         while not begun():

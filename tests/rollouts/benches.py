@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ from migrator.rollouts import configuration as configuring
 from migrator.rollouts.targets import envoy_config as written
 from migrator.rollouts.targets import target_of
 from tests.plugins.servers import missing
+from tests.plugins.waiting import until
 from tests.rollouts import platform_server
 
 POOLS = {"blue": ("b1", "b2"), "green": ("g1",), "amber": ("a1",)}
@@ -35,13 +35,6 @@ def program(name):
     if found is None:
         missing(f"no {name} on this machine")
     return found
-
-
-def until(holds, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def toml(data):

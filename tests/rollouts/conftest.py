@@ -20,6 +20,7 @@ import pytest
 import migrator
 from migrator.embedded import free_port
 from tests.plugins.servers import missing
+from tests.plugins.waiting import until
 from tests.rollouts import serve
 
 POOLS = {"blue": ("b1", "b2"), "green": ("g1",)}
@@ -232,10 +233,3 @@ def shop(database, project, tmp_path):
             script("stop", port, tmp_path)
         balancer.terminate()
         balancer.wait(10)
-
-
-def until(holds, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -17,7 +17,7 @@ from migrator.rollouts.analysis.statistics import chance
 from migrator.rollouts.experiments.configuration import COUNTED
 from migrator.rollouts.experiments.looking import counted
 from tests.plugins.servers import missing
-from tests.rollouts.conftest import until
+from tests.plugins.waiting import until
 
 LIMIT = 'every = "200ms"\nmetrics.errors = { max = "3%" }\n'
 STEPS = '[{ weight = 20, pause = "20s" }, { weight = 50, pause = "20s" }]'

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from tests.rollouts.conftest import until
+from tests.plugins.waiting import until
 
 WORDS = ("--config", "rollout.toml")
 LIMIT = 3.0

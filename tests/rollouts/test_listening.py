@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.rollouts.conftest import until
+from tests.plugins.waiting import until
 
 WORDS = ("--config", "rollout.toml")
 

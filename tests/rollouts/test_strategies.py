@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.rollouts.conftest import until
+from tests.plugins.waiting import until
 
 STEPS = '[{ weight = 20, pause = "300ms" }, { weight = 50, pause = "300ms" }]'
 STRATEGIES = {

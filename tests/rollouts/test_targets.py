@@ -25,8 +25,9 @@ from migrator.rollouts.plan import RolloutPlan
 from migrator.rollouts.switching import switched
 from migrator.rollouts.targets import target_of
 from migrator.rollouts.targets.base import TargetFailed
+from tests.plugins.waiting import until
 from tests.rollouts import upstreams
-from tests.rollouts.benches import BENCHES, POOLS, toml, until
+from tests.rollouts.benches import BENCHES, POOLS, toml
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: shop\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -9,7 +9,8 @@ import pytest
 from migrator import api
 from migrator.errors import NotYet
 from tests.plugins.families import MYSQL, POSTGRESQL, named, servers
-from tests.rollouts.conftest import ask, script, until
+from tests.plugins.waiting import until
+from tests.rollouts.conftest import ask, script
 from tests.rollouts.test_killed import EVERY, killed
 
 FLAG = {

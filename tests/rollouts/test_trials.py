@@ -12,7 +12,7 @@ from migrator.database import connect
 from migrator.rollouts.shadowing.configuration import Shadowing
 from migrator.rollouts.shadowing.confining import confined
 from tests.plugins.families import MYSQL, POSTGRESQL, named, servers
-from tests.rollouts.conftest import until
+from tests.plugins.waiting import until
 from tests.rollouts.test_strategies import STRATEGIES, run
 
 SHADOW = (

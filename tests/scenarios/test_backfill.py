@@ -212,7 +212,7 @@ def test_backfill_14_a_writer_in_the_other_order_is_no_victim_of_a_deadlock(user
         writer.execute("BEGIN")
         writer.execute("UPDATE users SET full_name = 'held' WHERE id = 58")
         migrating = pool.submit(shop.apply, "migrate")
-        wait_for(users, "query LIKE 'UPDATE ONLY%' AND wait_event_type = 'Lock'")
+        wait_for(users, "query LIKE '%UPDATE ONLY%' AND wait_event_type = 'Lock'")
         writer.execute("UPDATE users SET full_name = 'other' WHERE id = 2")  # of the same stripe, before it
         writer.execute("COMMIT")
         migrating.result(60)

@@ -13,6 +13,7 @@ from migrator.dialects.base import Trouble
 from migrator.dialects.mysql import MySQLFamily
 from migrator.errors import DriftFound, PlanRefused, RunnerBusy, StepFailed
 from migrator.events import Paused, Resumed, StepProgress, Waiting
+from migrator.ledger import tables
 from migrator.pressure import Pressure
 from phases.model import TableName
 from phases.pressure import Limits
@@ -21,6 +22,8 @@ from tests.compatibility.living import Watched
 pytestmark = pytest.mark.in_turn
 
 RENAME = 'RenameColumn("users", "full_name", "name")'
+LATER = "set_aside parts progress controls consumers approvals chain"
+"""Tables that the first ledger did not have."""
 FAR = 7_000_000_000
 DIFFERENT = "SELECT COUNT(*) FROM users WHERE NOT (full_name <=> name)"
 
@@ -282,3 +285,51 @@ def test_mysql_33_a_partitioned_table_is_refused(mysql_database, project):
     project.revision("change", RENAME)
     with pytest.raises(PlanRefused, match="partitioned"):
         project.apply()
+
+
+def test_mysql_35_a_backfill_that_an_older_program_began_is_finished(mysql_database, project):
+    """Its cursor says nothing of rows that fail, and its ledger has no tables that came later."""
+    mysql_database.run(*users(2000))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    project.apply("expand")
+
+    def stop():
+        raise KeyboardInterrupt
+
+    after_first_batch(project, stop)
+    with pytest.raises(KeyboardInterrupt):
+        project.apply()
+    done = mysql_database.rows("SELECT COUNT(*) FROM users WHERE name IS NOT NULL")
+    mysql_database.run(
+        "UPDATE migrator_backfills SET `cursor` = JSON_REMOVE(`cursor`, '$.broken', '$.deferred')",
+        *(f"DROP TABLE migrator_{name}" for name in LATER.split()),
+        *(
+            f"ALTER TABLE migrator_{table.name} DROP COLUMN {name}"
+            for columns in tables.WIDENED.values()
+            for table, names in columns.items()
+            for name in names.split()
+        ),
+        "UPDATE migrator_ledger_version SET version = 1",
+    )
+    assert project.cli("status").returncode == 0
+    assert mysql_database.rows("SELECT version FROM migrator_ledger_version") == [(1,)]
+    project.seen.clear()
+    project.apply()
+    assert mysql_database.rows("SELECT version FROM migrator_ledger_version") == [(tables.VERSION,)]
+    assert mysql_database.rows(DIFFERENT) == [(0,)]
+    first = next(event for event in project.seen if isinstance(event, StepProgress))
+    assert first.progress.rows > done[0][0] > 0
+
+
+def test_mysql_35_a_ledger_of_a_newer_program_is_left_alone(mysql_database, project):
+    mysql_database.run(*users(10))
+    project.url = mysql_database.url
+    project.revision("change", RENAME)
+    project.apply("expand")
+    mysql_database.run("UPDATE migrator_ledger_version SET version = 99")
+    for words in (("status",), ("apply", "--yes"), ("plan",), ("abort", "change", "--yes")):
+        done = project.cli(*words)
+        assert done.returncode == 2
+        assert "has version 99" in done.stderr
+        assert "pip install --upgrade" in done.stderr

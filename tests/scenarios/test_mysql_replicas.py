@@ -11,8 +11,8 @@ import pytest
 from migrator import api
 from migrator.embedded import free_port
 from migrator.embedded_mysql import EmbeddedMySQL
-from migrator.errors import NotYet, UsageError
-from migrator.events import Resumed, StepProgress, Unwatched, Waiting
+from migrator.errors import ConnectionFailed, NotSupportedHere, NotYet, UsageError
+from migrator.events import Reconnected, Resumed, StepProgress, StepStarted, Unwatched, Waiting
 from migrator.testing.servers import QUICK, fast_folder
 from phases.model import Phase
 from tests.linters.mysql.servers import needed_program
@@ -137,6 +137,37 @@ def test_mysql_20_a_backfill_is_held_and_says_why_until_the_replica_goes_on(pair
     assert [outcome.replicas for outcome in done.outcomes if outcome.paused_seconds] == [first.reason]
     assert project.states() == {"change": "migrated"}
     assert told(pair.source, "SELECT COUNT(name) FROM shop.users") == ((2,),)
+
+
+def test_mysql_15_a_server_that_becomes_read_only_is_asked_again_until_one_may_write_and_not_for_ever(pair, project):
+    trusting = "SET GLOBAL log_bin_trust_function_creators = 1"
+    told(pair.source, "CREATE USER app@localhost", "GRANT ALL ON shop.* TO app@localhost", trusting)
+    project.url = pair.source.url("shop").replace("root@", "app@")
+    project.apply("expand")
+
+    def demote(event):
+        project.seen.append(event)
+        begun = isinstance(event, StepStarted) and event.name.startswith("backfill")
+        if begun and not any(isinstance(seen, Waiting) for seen in project.seen):
+            told(pair.source, "SET GLOBAL read_only = 1")
+        if isinstance(event, Waiting) and event.seconds > patience:
+            told(pair.source, "SET GLOBAL read_only = 0")
+
+    try:
+        patience = 99.0
+        with pytest.raises(ConnectionFailed, match="s no server took its place"):
+            api.apply(replace(project.settings, reconnect=1.0), observer=demote)
+        with pytest.raises(NotSupportedHere, match="read-only"):
+            project.apply()
+        assert told(pair.source, "SELECT COUNT(name) FROM shop.users") == ((0,),)
+        told(pair.source, "SET GLOBAL read_only = 0")
+        patience = 0.0
+        project.seen.clear()
+        api.apply(project.settings, observer=demote)
+    finally:
+        told(pair.source, "SET GLOBAL read_only = 0")
+    assert any(isinstance(event, Reconnected) for event in project.seen)
+    assert told(pair.source, "SELECT name FROM shop.users ORDER BY id") == (("a",), ("b",))
 
 
 @pytest.mark.usefixtures("pair")

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from tests.plugins.waiting import until
+
 RENAME = 'RenameColumn("users", "full_name", "name")'
 
 
@@ -36,15 +38,6 @@ def at_work(project):
             yield process
         finally:
             process.kill()
-
-
-def until(asked, seconds=30):
-    """Ask until it is so."""
-    ends = time.monotonic() + seconds
-    while not (answer := asked()):
-        assert time.monotonic() < ends, "it never came"
-        time.sleep(0.05)
-    return answer
 
 
 def told(project, name):
