@@ -68,7 +68,7 @@ BEHIND = {
         "SET session_replication_role = replica",
         "UPDATE users SET name = NULL",
         "UPDATE migrator.backfills SET rows_done = 0, cursor ="
-        """ (cursor::jsonb || '{"page": 0, "stripe": 0, "rows": 0, "end": 5000}')::json""",
+        """ (cursor::jsonb || '{"page": 0, "stripe": 0, "after": [], "rows": 0, "end": 5000}')::json""",
     ),
     MYSQL: (
         "UPDATE migrator_backfills SET rows_done = 0,"
