@@ -77,10 +77,11 @@ class RevisionPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every revision that is not finished, in the order they run."""
+    """Every revision that is not finished, in the order they run; `known`: how many there are in all."""
 
     server: Server
     revisions: tuple[RevisionPlan, ...]
+    known: int = 0
 
     @property
     def pending(self) -> tuple[RevisionPlan, ...]:
@@ -345,7 +346,7 @@ def build_plan(
                     raise
                 plan = RevisionPlan(revision.id, revision.message, "pending", False, (), (), problem=problem.message)
             plans.append(plan)
-    return Plan(catalog.server, tuple(plans))
+    return Plan(catalog.server, tuple(plans), sum(1 for _ in graph.ordered()))
 
 
 def finished(record: RevisionRecord, steps: Sequence[StepRecord]) -> bool:

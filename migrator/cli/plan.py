@@ -10,7 +10,7 @@ import click
 
 from migrator.cli.commands import COMMANDS
 from migrator.cli.options import example, settings_from, with_database
-from migrator.cli.render import print_json, say
+from migrator.cli.render import note, print_json, say
 
 if TYPE_CHECKING:
     from migrator.estimating import PlanEstimate
@@ -125,7 +125,10 @@ def print_tree(plan: Plan, cost: PlanEstimate | None = None) -> None:
     from migrator.cli.costs import print_cost, print_total
     from phases.model import Phase
 
-    if not plan.revisions:
+    if not plan.known:
+        say("Nothing to do: no revision is written yet.")
+        note('next:  migrator new "Rename users.full_name to users.name"')
+    elif not plan.revisions:
         say("Nothing to do: every revision is finished.")
     for item in plan.revisions:
         say(f"{item.revision}  {item.message}  [{item.state}]", bold=True)

@@ -39,6 +39,15 @@ def test_plan_shows_phases_steps_locks_statements_and_undo(shop):
     assert "undo: restore: bring back users.full_name" in tree
 
 
+def test_without_any_revision_plan_says_how_one_is_written(database, project):
+    project.url = database.url
+    done = project.cli("plan")
+    assert (done.returncode, "no revision is written yet" in done.stdout) == (0, True)
+    assert "next:  migrator new" in done.stderr
+    project.revision("own", 'RunSQL(expand="SELECT 1", undo="SELECT 1", contract="", restore="")')
+    assert "own" in project.cli("plan").stdout
+
+
 def test_plan_as_sql_and_json(shop):
     sql = ok(shop, "plan", "--sql")
     assert 'RENAME COLUMN "full_name" TO "_migrator_quarantine_' in sql
