@@ -18,7 +18,7 @@ from phases.isolation import retry
 from phases.model import Fill
 from phases.sharing import divide, gather, is_shared
 from phases.walking import Pacing as Pacing
-from phases.walking import Patience, walk_all
+from phases.walking import Patience, stripes_of, walk_all
 
 MOST_WALKS = 20
 
@@ -31,7 +31,7 @@ def perform_fill(step: Fill, cursor: Cursor | None, server: Server, pacing: Paci
         Held: another session holds rows for too long.
         Unchanged: the walk is over but for some rows, or too many fail.
     """
-    walk = walk_for(step, server, pacing.stripes)
+    walk = walk_for(step, server, stripes_of(cursor, pacing))
     state: dict[str, Any] = dict(cursor or {})
 
     def start() -> Patience:

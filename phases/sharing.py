@@ -16,7 +16,7 @@ from phases.dialects.walks import walk_for
 from phases.effects import Assign, Claim, Claimed, Cursor, Effect, Performance, Query, Spread
 from phases.model import Fill
 from phases.pacing import Servo
-from phases.walking import Pacing, Patience, begin, revisit, walk_on, window_end
+from phases.walking import Pacing, Patience, begin, revisit, stripes_of, walk_on, window_end
 
 WINDOWS = 8
 """Largest windows of pages of the longest stretch."""
@@ -86,7 +86,7 @@ def perform_share(
         Held: another session holds rows for too long.
         Unchanged: too many rows fail.
     """
-    walk = walk_for(step, server, pacing.stripes)
+    walk = walk_for(step, server, stripes_of(cursor, pacing))
     state: dict[str, Any] = {**fresh(walk, pacing), **(cursor or {})}
     servo = Servo(pacing.target_seconds)
 
@@ -105,7 +105,7 @@ def fresh(walk: PageWalk | KeyWalk, pacing: Pacing) -> dict[str, Any]:
     common: dict[str, Any] = {"rows": 0, "broken": [], "deferred": []}
     if isinstance(walk, PageWalk):
         window = pacing.pages(pacing.first_window, walk.stripes)
-        return {**common, "page": 0, "stripe": 0, "end": 0, "window": window, "before": 0}
+        return {**common, "page": 0, "stripe": 0, "stripes": walk.stripes, "end": 0, "window": window, "before": 0}
     return {**common, "after": [], "last": None, "size": pacing.first_rows, "passed": 0}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from phases.computing import batch
 from phases.dialects.postgresql_backfill import KeyWalk, PageWalk
-from phases.effects import Pause, Performance, Progress, Query
+from phases.effects import Cursor, Pause, Performance, Progress, Query
 from phases.errors import Held
 from phases.isolation import Start, halved, isolate
 from phases.model import Fill
@@ -22,6 +22,10 @@ DENSE = 2 / 3
 """Rows for each key of a span from which on the next one is taken for as full."""
 MOST_DEFERRED = 100
 """Spans of a walk by key that are left for later at a time: each is in the cursor, which every batch saves."""
+
+
+EARLIER_STRIPES = 8
+"""Passes of a walk whose cursor does not say how many: who began it knew no other number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Pacing:
     """
 
     target_seconds: float = 0.1
-    stripes: int = 8
+    stripes: int = 16
     first_window: int = 120
     smallest_window: int = 16
     largest_window: int = 4096
@@ -86,11 +90,18 @@ def walk_all(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, st
     yield from revisit(walk, state, pacing, start)
 
 
+def stripes_of(cursor: Cursor | None, pacing: Pacing) -> int:
+    """Passes over each window: those a walk has begun with, which its cursor counts, or as many as are best."""
+    begun = cursor if cursor and "page" in cursor else {"stripes": pacing.stripes}
+    return int(begun.get("stripes", EARLIER_STRIPES))
+
+
 def begin(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing) -> Performance:
     """Fix the end of a walk that has none yet."""
     state.setdefault("rows", 0)
     if isinstance(walk, PageWalk) and "end" not in state:
         state |= {"page": 0, "stripe": 0, "end": int((yield Query(walk.end()))[0][0]), "deferred": []}
+        state["stripes"] = walk.stripes
         state["window"] = pacing.pages(pacing.first_window, walk.stripes)
     elif isinstance(walk, KeyWalk) and "last" not in state:
         found = yield Query(walk.end())

@@ -98,6 +98,20 @@ def test_goes_on_from_any_cursor_without_doing_anything_twice(pages, pacing, hel
     assert sorted(table.covered()) == [(page, stripe) for page in range(pages) for stripe in range(pacing.stripes)]
 
 
+@given(st.integers(1, 100), st.lists(st.booleans(), max_size=20), st.integers(1, 60), st.booleans())
+def test_backfill_35_a_walk_that_began_with_fewer_passes_ends_with_them(pages, held, stop_after, said):
+    """A stripe of the cursor, or of a span that somebody held, is one of eight."""
+    table = Table(pages, [], held, stop_after)
+    table.walk(Pacing(stripes=8, first_window=16, smallest_window=1))
+    if not said and table.cursor is not None:
+        table.cursor = {name: value for name, value in table.cursor.items() if name != "stripes"}
+    table.stop_after = None
+    begun = table.cursor is not None
+    table.walk(Pacing(stripes=16, first_window=16, smallest_window=1))
+    stripes = 8 if begun else 16
+    assert sorted(table.covered()) == [(page, stripe) for page in range(pages) for stripe in range(stripes)]
+
+
 def test_rows_that_keep_coming_are_refused_and_not_chased_for_ever():
     class Busy(Table):
         def answer(self, effect):
