@@ -46,8 +46,12 @@ def test_events_tell_the_story_and_outlive_an_abort(shop, database):
 def test_backfill_35_a_ledger_of_a_newer_program_is_left_alone(shop, database):
     shop.apply("expand")
     database.run("UPDATE migrator.ledger_version SET version = 99")
+    asks_for_a_newer_program(shop)
+
+
+def asks_for_a_newer_program(project):
     for words in (("status",), ("apply", "--yes"), ("plan",), ("abort", "change", "--yes")):
-        done = shop.cli(*words)
+        done = project.cli(*words)
         assert done.returncode == 2
         assert "has version 99" in done.stderr
         assert "pip install --upgrade" in done.stderr
