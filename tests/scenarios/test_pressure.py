@@ -14,7 +14,7 @@ from migrator.burdens import burdens
 from migrator.database import connect
 from migrator.dialects import postgresql
 from migrator.embedded import EmbeddedServer, all_binaries
-from migrator.events import Resumed, StepProgress, Waiting
+from migrator.events import Resumed, StepProgress, Vacuumed, Waiting
 from migrator.pressure import Pressure
 from phases.model import TableName
 from phases.pressure import FEW_ROWS, Limits
@@ -158,6 +158,17 @@ def test_53_batches_wait_for_our_own_vacuum_where_it_is_behind_and_nobody_waits_
         watch.end()
         until(lambda: not other.execute(RESTING).fetchone()[0])
         assert watch.rows(USERS).vacuums == rows.vacuums
+
+
+def test_53_a_vacuum_of_ours_ends_with_the_step(shop, worn, monkeypatch):
+    wear, other = worn
+    wear(served=False)
+    monkeypatch.setattr(postgresql, "GENTLY", ("SET vacuum_cost_delay = '100ms'", "SET vacuum_cost_limit = 1"))
+    seen = []
+    api.apply(replace(shop.settings, dead_rows=1e6), observer=seen.append)
+    assert any(isinstance(event, Vacuumed) for event in seen)
+    assert not other.execute(RESTING).fetchone()[0]
+    assert shop.states() == {"change": "migrated"}
 
 
 RESTING = """
