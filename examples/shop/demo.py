@@ -148,8 +148,8 @@ def stay(running: Stage) -> None:
     """Wait for Ctrl-C."""
     print(f"\nThe shop is at {running.shop}, Prometheus at {running.prometheus}. In another terminal, in {HERE}:")
     print(f"export SHOP_DATABASE_URL={shlex.quote(os.environ['SHOP_DATABASE_URL'])}")
-    print("Ctrl-C ends it.")
     with suppress(KeyboardInterrupt):
+        print("Ctrl-C ends it.")
         while True:
             time.sleep(1)
     failed = len(running.clients.failures())
