@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run, run_each
-from migrator.errors import Cancelled, DatabaseError, StepFailed
+from migrator.database import Deadlocked, LockTimeout, Session, rows_of, run_each
+from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed
 from migrator.events import BatchDone, Observer, RowFailed
 from migrator.functions import Functions
 from phases.effects import Batch, Batched, Compute, Failure, ListAside, RowAside, SetAside
@@ -59,6 +59,22 @@ def prepare_for_batches(session: Session) -> None:
     for statement in session.family.for_batches(BATCH_LOCK_TIMEOUT_MS):
         with session.transaction():
             session.execute(statement)
+
+
+def enlist(session: Session, place: int, runner: int) -> None:
+    """Prepare the session of a worker, with the lock that tells later runners of it, while the runner has its own.
+
+    Args:
+        place: of the worker, from 1.
+        runner: number of the runner's session.
+
+    Raises:
+        ConnectionFailed: the runner has lost its session, so another one may be at work.
+    """
+    locked = session.query(session.family.worker_lock(place))[0][0]
+    if not locked or all(row[0] != runner for row in session.query(session.family.owner())):
+        raise ConnectionFailed("the runner has lost its session", next_step="run the same command again")
+    prepare_for_batches(session)
 
 
 def insist(work: Callable[[], T]) -> T:
@@ -121,7 +137,7 @@ class Batches:
         with self.turn.batch():
             begun = time.monotonic()
             try:
-                rows, written = self._written(effect)
+                rows, written = self.write(effect)
             except (LockTimeout, Deadlocked):
                 done = Batched(0, time.monotonic() - begun, blocked=True)
                 commit = 0.0
@@ -134,37 +150,52 @@ class Batches:
                 ended = time.monotonic()
                 commit = ended - written
                 done = Batched(rows, ended - begun, most_rows=self.turn.most_rows, room=self.turn.room)
+        self.wrote(done, commit)
+        return done
+
+    def wrote(self, done: Batched, commit: float) -> None:
+        """Say what a batch did, and rest after it; `commit` is seconds of it."""
         if not done.blocked:
             self.observer(BatchDone(self.record.name, done.rows, done.seconds))
         self.turn.wrote(done.rows, done.seconds, commit, blocked=done.blocked)
-        return done
 
-    def _written(self, effect: Batch) -> tuple[int, float]:
+    def write(self, effect: Batch) -> tuple[int, float]:
         """Change rows and save the cursor; returns how many, and when all but the commit was done."""
+        if self.session.family.sends_several and self.records and not effect.parameters and effect.settles is None:
+            return self._write_at_once(effect)
+        with self.session.transaction():
+            rows = self.change(self.session, effect)
+            if self.records:
+                self.save(self.session, effect, rows)
+            return rows, time.monotonic()
+
+    def change(self, session: Session, effect: Batch) -> int:
+        """Change rows in the open transaction; returns how many."""
+        for statement in self._before:
+            session.execute(statement)
+        if effect.claim:
+            session.execute(effect.claim)
+        return run_each(session.connection, effect.sql, effect.parameters)
+
+    def save(self, session: Session, effect: Batch, rows: int) -> None:
+        """Save in the open transaction where the walk stands."""
         from migrator.ledger import set_aside as rows_aside
         from migrator.ledger import store
 
-        before = self.session.family.before_batch(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms)
-        if self.session.family.sends_several and self.records and not effect.parameters and effect.settles is None:
-            return self._written_at_once(effect, before)
-        with self.session.transaction() as connection:
-            for statement in before:
-                run(connection, statement)
-            if effect.claim:
-                run(connection, effect.claim)
-            rows = run_each(connection, effect.sql, effect.parameters)
-            if self.records:
-                store.save_cursor(connection, self.record.id, effect.cursor, rows=rows, worker=self.worker)
-            if effect.settles is not None:
-                rows_aside.settle(connection, self.record.id, effect.settles)
-            return rows, time.monotonic()
+        store.save_cursor(session.connection, self.record.id, effect.cursor, rows=rows, worker=self.worker)
+        if effect.settles is not None:
+            rows_aside.settle(session.connection, self.record.id, effect.settles)
 
-    def _written_at_once(self, effect: Batch, before: Sequence[str]) -> tuple[int, float]:
+    @property
+    def _before(self) -> Sequence[str]:
+        return self.session.family.before_batch(BATCH_LOCK_TIMEOUT_MS, self.session.facts.deadlock_ms)
+
+    def _write_at_once(self, effect: Batch) -> tuple[int, float]:
         from migrator.at_once import AtOnce
         from migrator.ledger import store
 
         with AtOnce(self.session) as transaction:
-            rows = transaction.run(*before, *filter(None, [effect.claim]), effect.sql)
+            rows = transaction.run(*self._before, *filter(None, [effect.claim]), effect.sql)
             written = time.monotonic()
             transaction.commit(store.cursor_text(self.record.id, effect.cursor, rows=rows, worker=self.worker))
             return rows, written

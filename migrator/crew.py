@@ -12,7 +12,7 @@ from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from migrator.batches import Batches, insist, prepare_for_batches
+from migrator.batches import Batches, enlist, insist
 from migrator.errors import ConnectionFailed
 from migrator.events import Event, Observer, Paused, Staffed, StepProgress
 from migrator.turns import Gate, SharedTurn, Stopped
@@ -92,7 +92,7 @@ class Shift:
         self.given = 0
         self.refused = ""
         """Why a worker could not begin."""
-        self.runner = session.query(session.family.questions["backend"])[0][0]
+        self.runner = session.backend()
 
     def work(self) -> list[Mapping[str, Any]]:
         """Let the workers walk until nothing is left; returns where each stands.
@@ -243,7 +243,7 @@ class Worker(threading.Thread):
         shift, at_work = self.shift, False
         try:
             with shift.crew.open_session() as session:
-                self._enlist(session)
+                enlist(session, self.place, shift.runner)
                 while not self.leaves and (number := shift.number(first=not at_work)) is not None:
                     at_work = True
                     self._perform(session, number)
@@ -258,18 +258,6 @@ class Worker(threading.Thread):
             shift.fail(problem)
         finally:
             shift.ended.set()
-
-    def _enlist(self, session: Session) -> None:
-        """Take the lock that tells later runners of this worker, while the runner has its own.
-
-        Raises:
-            ConnectionFailed: the runner has lost its session, so another one may be at work.
-        """
-        family = session.family
-        locked = session.query(family.worker_lock(self.place))[0][0]
-        if not locked or all(row[0] != self.shift.runner for row in session.query(family.owner())):
-            raise ConnectionFailed("the runner has lost its session", next_step="run the same command again")
-        prepare_for_batches(session)
 
     def _perform(self, session: Session, number: int) -> None:
         shift = self.shift

@@ -195,6 +195,10 @@ class Session:
                 with suppress(Exception), self.transaction() as connection:
                     run(connection, statement)
 
+    def backend(self) -> int:
+        """The number that the server has given this session."""
+        return int(self.query(self.family.questions["backend"])[0][0])
+
     def alone(self, sql: str, before: Sequence[str] = ()) -> float:
         """Run one statement outside any transaction, waiting for locks as long as the session does.
 
@@ -335,7 +339,7 @@ def refuse_shared_backend(url: str, session: Session) -> None:
     """
     engine = create_engine(url, application_name("pooler probe"))
     for _ in range(POOLER_PROBES):
-        mine = session.query(session.family.questions["backend"])[0][0]
+        mine = session.backend()
         with mapped_errors(), engine.connect() as other:
             theirs = other.exec_driver_sql(session.family.questions["backend"]).scalar_one()
         if mine == theirs:

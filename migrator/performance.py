@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from migrator.batches import Batches, prepare_for_batches
@@ -51,6 +52,7 @@ from phases.performing import perform
 if TYPE_CHECKING:
     from migrator.crew import Crew
     from migrator.ledger.records import StepRecord
+    from migrator.overlapping import Overlapping
 
 HURRIED, HURRIED_PAUSE = 50, 0.02
 """How often, and how many seconds after one another, to look for a moment in which nobody uses a table."""
@@ -101,6 +103,7 @@ class Performer:
         self.functions = functions
         self.comparing = Comparing(session, governor)
         self.crew = crew
+        self.overlapping: Overlapping | None = None
 
     def perform(self, record: StepRecord, *, records: bool = True, purpose: str = "step") -> Measured:
         """Carry out a step from where its cursor stands.
@@ -130,12 +133,16 @@ class Performer:
         self.governor.stripes = pacing.stripes
         if isinstance(record.step, Fill):
             prepare_for_batches(self.session)
+            self._overlap(record, measured, records)
         try:
             return self.comparing.ended(record, lambda: self._drive(record, steps, measured, records))
         except BaseException:
             self.observer(StepStopped(record.name))
             raise
         finally:
+            if self.overlapping is not None:
+                self.overlapping.close()
+                self.overlapping = None
             self.governor.end()
             self.pressure.end()
             if self.functions is not None:
@@ -160,7 +167,18 @@ class Performer:
         except Refused as stuck:
             raise StepFailed(f"{record.name}: {stuck.reason}", next_step=stuck.remedy) from None
 
+    def _overlap(self, record: StepRecord, measured: Measured, records: bool) -> None:
+        """Let the commits of a backfill overlap, where they take long and it may have sessions of its own."""
+        if self.session.family.waits_for_commits and self.crew is not None and records:
+            from migrator.overlapping import Overlapping
+
+            turn = OwnTurn(record, measured, self.replicas, self.pressure, self.governor)
+            batches = Batches(self.session, record, turn, self.observer, self.functions)
+            self.overlapping = Overlapping(batches, turn, self.crew.open_session)
+
     def _answer(self, record: StepRecord, effect: Effect, measured: Measured, records: bool) -> Any:
+        if self.overlapping is not None:
+            self.overlapping.before(effect)
         match effect:
             case Query() | Look() | Mark():
                 return self.comparing.answer(record, effect, measured.wait)
@@ -172,6 +190,8 @@ class Performer:
                 return self._define(record, effect, measured)
             case Note():
                 return self._note(record, effect)
+            case Batch() | Compute() | SetAside() | ListAside() if self.overlapping is not None:
+                return self.overlapping.answer(effect)
             case Batch() | Compute() | SetAside() | ListAside():
                 turn = OwnTurn(record, measured, self.replicas, self.pressure, self.governor)
                 return Batches(self.session, record, turn, self.observer, self.functions, 0, records).answer(effect)
@@ -183,10 +203,14 @@ class Performer:
                 self.observer(Paused(record.name, effect.seconds, effect.reason))
                 return self.pause(effect.seconds)
             case Progress():
-                measured.rows = effect.rows
-                if records or self.comparing.marked:
-                    self.governor.progress(record, effect)
-                return self.observer(StepProgress(record.revision, record.name, effect))
+                tell = partial(self._tell, record, effect, measured, records)
+                return tell() if self.overlapping is None else self.overlapping.tell(tell)
+
+    def _tell(self, record: StepRecord, progress: Progress, measured: Measured, records: bool) -> None:
+        measured.rows = progress.rows
+        if records or self.comparing.marked:
+            self.governor.progress(record, progress)
+        self.observer(StepProgress(record.revision, record.name, progress))
 
     def _commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
         try:

@@ -61,6 +61,11 @@ class OwnTurn:
     def room(self) -> int | None:
         return self.governor.pruning.room.batches
 
+    @property
+    def hurries(self) -> bool:
+        """Whether nobody limits the rate, and those who use the database feel nothing of it."""
+        return self.most_rows is None and not self.governor.grading.rest
+
 
 class Stopped(Exception):
     """All workers are to end: one has failed, or the run is interrupted."""

@@ -21,7 +21,7 @@ Work = Generator[Effect, Any, Batched]
 def batch(walk: PageWalk | KeyWalk, span: Sequence[Any], cursor: Mapping[str, Any]) -> Work:
     """Change the rows of a span."""
     shortcut = walk.shortcut(span)
-    if shortcut is not None and not (yield Query(shortcut[0])):
+    if shortcut is not None and not (yield Query(shortcut[0], ahead=True)):
         short: Batched = yield Batch(shortcut[1], cursor)
         # A writer may have come between the question and the shortcut: the longer way looks at each row.
         if short.failure is None:

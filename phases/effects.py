@@ -26,11 +26,13 @@ Key = tuple[str, ...]
 class Query:
     """Read something. Answer: the rows, a list of tuples.
 
-    `anywhere`: what a replica answers is as good, where one is given.
+    `anywhere`: what a replica answers is as good, where one is given. `ahead`: what the batch before has written
+    does not matter.
     """
 
     sql: str
     anywhere: bool = False
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,7 @@ def batch_end(walk: KeyWalk, state: Mapping[str, Any]) -> Generator[Any, Any, tu
     first, last = walk.whole(state["after"]), walk.whole(state["last"])
     if state.get("dense") and first is not None and last is not None and first + state["size"] < last:
         return [str(first + state["size"])], None
-    found = yield Query(walk.next(state["after"], state["last"], state["size"]))
+    found = yield Query(walk.next(state["after"], state["last"], state["size"]), ahead=True)
     return (list(found[0]) if found else state["last"]), bool(found)
 
 

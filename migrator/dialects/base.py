@@ -61,6 +61,10 @@ class Family(Protocol):
         """Whether one text may have several statements (`migrator.at_once`)."""
 
     @property
+    def waits_for_commits(self) -> bool:
+        """Whether a batch waits for the disk when it is committed (`migrator.overlapping`)."""
+
+    @property
     def questions(self) -> Mapping[str, str]:
         """Questions that every family answers: `backend` (a number of the session), `try lock`, `clock`."""
 

@@ -168,6 +168,7 @@ class MySQLFamily:
     packages: str = "mysql"
     commits_ddl: bool = True
     sends_several: bool = False
+    waits_for_commits: bool = True
     piles_up: bool = False
     asks_replicas: bool = True
     reads_replicas: str = 'name them: replicas = ["mysql://…"]; or say that none has to be waited for: replicas = []'

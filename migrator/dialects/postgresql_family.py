@@ -50,6 +50,7 @@ class PostgreSQLFamily:
     packages: str = "postgres"
     commits_ddl: bool = False
     sends_several: bool = True
+    waits_for_commits: bool = False
     piles_up: bool = True
     asks_replicas: bool = False
     reads_replicas: str = "GRANT pg_monitor to this role"

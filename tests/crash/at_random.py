@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from migrator import api, crew, runs, settings
+from migrator import api, crew, overlapping, runs, settings
 from migrator.events import Event, Observer, StepProgress
 from migrator.revisions import RevisionGraph
 from phases.model import Phase
@@ -117,6 +117,7 @@ def main() -> None:
     given = settings.load({"database_url": url, "batch_target": "1ms"}, environ={}, directory=Path(folder))
     api.status(given)
     crew.EVERY = OFTEN
+    overlapping.WORTH_IT = 1
     gc.freeze()  # what is here is not looked through again by every child
     work, chance, kills = Runs(given, "change"), random.Random(int(seed)), 0
     while kills < int(wanted) and work.killed(chance) == signal.SIGKILL:

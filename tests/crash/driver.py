@@ -24,7 +24,7 @@ from typing import ClassVar, Protocol
 import psycopg
 from sqlalchemy import make_url
 
-from migrator import api, batches, crew, database, execution, performance, settings
+from migrator import api, batches, crew, database, execution, overlapping, performance, settings
 from phases.model import Phase
 from tests.plugins.mysql_servers import MySQLDatabase
 
@@ -99,6 +99,7 @@ class Anew:
     POINTS: ClassVar = {
         performance.Performer: ("_note", "_define", "_commit", "_assign"),
         batches.Batches: ("batch",),
+        overlapping.Overlapping: ("batch", "settle"),
         crew.Worker: ("_claimed",),
         execution.Execution: ("enter",),
     }

@@ -17,7 +17,7 @@ from tests.plugins.projects import ROOT
 FEW = {POSTGRESQL: 40, MYSQL: 10}
 """Kills of one backfill, where nobody asks for more: MIGRATOR_TEST_KILLS=every, or so many as are said here."""
 GIVEN = os.environ.get("MIGRATOR_TEST_RANDOM_KILLS", "200" if EVERY else "")
-ROWS_FOR_EACH = {POSTGRESQL: 200, MYSQL: 500}
+ROWS_FOR_EACH = {POSTGRESQL: 200, MYSQL: 1500}
 """More than a run gets through before it is killed, so that the last kill is one of the same backfill."""
 SERVERS = [
     pytest.param((kind, server), id=named(kind, server))

@@ -1,0 +1,229 @@
+"""Batches whose commits overlap: while the server makes one durable, the next one is written on another session.
+
+MySQL and MariaDB wait for two logs at every commit, which was a tenth of the time of a backfill. What is committed
+stays in the order of the walk: no cursor is saved before the batch in front of it is known to be committed. So a
+process that is killed leaves what one session leaves, and at most two batches to be done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from itertools import cycle
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from migrator.batches import Batches, WalkEffect, enlist, insist
+from migrator.database import Deadlocked, LockTimeout, Session, mapped_errors
+from migrator.errors import ConnectionFailed, DatabaseError
+from phases.effects import Batch, Batched, Effect, Progress, Query
+
+if TYPE_CHECKING:
+    from sqlalchemy import Transaction
+
+    from migrator.turns import OwnTurn
+
+SESSIONS = 2
+WORTH_IT = 3
+"""Batches after which a walk is worth sessions of its own."""
+FAULTS = 3
+"""Batches that only the one before was in the way of, after which no more overlap, where they are many …"""
+MANY = 0.3
+"""… of all: of the rows around a batch MySQL now and then locks one, too, where it is the first of a page."""
+PATIENCE = 30.0
+"""Seconds that the last commit has to end."""
+
+
+def nothing() -> None:
+    """Say nothing."""
+
+
+Committed = tuple[float, float]
+
+
+@dataclass
+class Flight:
+    """A batch whose commit is under way.
+
+    Args:
+        seconds: that it took to write.
+        commit: has the seconds after that, and those of the commit among them.
+        tell: says how far the walk is with it.
+    """
+
+    effect: Batch
+    rows: int
+    seconds: float
+    commit: Future[Committed]
+    tell: Callable[[], None] = nothing
+
+
+class Overlapping:
+    """The batches of one walk, on two sessions in turns.
+
+    Args:
+        batches: of the runner's own session, which writes whatever has to be alone.
+        turn: the same that they have.
+        open_session: opens a session for a worker.
+    """
+
+    def __init__(
+        self, batches: Batches, turn: OwnTurn, open_session: Callable[[], AbstractContextManager[Session]]
+    ) -> None:
+        self.batches, self.turn, self.open_session = batches, turn, open_session
+        self.stack = ExitStack()
+        self.sessions: tuple[Session, ...] = ()
+        self.flights: deque[Flight] = deque()
+        """Batches that are not known to be committed, two at most."""
+        self.alone = self.tried = self.faults = 0
+        self.room = True
+        """Whether the server has room for more sessions, as far as is known."""
+        self.ending = self.commit = 0.0
+        """Seconds of the last batch after its rows were written, and of its commit."""
+
+    def before(self, effect: Effect) -> None:
+        """See to it that a batch is committed before what may have to see its rows.
+
+        Raises:
+            DatabaseError: it is not.
+        """
+        if not (isinstance(effect, Batch | Progress) or (isinstance(effect, Query) and effect.ahead)):
+            self.settle()
+
+    def answer(self, effect: WalkEffect) -> Any:
+        """Carry out what is asked for, as `migrator.batches.Batches` does."""
+        return self.batch(effect) if isinstance(effect, Batch) else self.batches.answer(effect)
+
+    def tell(self, say: Callable[[], None]) -> None:
+        """Say something as soon as all that was written is committed."""
+        if self.flights:
+            self.flights[-1].tell = say
+        else:
+            say()
+
+    def batch(self, effect: Batch) -> Batched:
+        """Write a batch, and begin its commit.
+
+        Raises:
+            ConnectionFailed: this batch, or those before it, may be lost; the ledger knows.
+        """
+        if not self._overlaps(effect):
+            return self._alone(effect)
+        while self.flights and (self.flights[0].commit.done() or len(self.flights) == SESSIONS):
+            self._land()
+        self.tried += 1
+        try:
+            with self.turn.batch():
+                flight = self._write(effect)
+        except ConnectionFailed:
+            raise
+        except DatabaseError:  # the way without overlapping finds out whose fault it is
+            done = self._alone(effect)
+            self.faults += not done.blocked and done.failure is None
+            return done
+        self.flights.append(flight)
+        return Batched(flight.rows, flight.seconds + self.ending, room=self.turn.room)
+
+    def settle(self) -> None:
+        """Wait until all that was written is committed.
+
+        Raises:
+            DatabaseError: it is not.
+        """
+        while self.flights:
+            self._land()
+
+    def close(self) -> None:
+        """End the sessions; commits that have begun end before."""
+        for flight in self.flights:
+            with suppress(Exception):
+                flight.commit.result(PATIENCE)
+        self.stack.close()
+
+    def _overlaps(self, effect: Batch) -> bool:
+        """Whether a batch may be written while another is committed; the first time, the sessions are opened."""
+        in_the_way = self.faults >= max(FAULTS, MANY * self.tried)
+        if effect.settles is not None or not self.turn.hurries or self.alone < WORTH_IT or in_the_way:
+            return False
+        if not self.sessions and self.room:
+            try:
+                self._open()
+            except DatabaseError:
+                self.room = False
+                self.stack.close()
+        return bool(self.sessions)
+
+    def _open(self) -> None:
+        runner = self.batches.session.backend()
+        opened = []
+        for place in range(1, SESSIONS + 1):
+            opened.append(self.stack.enter_context(self.open_session()))
+            enlist(opened[-1], place, runner)
+        self.sessions = tuple(opened)
+        self.turns = cycle(self.sessions)
+
+    def _alone(self, effect: Batch) -> Batched:
+        self.settle()
+        done = self.batches.batch(effect)
+        self.alone += not done.blocked
+        return done
+
+    def _write(self, effect: Batch) -> Flight:
+        session, begun = next(self.turns), time.monotonic()
+        before = self.flights[-1].commit if self.flights else None
+        with mapped_errors():
+            transaction = session.connection.begin()
+            try:
+                rows = self.batches.change(session, effect)
+            except BaseException:
+                with suppress(Exception):
+                    transaction.rollback()
+                raise
+        commit = committing(transaction, before, lambda: self.batches.save(session, effect, rows))
+        return Flight(effect, rows, time.monotonic() - begun, commit)
+
+    def _land(self) -> None:
+        """Wait until the oldest of the batches is committed, and say so.
+
+        Raises:
+            DatabaseError: it is not.
+        """
+        flight = self.flights[0]
+        try:
+            self.ending, self.commit = flight.commit.result()
+        except (LockTimeout, Deadlocked):  # other members of a cluster were in its way, or in that of the one before
+            insist(lambda: self.batches.write(flight.effect))
+        self.flights.popleft()
+        self.batches.wrote(Batched(flight.rows, flight.seconds + self.ending), self.commit)
+        flight.tell()
+
+
+def committing(
+    transaction: Transaction, before: Future[Committed] | None, save: Callable[[], None]
+) -> Future[Committed]:
+    """Begin to save the cursor of a batch, and to commit.
+
+    Args:
+        before: the commit of the batch in front of it; where that fails, this one is rolled back.
+    """
+    future: Future[Committed] = Future()
+
+    def commit() -> None:
+        written = time.monotonic()
+        try:
+            with mapped_errors(), transaction:
+                if before is not None:
+                    before.result()
+                save()
+                begun = time.monotonic()
+        except BaseException as problem:
+            future.set_exception(problem)
+        else:
+            future.set_result((time.monotonic() - written, time.monotonic() - begun))
+
+    Thread(target=commit, name="commit", daemon=True).start()
+    return future

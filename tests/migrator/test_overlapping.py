@@ -1,0 +1,175 @@
+"""Batches whose commits overlap are those of one session: nothing is done twice, missing, or counted too early."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import make_url
+
+from migrator import api, overlapping
+from migrator.database import LockTimeout
+from migrator.events import BatchDone, Reconnected, StepProgress, ignore
+from phases.model import Phase
+
+ROWS = 4000
+TABLE = (
+    "CREATE TABLE users (id int PRIMARY KEY, amount int NOT NULL)",
+    "INSERT INTO users WITH RECURSIVE ten AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM ten WHERE i < 9)"
+    " SELECT 1000 * a.i + 100 * b.i + 10 * c.i + d.i, 0 FROM ten a, ten b, ten c, ten d WHERE a.i < 4",
+    "CREATE TABLE written (id int, session int)",
+    "CREATE TRIGGER log_row AFTER UPDATE ON users FOR EACH ROW INSERT INTO written VALUES (NEW.id, CONNECTION_ID())",
+)
+
+
+@pytest.fixture
+def shop(mysql_database, project):
+    mysql_database.run(*TABLE)
+    project.url = mysql_database.url
+    project.revision("change", 'Backfill("users", {"amount": "amount + 1"}, where="amount = 0")')
+    project.apply("expand")
+    return project
+
+
+@pytest.fixture
+def unmoved(monkeypatch):
+    """MySQL locks the first row of a page too much now and then, which here would end it soon."""
+    monkeypatch.setattr(overlapping, "FAULTS", ROWS)
+
+
+def migrate(shop, observer=ignore, **given):
+    """Batches of a hundred rows: one session writes the first, and those behind them overlap."""
+    api.apply(replace(shop.settings, batch_target=0.0001, **given), phase=Phase.MIGRATE, observer=observer)
+
+
+def done(database):
+    """What each row was changed to, rows changed twice, and what the cursor counts."""
+    changed = database.rows("SELECT amount, COUNT(*) FROM users GROUP BY amount")
+    twice = database.rows("SELECT id FROM written GROUP BY id HAVING COUNT(*) > 1")
+    return changed, twice, database.rows("SELECT SUM(rows_done) FROM migrator_backfills")
+
+
+ONCE = ([(1, ROWS)], [], [(ROWS,)])
+
+
+def sessions(database):
+    """Sessions that have written rows, those with the most first."""
+    return database.rows("SELECT session, COUNT(*) FROM written GROUP BY session ORDER BY 2 DESC")
+
+
+@pytest.mark.usefixtures("unmoved")
+def test_two_sessions_write_in_turns(shop, mysql_database):
+    seen = []
+    migrate(shop, seen.append)
+    assert done(mysql_database) == ONCE
+    (_, first), (_, second), *_ = sessions(mysql_database)
+    assert first + second > ROWS / 2
+    assert sum(event.rows for event in seen if isinstance(event, BatchDone)) == ROWS
+
+
+def test_nothing_is_told_before_it_is_committed(shop, mysql_database):
+    told = []
+
+    def observer(event):
+        if isinstance(event, StepProgress) and event.progress.rows:
+            told.append((event.progress.rows, mysql_database.rows("SELECT COUNT(*) FROM users WHERE amount = 1")[0][0]))
+
+    migrate(shop, observer)
+    assert len(told) > 10
+    assert [(said, there) for said, there in told if said > there] == []
+
+
+@pytest.mark.usefixtures("unmoved")
+def test_a_commit_that_is_refused_is_done_again_in_its_place(shop, mysql_database, monkeypatch):
+    """Only a cluster refuses commits for what other members did: here, in place of one, the client does."""
+    begun = []
+
+    def committing(transaction, *rest):
+        begun.append(transaction)
+        if len(begun) not in (3, 7):
+            return original(transaction, *rest)
+        transaction.rollback()
+        future = overlapping.Future()
+        future.set_exception(LockTimeout("another member was first"))
+        return future
+
+    original = overlapping.committing
+    monkeypatch.setattr(overlapping, "committing", committing)
+    migrate(shop)
+    assert done(mysql_database) == ONCE
+    assert len(begun) > 7
+
+
+def test_batches_that_are_in_the_way_of_each_other_do_not_overlap(shop, mysql_database):
+    mysql_database.run(
+        "CREATE TABLE counted (n int)",
+        "INSERT INTO counted VALUES (0)",
+        "CREATE TRIGGER count_row AFTER UPDATE ON users FOR EACH ROW UPDATE counted SET n = n + 1",
+    )
+    migrate(shop)
+    assert done(mysql_database) == ONCE
+    assert mysql_database.rows("SELECT n FROM counted") == [(ROWS,)]
+    if (
+        mysql_database.family == "mariadb"
+    ):  # on MySQL, which cannot be told to wait for no row, they wait for each other
+        assert sessions(mysql_database)[0][1] > ROWS / 2
+
+
+@pytest.mark.usefixtures("unmoved")
+def test_a_session_that_is_ended_is_opened_again(shop, mysql_database):
+    seen, ended = [], []
+
+    def observer(event):
+        seen.append(event)
+        if isinstance(event, BatchDone) and not ended and len(writers := sessions(mysql_database)) > 2:
+            ended.append(writers[1][0])
+            mysql_database.run(f"KILL {writers[1][0]}")
+
+    migrate(shop, observer)
+    assert done(mysql_database) == ONCE
+    assert sum(isinstance(event, Reconnected) for event in seen) == 1
+
+
+def test_without_room_for_more_sessions_one_does_all(shop, mysql_database):
+    name = make_url(shop.url).database
+    mysql_database.run(
+        f"CREATE USER '{name}'@'localhost' WITH MAX_USER_CONNECTIONS 2",
+        f"GRANT ALL ON `{name}`.* TO '{name}'@'localhost'",
+        f"GRANT PROCESS ON *.* TO '{name}'@'localhost'",
+    )
+    try:
+        shop.url = make_url(shop.url).set(username=name).render_as_string(hide_password=False)
+        migrate(shop)
+    finally:
+        mysql_database.run(f"DROP USER '{name}'@'localhost'")
+    assert done(mysql_database) == ONCE
+    assert len(sessions(mysql_database)) == 1
+
+
+SCRIPT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from migrator import api, settings
+from migrator.events import BatchDone
+def observer(event):
+    if isinstance(event, BatchDone):
+        print(".", flush=True)
+given = settings.load({"database_url": sys.argv[1], "batch_target": "0.1ms"}, environ={}, directory=Path(sys.argv[2]))
+api.apply(given, observer=observer)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_what_a_process_leaves_the_next_one_finishes(shop, mysql_database, end):
+    words = [sys.executable, "-c", SCRIPT, shop.url, str(shop.folder)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)) as run:
+        for _ in range(12):
+            run.stdout.readline()
+        run.send_signal(end)
+    migrate(shop)
+    assert done(mysql_database) == ONCE
