@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from migrator.batches import Batches, WalkEffect, enlist, insist
 from migrator.database import Deadlocked, LockTimeout, Session, mapped_errors
 from migrator.errors import ConnectionFailed, DatabaseError
-from phases.effects import Batch, Batched, Effect, Progress, Query
+from phases.effects import Batch, Batched, Effect, Progress, Query, Spread
 
 if TYPE_CHECKING:
     from sqlalchemy import Transaction
@@ -85,14 +85,31 @@ class Overlapping:
         self.ending = self.commit = 0.0
         """Seconds of the last batch after its rows were written, and of its commit."""
 
+    def open(self) -> None:
+        """Open the sessions, which take the places of workers.
+
+        Raises:
+            DatabaseError: the server has no room for them.
+        """
+        runner = self.batches.session.backend()
+        opened = []
+        for place in range(1, SESSIONS + 1):
+            opened.append(self.stack.enter_context(self.open_session()))
+            enlist(opened[-1], place, runner)
+        self.sessions = tuple(opened)
+        self.turns = cycle(self.sessions)
+
     def before(self, effect: Effect) -> None:
-        """See to it that a batch is committed before what may have to see its rows.
+        """See to it that a batch is committed before what may have to see its rows, and leave workers their places.
 
         Raises:
             DatabaseError: it is not.
         """
         if not (isinstance(effect, Batch | Progress) or (isinstance(effect, Query) and effect.ahead)):
             self.settle()
+        if isinstance(effect, Spread):
+            self.stack.close()
+            self.sessions = ()
 
     def answer(self, effect: WalkEffect) -> Any:
         """Carry out what is asked for, as `migrator.batches.Batches` does."""
@@ -151,20 +168,11 @@ class Overlapping:
             return False
         if not self.sessions and self.room:
             try:
-                self._open()
+                self.open()
             except DatabaseError:
                 self.room = False
                 self.stack.close()
         return bool(self.sessions)
-
-    def _open(self) -> None:
-        runner = self.batches.session.backend()
-        opened = []
-        for place in range(1, SESSIONS + 1):
-            opened.append(self.stack.enter_context(self.open_session()))
-            enlist(opened[-1], place, runner)
-        self.sessions = tuple(opened)
-        self.turns = cycle(self.sessions)
 
     def _alone(self, effect: Batch) -> Batched:
         self.settle()

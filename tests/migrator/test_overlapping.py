@@ -11,10 +11,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import make_url
 
-from migrator import api, overlapping
+from migrator import api, overlapping, runs
+from migrator.batches import Batches
 from migrator.database import LockTimeout
 from migrator.events import BatchDone, Reconnected, StepProgress, ignore
+from phases.effects import Spread
 from phases.model import Phase
+from tests.plugins.waiting import until
 
 ROWS = 4000
 TABLE = (
@@ -148,6 +151,16 @@ def test_without_room_for_more_sessions_one_does_all(shop, mysql_database):
         mysql_database.run(f"DROP USER '{name}'@'localhost'")
     assert done(mysql_database) == ONCE
     assert len(sessions(mysql_database)) == 1
+
+
+def test_workers_find_their_places_free(shop):
+    with runs.running(shop.settings, "apply") as session:
+        pair = overlapping.Overlapping(Batches(session, None, None, ignore), None, lambda: runs.worker(shop.settings))
+        for _ in range(2):
+            pair.open()
+            assert not session.query(session.family.no_workers())[0][0]
+            pair.before(Spread())
+            until(lambda: session.query(session.family.no_workers())[0][0])
 
 
 SCRIPT = """
