@@ -107,6 +107,18 @@ def test_a_commit_that_is_refused_is_done_again_in_its_place(shop, mysql_databas
     assert len(begun) > 7
 
 
+def test_a_batch_behind_one_that_is_not_committed_is_rolled_back(shop, mysql_database):
+    refused, saved = overlapping.Future(), []
+    refused.set_exception(LockTimeout("another member was first"))
+    with runs.running(shop.settings, "apply") as session:
+        transaction = session.connection.begin()
+        assert session.execute("UPDATE users SET amount = 1") == ROWS
+        with pytest.raises(LockTimeout):
+            overlapping.committing(transaction, refused, lambda: saved.append(True)).result()
+    assert saved == []
+    assert mysql_database.rows("SELECT DISTINCT amount FROM users") == [(0,)]
+
+
 def test_batches_that_are_in_the_way_of_each_other_do_not_overlap(shop, mysql_database):
     mysql_database.run(
         "CREATE TABLE counted (n int)",
@@ -116,9 +128,7 @@ def test_batches_that_are_in_the_way_of_each_other_do_not_overlap(shop, mysql_da
     migrate(shop)
     assert done(mysql_database) == ONCE
     assert mysql_database.rows("SELECT n FROM counted") == [(ROWS,)]
-    if (
-        mysql_database.family == "mariadb"
-    ):  # on MySQL, which cannot be told to wait for no row, they wait for each other
+    if mysql_database.family == "mariadb":  # MySQL cannot be told to wait for no row: there one waits for the other
         assert sessions(mysql_database)[0][1] > ROWS / 2
 
 
@@ -165,7 +175,6 @@ def test_workers_find_their_places_free(shop):
 
 SCRIPT = """
 import sys
-from dataclasses import replace
 from pathlib import Path
 from migrator import api, settings
 from migrator.events import BatchDone
