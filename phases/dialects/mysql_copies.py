@@ -6,7 +6,9 @@ walk and the verification name the row. Triggers travel with their table in a RE
 name that it has afterwards; until then there is no such table, which they put up with.
 
 A trigger that changed or deleted a row that is not copied yet would lock a gap at REPEATABLE READ, into which others
-insert. So it inserts the row first, where it is not there.
+insert. So it inserts the row first, as it was: one that is there is met in the primary key, which locks the row alone.
+As it will be, it could be met in another key only, after a place in the primary key had been taken for it: MySQL leaves
+the gap there locked when it takes that back, and two sessions that do so wait for each other.
 """
 
 from __future__ import annotations
@@ -40,24 +42,25 @@ INSERT_BODY = """BEGIN
 END"""
 
 UPDATE_BODY = """BEGIN
-  DECLARE is_there, not_taken BOOLEAN DEFAULT FALSE;
+  DECLARE is_there BOOLEAN DEFAULT TRUE;
   DECLARE EXIT HANDLER FOR {not_there} BEGIN END;
-  IF {key_changed} THEN
-    DELETE FROM {other} WHERE {is_old};
-  END IF;
   BEGIN
-    DECLARE CONTINUE HANDLER FOR {key_taken} SET is_there = TRUE;
-    DECLARE CONTINUE HANDLER FOR {not_held} SET not_taken = TRUE;
-    INSERT INTO {other} ({columns}) VALUES ({values});
+    DECLARE CONTINUE HANDLER FOR {key_taken} BEGIN END;
+    DECLARE CONTINUE HANDLER FOR {not_held} SET is_there = FALSE;
+    INSERT INTO {other} ({columns}) VALUES ({old_values});
   END;
   IF is_there THEN
     BEGIN
-      DECLARE CONTINUE HANDLER FOR {not_taken} SET not_taken = TRUE;
-      UPDATE {other} SET {assignments} WHERE {is_new};
+      DECLARE EXIT HANDLER FOR {not_taken} DELETE FROM {other} WHERE {is_old};
+      UPDATE {other} SET {assignments} WHERE {is_old};
+      SET is_there = ROW_COUNT() <> 0;
     END;
   END IF;
-  IF not_taken THEN
-    DELETE FROM {other} WHERE {is_new};
+  IF NOT is_there THEN
+    BEGIN
+      DECLARE CONTINUE HANDLER FOR {not_taken} BEGIN END;
+      INSERT INTO {other} ({columns}) VALUES ({values});
+    END;
   END IF;
 END"""
 
@@ -191,20 +194,13 @@ class MySQLCopies:
         return tuple(self._trigger(copy, event) for event in BODIES)
 
     def _trigger(self, copy: TableCopy, event: str) -> Change:
-        rest = [column for column in copy.columns if column not in copy.key] or list(copy.key)
-        changed = [
-            self.differs(key, f"NEW.{identifier(key.name)}", f"OLD.{identifier(key.name)}")
-            for key in keys_of(copy.olds, copy.key)
-        ]
         body = BODIES[event].format(
             other=qualified(copy.other),
             columns=listed(copy.columns),
             values=self._values(copy, "NEW"),
             old_values=self._values(copy, "OLD"),
-            assignments=", ".join(f"{identifier(name)} = {self._value(copy, name, 'NEW')}" for name in rest),
-            key_changed=" OR ".join(changed),
+            assignments=", ".join(f"{identifier(name)} = {self._value(copy, name, 'NEW')}" for name in copy.columns),
             is_old=same_key(copy.news, copy.olds, copy.key, "", "OLD."),
-            is_new=same_key(copy.news, copy.olds, copy.key, "", "NEW."),
             not_there=NOT_THERE,
             key_taken=KEY_TAKEN,
             not_taken=f"{KEY_TAKEN}, {NOT_TAKEN}",

@@ -91,6 +91,32 @@ def test_rows_that_get_one_key_are_named_and_the_others_copied(users, project):
     assert users.rows("SELECT GROUP_CONCAT(name ORDER BY id) FROM users") == [("a,b,c,d,A2,D2,e",)]
 
 
+@pytest.mark.parametrize(
+    ("change", "phases", "first", "second"),
+    [
+        ('types={"code": "bigint"}', ["expand"], "id = 9, name = 'x' WHERE id = 1", "id = 8, name = 'y' WHERE id = 4"),
+        (
+            'primary_key=["code", "id"], not_null=["code"]',
+            ["expand", "migrate"],
+            "code = 7 WHERE id = 1",
+            "code = 7 WHERE id = 3",
+        ),
+    ],
+    ids=["rows that are not copied get other keys", "copied rows get other primary keys"],
+)
+def test_who_writes_a_row_does_not_wait_for_who_writes_another(users, project, change, phases, first, second):
+    project.revision("change", f'RebuildTable("users", {change})')
+    for phase in phases:
+        project.apply(phase)
+    at_once = "SET SESSION innodb_lock_wait_timeout = 1"
+    with users.connect(autocommit=False, init_command=at_once) as one, users.connect(init_command=at_once) as other:
+        one.cursor().execute(f"UPDATE users SET {first}")
+        other.cursor().execute(f"UPDATE users SET {second}")
+        one.commit()
+    project.apply()
+    assert project.cli("verify").returncode == 0
+
+
 def test_a_truncated_table_is_found_before_its_copy_takes_its_place(users, project):
     revision = project.revision("change", 'RebuildTable("users", types={"code": "bigint"})')
     project.apply()

@@ -135,9 +135,14 @@ class Client(threading.Thread):
                 try:
                     action()
                 except Exception as problem:
-                    self.failures.append(f"{self.name_} {action.__name__}: {type(problem).__name__}: {problem}")
+                    said = f"{self.name_} {action.__name__}: {type(problem).__name__}: {problem}"
+                    self.failures.append(said + self.explained(problem))
                 self.done += 1
             self.awaited.wait(REST_SECONDS)
+
+    def explained(self, problem: Exception) -> str:
+        """What the server knows of a failure besides."""
+        return ""
 
     def connected(self) -> Any:
         raise NotImplementedError

@@ -12,6 +12,8 @@ DUPLICATING = ("mysql",)
 """Where an online ALTER TABLE that builds the table again fails over a unique key that INSERT … ON DUPLICATE KEY
 UPDATE and REPLACE have met meanwhile: the runner tries again, and between writers like these it never ends."""
 
+DEADLOCK = 1213
+
 PATIENCE = 3
 """Seconds a statement waits for a lock: the runner's own second, and time for a busy machine."""
 
@@ -43,6 +45,12 @@ class MySQLClient(Client):
             cursor.execute(sql, values or None)
             self.made = cursor.lastrowid
             return list(cursor.fetchall()) if cursor.description else []
+
+    def explained(self, problem: Exception) -> str:
+        if problem.args[:1] != (DEADLOCK,):
+            return ""
+        text = self.execute("SHOW ENGINE INNODB STATUS")[0][2]
+        return "\n" + text.partition("LATEST DETECTED DEADLOCK")[2].partition("\nTRANSACTIONS\n")[0]
 
     def columns(self) -> str:
         return ", ".join(f"`{column}`" for column in ("email", *self.shape.columns))
