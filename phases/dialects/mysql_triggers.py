@@ -21,7 +21,7 @@ from phases.sql import identifier
 
 SIGNAL = "@migrator_writes"
 
-DUAL_WRITE_BODY = """BEGIN
+DUAL_WRITE_BODY = """BEGIN{complete}
   IF {disagree} THEN
     IF {new_wins} AND NOT (({old_written}) AND COALESCE({signal}, '') = 'old') THEN
       {to_old}
@@ -32,7 +32,7 @@ DUAL_WRITE_BODY = """BEGIN
 END"""
 
 MAPPED_BODY = """BEGIN
-  DECLARE settled boolean DEFAULT FALSE;
+  DECLARE settled boolean DEFAULT FALSE;{complete}
   {untouched}
   IF NOT settled THEN
     BEGIN
@@ -55,6 +55,14 @@ FALLIBLE = """BEGIN
         DECLARE EXIT HANDLER FOR SQLEXCEPTION SET {give_up};
         {assign}
       END;"""
+
+COMPLETE = """
+  IF {half_given} AND COALESCE({signal}, '') <> 'new' THEN
+    BEGIN
+      DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN END;
+      {assign}
+    END;
+  END IF;"""
 
 NULL_FILL_BODY = """BEGIN
   DECLARE EXIT HANDLER FOR SQLEXCEPTION SET NEW.{column} = NULL;
@@ -97,6 +105,7 @@ class MySQLTriggers(Sides):
             new = f"{new} OR (NOT ({old}) AND COALESCE({SIGNAL}, '') = 'new')"
         template = MAPPED_BODY if link.fallible else DUAL_WRITE_BODY
         return template.format(
+            complete=self._complete(link) if event == "UPDATE" else "",
             untouched=self._untouched(link) if event == "UPDATE" and not link.fills_old else "",
             disagree=self.disagree(link, "NEW."),
             new_wins=f"({new} OR NOT ({old}))" if link.fills_old else f"({new})",
@@ -105,6 +114,11 @@ class MySQLTriggers(Sides):
             to_old=self._assign(link, link.down),
             to_new=self._assign(link, link.up),
         )
+
+    def _complete(self, link: DualWrite) -> str:
+        half_given = self._half_given(link)
+        assign = " ".join(f"SET NEW.{identifier(name)} = {value};" for name, value in self._completed(link).items())
+        return COMPLETE.format(half_given=half_given, signal=SIGNAL, assign=assign) if half_given else ""
 
     def _untouched(self, link: DualWrite) -> str:
         """Leave alone what was not written, unless it is not filled yet."""

@@ -25,7 +25,7 @@ BEGIN
   IF TG_NARGS = 1 THEN
     {to_old}
     RETURN NEW;
-  END IF;
+  END IF;{complete}
   {settled}
   IF TG_OP = 'INSERT' THEN
     old_written := {old_given};
@@ -35,7 +35,7 @@ BEGIN
     new_written := {new_changed};
   END IF;
   IF {new_wins}
-     AND NOT (old_written AND coalesce(pg_catalog.current_setting('migrator.writes', true), '') = 'old')
+     AND NOT (old_written AND {signal} = 'old')
   THEN
     {to_old}
   ELSE
@@ -44,6 +44,13 @@ BEGIN
   RETURN NEW;
 END
 """
+
+SIGNAL = "coalesce(pg_catalog.current_setting('migrator.writes', true), '')"
+
+COMPLETE = """
+  IF TG_OP = 'UPDATE' AND {half_given} AND {signal} <> 'new' THEN
+    {assign}
+  END IF;"""
 
 # A value that one side cannot hold must not fail the statement that writes the other.
 FALLIBLE = """BEGIN
@@ -145,7 +152,9 @@ class PostgreSQLTriggers(Sides):
     def _dual_write_body(self, link: DualWrite) -> str:
         old_given, new_given = self._given(link)
         return DUAL_WRITE_BODY.format(
+            complete=self._complete(link),
             settled=self._settled(link) if link.fallible else "",
+            signal=SIGNAL,
             old_given=old_given,
             new_given=new_given,
             old_changed=self._changed(link.olds),
@@ -169,6 +178,16 @@ class PostgreSQLTriggers(Sides):
     def _written(self, column: Column, default: str | None) -> str:
         value = f"NEW.{identifier(column.name)}"
         return self.differs(column, value, f"({default})::{column.type}") if default else f"{value} IS NOT NULL"
+
+    def _complete(self, link: DualWrite) -> str:
+        if not (half_given := self._half_given(link)):
+            return ""
+        assign = "\n    ".join(f"NEW.{identifier(name)} := {value};" for name, value in self._completed(link).items())
+        if link.fallible:
+            assign = FALLIBLE.format(assign=assign, give_up="NULL;")
+        else:
+            assign = f"{assign}\n    IF NOT ({self.disagree(link, 'NEW.')}) THEN RETURN NEW; END IF;"
+        return COMPLETE.format(half_given=half_given, signal=SIGNAL, assign=assign)
 
     def _settled(self, link: DualWrite) -> str:
         """Leave alone what was not written, and what already says the same: a backfill, above all."""

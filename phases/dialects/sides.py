@@ -51,6 +51,18 @@ class Sides:
     def _distinct(self, columns: Sequence[Column], values: Mapping[str, str], row: str) -> str:
         return " OR ".join(self.differs(c, row + identifier(c.name), values[c.name]) for c in columns)
 
+    def _half_given(self, link: DualWrite) -> str:
+        """Condition of an UPDATE that gives some new columns of a row that is not filled yet; empty: there is one."""
+        if link.fills_old or len(link.news) == 1:
+            return ""
+        given = f"NOT ({none_of(link.news, 'NEW.')}) AND NOT ({none_of(link.olds, 'NEW.')})"
+        return f"{none_of(link.news, 'OLD.')} AND {given}"
+
+    def _completed(self, link: DualWrite) -> dict[str, str]:
+        """What the new columns get there: where they are not given, what `up` makes of the old ones."""
+        values = self._mapped(link.up, "NEW.")
+        return {name: f"COALESCE(NEW.{identifier(name)}, {value})" for name, value in values.items()}
+
     def _changed(self, columns: Sequence[Column]) -> str:
         return self._distinct(columns, {c.name: f"OLD.{identifier(c.name)}" for c in columns}, "NEW.")
 

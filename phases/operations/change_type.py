@@ -25,7 +25,7 @@ from phases.operations.base import (
 )
 from phases.operations.dependents import Dependents
 from phases.operations.enum_types import typed_touches
-from phases.operations.mapping import lossy_pairs, lost_values, null_is_given
+from phases.operations.mapping import lossy_pairs, lost_values, null_is_given, refused_writes
 from phases.operations.replacing import Replacement, bare
 from phases.sql import identifier
 
@@ -185,6 +185,12 @@ class ChangeType(Operation):
             fallible=not exact and not (total and not change.limited and not back.limited),
             keeps_name=self.to is None,
         )
+
+    def warnings(self, catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
+        table = catalog.tables.get(catalog.name(self.table, self.schema))
+        if table is None or not table.has_column(self.column) or self.in_one_go(table, dialect):
+            return ()
+        return refused_writes(self._replacement(catalog, dialect).link())
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)

@@ -57,6 +57,18 @@ def lossy_pairs(table: Table, link: DualWrite, dialect: Dialect) -> Precheck:
     return Precheck(sql, problem, "mend up or down, or accept it: lossy=True", touched(table, link))
 
 
+def refused_writes(link: DualWrite) -> tuple[str, ...]:
+    """Say where the new version may write what the old side, which is required, has no value for."""
+    required = [column.name for column in link.olds if column.not_null]
+    if not (link.fallible and required):
+        return ()
+    news = ", ".join(f'"{column.name}"' for column in link.news)
+    return (
+        f'"{required[0]}" is required: until the contract a statement fails that writes to {news} what down has no'
+        " value for; let down have one for everything, for example with CASE",
+    )
+
+
 def null_is_given(link: DualWrite, dialect: Dialect) -> Precheck:
     """Ask whether NULL on one side is NULL on the other: a row nobody filled could not be told otherwise."""
     gone = {column.name: dialect.cast("NULL", column.type) for column in (*link.olds, *link.news)}

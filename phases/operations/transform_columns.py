@@ -29,7 +29,7 @@ from phases.operations.base import (
 from phases.operations.create_table import Column
 from phases.operations.enum_types import typed_touches
 from phases.operations.leaving import Leaving
-from phases.operations.mapping import lossy_pairs, lost_values, null_is_given
+from phases.operations.mapping import lossy_pairs, lost_values, null_is_given, refused_writes
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,12 @@ class TransformColumns(Operation):
 
     def _leaving(self, table: Table, dialect: Dialect) -> Leaving:
         return Leaving(dialect, table, tuple(self.old))
+
+    def warnings(self, catalog: Catalog, dialect: Dialect) -> tuple[str, ...]:
+        table = catalog.tables.get(catalog.name(self.table, self.schema))
+        if table is None or not all(map(table.has_column, self.old)):
+            return ()
+        return refused_writes(self._link(table, dialect))
 
     def prechecks(self, catalog: Catalog, dialect: Dialect) -> tuple[Precheck, ...]:
         table = catalog.table(self.table, self.schema)
