@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from os import getpid
 from typing import TYPE_CHECKING, Any
@@ -199,22 +199,33 @@ class Session:
         """The number that the server has given this session."""
         return int(self.query(self.family.questions["backend"])[0][0])
 
-    def alone(self, sql: str, before: Sequence[str] = ()) -> float:
+    def alone(
+        self,
+        sql: str,
+        before: Sequence[str] = (),
+        unless: Sequence[str] = (),
+        around: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> float | None:
         """Run one statement outside any transaction, waiting for locks as long as the session does.
 
         Args:
             before: statements that set limits for it.
+            unless: questions, asked right before it; where one has an answer, the statement is not run.
+            around: what it is run in.
 
         Returns:
-            Seconds that it took.
+            Seconds that it took; None where it was not run.
         """
         with mapped_errors():
             self.connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 for statement in before:
                     run(self.connection, statement)
+                if any(rows_of(self.connection, question) for question in unless):
+                    return None
                 begun = time.monotonic()
-                run(self.connection, sql)
+                with around():
+                    run(self.connection, sql)
                 return time.monotonic() - begun
             finally:
                 with suppress(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from migrator.failures import give_up, set_aside, too_long
 from migrator.functions import Functions
 from migrator.governing import Governor
 from migrator.locking import LockPolicy
+from migrator.moments import Moment, moments, shut
 from migrator.prepared import refuse_prepared
 from migrator.pressure import Pressure
 from migrator.replication import Watch
@@ -51,11 +52,9 @@ from phases.performing import perform
 
 if TYPE_CHECKING:
     from migrator.crew import Crew
+    from migrator.dialects.base import Shutting
     from migrator.ledger.records import StepRecord
     from migrator.overlapping import Overlapping
-
-HURRIED, HURRIED_PAUSE = 50, 0.02
-"""How often, and how many seconds after one another, to look for a moment in which nobody uses a table."""
 
 ONLINE_ATTEMPTS = 8
 """Tries of DDL that lets writers go on, and that what they do may make fail."""
@@ -306,7 +305,7 @@ class Performer:
         before = family.before_ddl(self.policy.timeout_ms)
         for attempt in range(1, ONLINE_ATTEMPTS + 1):
             try:
-                return self._insist(record, locks, lambda: self._hurriedly(sql, before, locks, measured))
+                return self._insist(record, locks, lambda: self._in_a_moment(sql, before, locks, measured))
             except DatabaseError as problem:
                 code = problem.facts.get("sqlstate") or ""
                 if record.undoes is not None and family.absent(code):
@@ -321,38 +320,43 @@ class Performer:
                 self.pause(wait)
         return None
 
-    def _hurriedly(self, sql: str, before: Sequence[str], locks: tuple[Lock, ...], measured: Measured) -> None:
-        """Look for a moment in which nobody would wait for the statement; only then wait for its lock.
-
-        What works on its table for long before it needs the last lock is not begun again and again.
-        """
-        hurried = self.session.family.hurried(self.session.server)
-        for _ in range(HURRIED if locks and "ALGORITHM=INPLACE" not in sql else 0):
-            if not hurried and not any(map(self._holders, locks)):
-                break
-            with suppress(LockTimeout):
-                if hurried:
-                    return self._timed(sql, hurried, before, locks, measured)
-            self.pause(HURRIED_PAUSE)
-        return self._timed(sql, before, before, locks, measured)
+    def _in_a_moment(self, sql: str, usual: tuple[str, ...], locks: tuple[Lock, ...], measured: Measured) -> None:
+        """Run a statement in the best moment for it that comes."""
+        for moment in moments(self.session, locks, usual, long="ALGORITHM=INPLACE" in sql):
+            last = moment == Moment(usual)
+            for _ in range(moment.tries):
+                with nullcontext() if last or moment.unless else suppress(LockTimeout):
+                    if self._timed(sql, moment, usual, locks, measured):
+                        return
+                self.pause(moment.pause)
 
     def _timed(
-        self, sql: str, limits: Sequence[str], usual: Sequence[str], locks: tuple[Lock, ...], measured: Measured
-    ) -> None:
-        """Run a statement under limits of its own, and go back to the usual ones."""
+        self, sql: str, moment: Moment, usual: tuple[str, ...], locks: tuple[Lock, ...], measured: Measured
+    ) -> bool:
+        """Run a statement under limits of its own, and go back to the usual ones; returns whether it was the moment."""
         begun = time.monotonic()
         try:
-            seconds = self.session.alone(sql, limits)
+            seconds = self._run_alone(sql, moment, self.session.family.shut(sql, locks))
         except LockTimeout:
             measured.waited_ms += (time.monotonic() - begun) * 1000
             raise
         finally:
-            if limits is not usual:
+            if moment.limits is not usual:
                 with self.session.transaction() as connection:
                     for statement in usual:
                         run(connection, statement)
-        if locks:
+        if locks and seconds is not None:
             measured.define(sql, seconds)
+        return seconds is not None
+
+    def _run_alone(self, sql: str, moment: Moment, shutting: Shutting) -> float | None:
+        around = partial(shut, self.session, shutting)
+        try:
+            return self.session.alone(sql, (*moment.limits, *shutting.limits), moment.unless, around)
+        except DatabaseError as problem:
+            if problem.facts.get("sqlstate") not in shutting.locked_out:
+                raise
+            return self.session.alone(sql, moment.limits, moment.unless)
 
     def _note(self, record: StepRecord, effect: Note) -> None:
         from migrator.ledger import store

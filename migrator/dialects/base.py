@@ -41,6 +41,23 @@ class Facts:
     deadlock_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shutting:
+    """Statements that shut tables before one of DDL, if there are any.
+
+    Args:
+        limits: set some time before.
+        lock: right before.
+        after: whatever became of it.
+        locked_out: errors of a statement that uses other tables than those, and is run again without.
+    """
+
+    limits: tuple[str, ...] = ()
+    lock: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    locked_out: frozenset[str] = frozenset()
+
+
 class Family(Protocol):
     """One family of servers."""
 
@@ -114,6 +131,15 @@ class Family(Protocol):
 
         The next one is for servers that do not know the one before.
         """
+
+    def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
+        """Questions for transactions that have read a table and may write it yet, with seconds between two of each.
+
+        The next one is for servers that do not know the one before. None: nobody would be ended over it.
+        """
+
+    def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:
+        """What shuts the tables of a statement that would let readers in while it waits for writers."""
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         """Whether a mode that is held keeps a lock from being granted."""

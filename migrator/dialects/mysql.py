@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.base import Facts, Shutting, Trouble
 from migrator.dialects.mysql_backups import MySQLBackups
 from migrator.dialects.mysql_statistics import MySQLStatistics
 from migrator.dialects.statistics import Backups, Statistics
@@ -37,13 +37,15 @@ TROUBLES = {
     "1205": Trouble.LOCK_TIMEOUT,
     "3572": Trouble.LOCK_TIMEOUT,
     "1213": Trouble.DEADLOCK,
+    "1180": Trouble.DEADLOCK,
     **dict.fromkeys(("1044", "1045", "1142", "1143", "1227", "1370", "1419"), Trouble.NOT_ALLOWED),
     **dict.fromkeys(("1290", "1792", "1836"), Trouble.READ_ONLY),
     **dict.fromkeys(("1317", "1969", "3024"), Trouble.CANCELLED),
     **dict.fromkeys(("1053", "1927", "2006", "2013", "2014", "2055", "4031", "0"), Trouble.LOST),
     **dict.fromkeys(("1845", "1846", "4092"), Trouble.NOT_IN_PLACE),
 }
-"""By the number of the error. 4092: a table has been changed INSTANT as often as it may be."""
+"""By the number of the error. 1180: MariaDB may say only at COMMIT that a transaction has lost a deadlock, where it
+skips locked rows. 4092: a table has been changed INSTANT as often as it may be."""
 
 ROW_FAULTS = frozenset(
     "1048 1062 1264 1265 1292 1364 1365 1366 1406 1411 1416 1425 1441 1451 1452 1525 1582 1644 1690 1699 3140 3141"
@@ -54,7 +56,6 @@ ROW_FAULTS = frozenset(
 UPSERTS = "run the same command again while nobody sends INSERT … ON DUPLICATE KEY UPDATE or REPLACE to the table"
 PASSING = {
     "1062": f"where no row is there twice: {UPSERTS}; or do it with RebuildTable, which heeds them",
-    "1180": "run the same command again in a quieter hour",
     "1799": "run the same command again in a quieter hour, or SET GLOBAL innodb_online_alter_log_max_size to more",
 }
 """Errors of online DDL that writers cause, and what helps.
@@ -106,6 +107,40 @@ FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.
 WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
 """
 """Without that plugin: every open transaction may hold the lock."""
+
+READERS_MYSQL = """
+SELECT 1 FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
+LEFT JOIN performance_schema.events_transactions_current x ON x.thread_id = t.thread_id AND x.state = 'ACTIVE'
+WHERE m.object_type = 'TABLE' AND m.object_schema = {schema} AND m.object_name = {name}
+  AND m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID() AND COALESCE(x.autocommit, 'NO') = 'NO'
+GROUP BY m.owner_thread_id
+HAVING SUM(m.lock_type NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ')) = 0 LIMIT 1
+"""
+
+READERS_PLUGIN = """
+SELECT 1 FROM information_schema.metadata_lock_info m
+LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = m.thread_id
+WHERE m.lock_type = 'Table metadata lock' AND m.table_schema = {schema} AND m.table_name = {name}
+  AND m.thread_id <> CONNECTION_ID() AND NOT COALESCE(x.trx_autocommit_non_locking, 0)
+GROUP BY m.thread_id
+HAVING SUM(m.lock_mode NOT IN ('MDL_SHARED', 'MDL_SHARED_HIGH_PRIO', 'MDL_SHARED_READ')) = 0 LIMIT 1
+"""
+
+READERS_MARIADB = """
+SELECT 1 FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
+WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
+  AND x.trx_tables_locked = 0 AND NOT x.trx_autocommit_non_locking LIMIT 1
+"""
+"""Without that plugin: every transaction that has written nothing may have read the table."""
+
+AGED = 0.12
+"""Seconds after which the server says anew which transactions there are; asked more often, it says the same."""
+
+LOCKED_OUT = frozenset({"1099", "1100", "1192"})
+"""Errors of a statement for which another table had to be locked."""
+
+FORGOTTEN, CUT_OFF = 604800, 2
+"""Seconds after which the server ends a session of ours that says nothing; the same while it keeps a table shut."""
 
 UNSEEN = """
 SELECT 'performance_schema is off, so the server keeps no names of programs' WHERE NOT @@global.performance_schema
@@ -213,7 +248,7 @@ class MySQLFamily:
             *self.answered(),
             "SET SESSION group_concat_max_len = 67108864",
             # A connection of ours that waits for a replica or a gate is idle, not forgotten.
-            "SET SESSION wait_timeout = 604800",
+            f"SET SESSION wait_timeout = {FORGOTTEN}",
             "SET SESSION lock_wait_timeout = 1",
             "SET SESSION innodb_lock_wait_timeout = 1",
             # MySQL looks at its tables once a day, and MariaDB each time it is asked.
@@ -262,6 +297,24 @@ class MySQLFamily:
         questions = (HOLDERS_MYSQL,) if server.family == "mysql" else (HOLDERS_PLUGIN, HOLDERS_MARIADB)
         where = {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
         return tuple(question.format(**where) for question in questions)
+
+    def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
+        at_once, aged = (READERS_MYSQL,) if server.family == "mysql" else (READERS_PLUGIN,), (READERS_MARIADB,)
+        questions = [(sql, 0.01) for sql in at_once] + [(sql, AGED) for sql in aged if server.family == "mariadb"]
+        where = {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
+        return tuple((sql.format(**where), pause) for sql, pause in questions)
+
+    def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:
+        # It waits for writers first, and lets in who reads: who goes on to write then is the victim of a deadlock.
+        tables = [qualified(lock.table) for lock in locks]
+        if sql.startswith("CREATE TRIGGER"):
+            tables = [table for table in tables if f" ON {table} FOR EACH ROW " in sql]
+        if not (tables and sql.startswith(("CREATE TRIGGER", "DROP TRIGGER"))):
+            return Shutting()
+        # Of a runner that is cut off in between the server ends the session, and with it the lock.
+        limit, usual = (f"SET SESSION wait_timeout = {seconds}" for seconds in (CUT_OFF, FORGOTTEN))
+        lock = f"LOCK TABLES {', '.join(f'{table} WRITE' for table in tables)}"
+        return Shutting((limit,), (lock,), ("UNLOCK TABLES", usual), LOCKED_OUT)
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         return True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.dialects import postgresql
-from migrator.dialects.base import Facts, Trouble
+from migrator.dialects.base import Facts, Shutting, Trouble
 from migrator.dialects.postgresql_backups import PostgreSQLBackups
 from migrator.dialects.postgresql_statistics import PostgreSQLStatistics
 from migrator.dialects.statistics import Backups, Statistics
@@ -152,6 +152,12 @@ class PostgreSQLFamily:
 
     def clients(self) -> tuple[str, str]:
         return "", postgresql.CLIENTS
+
+    def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
+        return ()
+
+    def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:
+        return Shutting()
 
     def hurried(self, server: Server) -> tuple[str, ...]:
         return ()

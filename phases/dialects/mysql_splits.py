@@ -202,6 +202,8 @@ class MySQLSplits:
             f' "{first}" first, or try again after 1213',
             f'until the contract, a statement that changes these columns in one of "{first}" and "{second}" and names'
             " the other in a join or sub-select fails with 1442: read first, then write",
+            f'until rows are copied, transactions that delete rows of "{first}" and then insert some can deadlock with each'
+            " other (1213): let migrate follow soon after expand",
             f'TRUNCATE fires no triggers: of "{first}" it is refused (1701), of "{second}" it makes them differ until'
             " the contract; DELETE FROM is mirrored",
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 
 import pytest
 
-from migrator import api
+from migrator import api, runs
 from migrator.cli.progress import cost
-from migrator.errors import StepFailed
+from migrator.errors import DatabaseError, StepFailed
 from migrator.events import LockRetried, StepFinished, StepStarted
-from phases.model import Phase
+from phases.model import Lock, LockMode, Phase, TableName
 from tests.plugins.projects import OVERRIDE
 
 pytestmark = pytest.mark.in_turn
@@ -101,3 +103,52 @@ def test_a_contract_that_fails_is_taken_back_by_a_restore(shop, mysql_database):
     mysql_database.run("ALTER TABLE people RENAME TO users")
     shop.restore("change")
     assert shop.states() == {"change": "migrated"}
+
+
+def begun(database, *statements):
+    connection = database.connect(autocommit=False)
+    with connection.cursor() as cursor:
+        for sql in statements:
+            cursor.execute(sql)
+    return connection
+
+
+READ, WRITTEN = "SELECT * FROM users", "UPDATE users SET full_name = 'c' WHERE id = 1"
+
+
+@pytest.mark.parametrize(
+    ("statements", "one"),
+    [((READ,), True), ((WRITTEN,), False), ((READ, WRITTEN), False), ((WRITTEN, READ), False), ((), False)],
+    ids=["read", "written", "read and written", "written and read", "nothing"],
+)
+def test_who_has_read_and_may_write_yet_is_told_from_all_others(shop, mysql_database, statements, one):
+    lock = Lock(TableName(mysql_database.name, "users"), LockMode.EXCLUSIVE)
+    with closing(begun(mysql_database, *statements)), runs.running(shop.settings, "apply") as session:
+        for question, _ in session.family.readers(lock, session.server):
+            with suppress(DatabaseError):  # a plugin that is not there
+                assert bool(session.query(question)) is one
+
+
+def test_who_comes_to_read_and_write_while_triggers_wait_for_a_writer_waits_and_is_not_ended(shop, mysql_database):
+    waiting = "SELECT info FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock'"
+    came = []
+
+    def let_go():
+        while not (found := mysql_database.rows(waiting)):
+            time.sleep(0.001)
+        if found[0][0].startswith("ALTER"):
+            writer.commit()
+            writer.begin()
+            writer.cursor().execute(WRITTEN)
+            return let_go()
+        comes = pool.submit(lambda: begun(mysql_database, READ, WRITTEN.replace("1", "2")).commit())
+        time.sleep(0.2)
+        came.append(comes.done())
+        writer.commit()
+        return came.append(comes.result(10))
+
+    with closing(begun(mysql_database, WRITTEN)) as writer, ThreadPoolExecutor() as pool:
+        letting = pool.submit(let_go)
+        api.apply(shop.settings, phase=Phase.EXPAND)
+        letting.result(10)
+    assert came == [False, None]

@@ -161,7 +161,7 @@ def test_mysql_13_a_row_that_is_held_is_waited_for_and_keeps_nobody_else_waiting
     ("codes", "trouble"),
     [
         ("1205 3572", Trouble.LOCK_TIMEOUT),
-        ("1213", Trouble.DEADLOCK),
+        ("1213 1180", Trouble.DEADLOCK),
         ("2006 2013 4031 1053", Trouble.LOST),
         ("1290 1836 1792", Trouble.READ_ONLY),
         ("1317 1969 3024", Trouble.CANCELLED),
