@@ -26,6 +26,7 @@ from phases.catalog import Column, Table
 from phases.dialects import mysql_backfill, mysql_hashes
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
+from phases.dialects.mysql_copies import KEY_TAKEN, NOT_TAKEN
 from phases.dual_write import SplitWrite
 from phases.model import Fill, Step, TableName
 from phases.sql import identifier, listed, qualified
@@ -49,6 +50,14 @@ FIRST_UPDATED = """BEGIN
       DELETE FROM {other} WHERE {there_is_old};
     END IF;
     {bring_there}
+  END IF;
+END"""
+
+# A cascade that finds no row locks the gap it would be in, which another transaction may have locked as well.
+FIRST_DELETING = """BEGIN
+  DECLARE CONTINUE HANDLER FOR {not_taken} BEGIN END;
+  IF NOT ({old_empty}) THEN
+    INSERT INTO {other} ({other_columns}) VALUES ({old_row});
   END IF;
 END"""
 
@@ -100,7 +109,7 @@ UPSERT = """INSERT INTO {other} ({other_columns}) VALUES ({new_row}) ON DUPLICAT
       {first_key} = IF({there_is_new}, {first_key}, NULL), {from_new};"""
 
 # Each commits by itself. A row that gets its row of the second table is followed there from then on: inserts come last.
-FIRST_TRIGGERS = {"old_a": "DELETE", "old_b": "UPDATE", "old_c": "INSERT"}
+FIRST_TRIGGERS = {"old_": "BEFORE DELETE", "old_a": "DELETE", "old_b": "UPDATE", "old_c": "INSERT"}
 SECOND_TRIGGERS = {"new_a": "BEFORE INSERT", "new_b": "INSERT", "new_c": "UPDATE", "new_d": "DELETE"}
 
 
@@ -202,8 +211,6 @@ class MySQLSplits:
             f' "{first}" first, or try again after 1213',
             f'until the contract, a statement that changes these columns in one of "{first}" and "{second}" and names'
             " the other in a join or sub-select fails with 1442: read first, then write",
-            f'until rows are copied, transactions that delete rows of "{first}" and then insert some can deadlock with each'
-            " other (1213): let migrate follow soon after expand",
             f'TRUNCATE fires no triggers: of "{first}" it is refused (1701), of "{second}" it makes them differ until'
             " the contract; DELETE FROM is mirrored",
         )
@@ -221,7 +228,8 @@ class MySQLSplits:
 
     def feed_second(self, link: SplitWrite) -> Changes:
         texts = self._texts(link)
-        bodies = {"INSERT": FIRST_INSERTED, "UPDATE": FIRST_UPDATED, "DELETE": FIRST_DELETED}
+        bodies = {"BEFORE DELETE": FIRST_DELETING, "DELETE": FIRST_DELETED}
+        bodies |= {"UPDATE": FIRST_UPDATED, "INSERT": FIRST_INSERTED}
         return tuple(
             trigger(link, part, event, bodies[event].format(**texts)) for part, event in FIRST_TRIGGERS.items()
         )
@@ -254,6 +262,9 @@ class MySQLSplits:
             "other": qualified(link.other),
             "other_columns": into(link),
             "new_row": ", ".join(f"NEW.{identifier(name)}" for name in (*olds, *moved)),
+            "old_row": ", ".join(f"OLD.{identifier(name)}" for name in (*olds, *moved)),
+            "old_empty": empty(link, "OLD."),
+            "not_taken": f"1442, {KEY_TAKEN}, {NOT_TAKEN}",
             "first_key": identifier(news[0]),
             "from_new": ", ".join(f"{identifier(name)} = NEW.{identifier(name)}" for name in moved),
             "nothing": ", ".join(f"{identifier(name)} = NULL" for name in moved),
