@@ -53,13 +53,18 @@ def moments(session: Session, locks: Sequence[Lock], usual: tuple[str, ...], *, 
     hurried = family.hurried(server)
     if locks and hurried and not long:
         yield Moment(hurried, tries=HURRIED)
-    if locks and not hurried:
+    if not hurried:
         holders = [answered(session, [(sql, PAUSE) for sql in family.blockers(lock, server)]) for lock in locks]
-        yield Moment(usual, tuple(sql for sql, _ in holders if sql), HOLDERS)
-    readers = [answered(session, family.readers(lock, server)) for lock in locks]
-    if any(sql for sql, _ in readers):
-        yield Moment(usual, tuple(sql for sql, _ in readers if sql), READERS, max(pause for _, pause in readers))
+        yield from asking(usual, holders, HOLDERS)
+    yield from asking(usual, [answered(session, family.readers(lock, server)) for lock in locks], READERS)
     yield Moment(usual)
+
+
+def asking(usual: tuple[str, ...], questions: Sequence[tuple[str, float]], tries: int) -> Iterator[Moment]:
+    """The moment in which none of the questions has an answer; there is none where nobody can be asked."""
+    known = [(sql, pause) for sql, pause in questions if sql]
+    if known:
+        yield Moment(usual, tuple(sql for sql, _ in known), tries, max(pause for _, pause in known))
 
 
 def answered(session: Session, questions: Sequence[tuple[str, float]]) -> tuple[str, float]:

@@ -323,9 +323,8 @@ class Performer:
     def _in_a_moment(self, sql: str, usual: tuple[str, ...], locks: tuple[Lock, ...], measured: Measured) -> None:
         """Run a statement in the best moment for it that comes."""
         for moment in moments(self.session, locks, usual, long="ALGORITHM=INPLACE" in sql):
-            last = moment == Moment(usual)
             for _ in range(moment.tries):
-                with nullcontext() if last or moment.unless else suppress(LockTimeout):
+                with nullcontext() if moment.limits is usual else suppress(LockTimeout):
                     if self._timed(sql, moment, usual, locks, measured):
                         return
                 self.pause(moment.pause)
