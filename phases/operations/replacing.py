@@ -227,7 +227,8 @@ class Replacement:
         back = dialect.exchange_columns(name, new, old, self.copy.twins())
         if changes and (stand_in := dialect.stand_in(self.column)) is not None:
             changes = (*changes, *dialect.drop_default(name, replace(self.column, name=new)))
-            back = (*back, *dialect.set_default(name, self.column, stand_in))
+            # Before the names change: INSERT … SELECT of the new version gives nothing under the old one.
+            back = (*dialect.set_default(name, replace(self.column, name=new), stand_in), *back)
         undo = (dialect.together(f"exchange {new} and {old} of {name.name}", back),)
         return (dialect.together(f"exchange {old} and {new} of {name.name}", changes, undo=undo),) if changes else ()
 
