@@ -136,6 +136,8 @@ WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
 AGED = 0.12
 """Seconds after which the server says anew which transactions there are; asked more often, it says the same."""
 
+READERS = {"mysql": ((READERS_MYSQL, 0.01),), "mariadb": ((READERS_PLUGIN, 0.01), (READERS_MARIADB, AGED))}
+
 LOCKED_OUT = frozenset({"1099", "1100", "1192"})
 """Errors of a statement for which another table had to be locked."""
 
@@ -170,6 +172,11 @@ SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
 FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
 WHERE p.id <> CONNECTION_ID() ORDER BY x.trx_started LIMIT 1
 """
+
+
+def placed(lock: Lock) -> dict[str, str]:
+    """What questions about the holders of a lock name."""
+    return {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
 
 
 def seconds(milliseconds: int) -> int:
@@ -295,14 +302,10 @@ class MySQLFamily:
 
     def blockers(self, lock: Lock, server: Server) -> tuple[str, ...]:
         questions = (HOLDERS_MYSQL,) if server.family == "mysql" else (HOLDERS_PLUGIN, HOLDERS_MARIADB)
-        where = {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
-        return tuple(question.format(**where) for question in questions)
+        return tuple(question.format(**placed(lock)) for question in questions)
 
     def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
-        at_once, aged = (READERS_MYSQL,) if server.family == "mysql" else (READERS_PLUGIN,), (READERS_MARIADB,)
-        questions = [(sql, 0.01) for sql in at_once] + [(sql, AGED) for sql in aged if server.family == "mariadb"]
-        where = {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
-        return tuple((sql.format(**where), pause) for sql, pause in questions)
+        return tuple((question.format(**placed(lock)), pause) for question, pause in READERS[server.family])
 
     def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:
         # It waits for writers first, and lets in who reads: who goes on to write then is the victim of a deadlock.
