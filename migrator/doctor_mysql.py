@@ -107,11 +107,17 @@ def replicas(session: Session, settings: Settings) -> Iterator[Said]:
 
 def privileges(session: Session) -> Iterator[Said]:
     with session.transaction() as connection:
-        lacking = MySQLReader(connection).powerless()("")
+        reader = MySQLReader(connection)
+        lacking, may_lock = reader.powerless()(""), reader.may_lock()
     if lacking:
         yield ("problem", "triggers", f"triggers cannot be created: {lacking}", "see the message, as an administrator")
     else:
         yield ("ok", "triggers", "triggers can be created", "")
+    if not may_lock:
+        text = (
+            "tables cannot be shut while triggers are made: transactions that read one and write it then can be ended"
+        )
+        yield ("warning", "privileges", f"{text} (1213)", "GRANT LOCK TABLES ON …")
     try:
         session.query(PROCESS)
     except DatabaseError:

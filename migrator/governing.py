@@ -57,8 +57,6 @@ class Governor:
         self.observer = observer
         self.pause = pause
         self.clock = clock
-        self.quieten: Callable[[], None] = lambda: None
-        """Waits until nobody writes, where others write than who calls this."""
         self.staff = Staff()
         self.pruning = Pruning(session, clock)
         self.stripes = 1
@@ -70,6 +68,8 @@ class Governor:
 
     def begin(self) -> None:
         """Forget what was felt of the step before."""
+        self.quieten: Callable[[], None] = lambda: None
+        """Waits until nobody writes, where others write than who calls this."""
         self.report = Report(self.session, self.clock)
         self.begun = self.learnt = self.judged = self.clock()
         self.before = Felt()

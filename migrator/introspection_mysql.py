@@ -80,6 +80,7 @@ FROM information_schema.tables WHERE table_schema = DATABASE() AND LEFT(table_na
 """
 ROW_VERSIONS = "SELECT name, total_row_versions FROM information_schema.innodb_tables WHERE total_row_versions > 0"
 """Versions of rows that tables have. Asks for the privilege PROCESS."""
+EVERYWHERE = " ON *.* TO"
 MAY_TRIGGER = "SELECT @@log_bin AND NOT @@log_bin_trust_function_creators"
 
 DIFFERENCES = {
@@ -308,30 +309,47 @@ class MySQLReader:
 
     def powerless(self) -> Callable[[str], str]:
         """A function that says why triggers of a table cannot be created; empty where they can, or nobody knows."""
-        try:
-            with self.connection.begin_nested():
-                grants = [str(row[0]).upper() for row in self.rows("SHOW GRANTS")]
-        except Exception:
-            return lambda _: ""  # a server without accounts
+        grants = self.grants()
+        if grants is None:
+            return lambda _: ""
         guarded = bool(self.rows(MAY_TRIGGER)[0][0])
         return lambda table: lacking(grants, self.schema, guarded, table)
+
+    def may_lock(self) -> bool:
+        """Whether this role may use LOCK TABLES in this database."""
+        grants = self.grants()
+        return grants is None or any(gives(grant, "LOCK TABLES") for grant in here(grants, self.schema))
+
+    def grants(self) -> list[str] | None:
+        """As `SHOW GRANTS` writes them, in capitals, those of active roles among them; None: there are no accounts."""
+        try:
+            with self.connection.begin_nested():
+                return [str(row[0]).upper() for row in self.rows("SHOW GRANTS")]
+        except Exception:
+            return None
 
 
 def lacking(grants: list[str], schema: str, guarded: bool, table: str) -> str:
     """What a role lacks for creating triggers of a table.
 
     Args:
-        grants: as `SHOW GRANTS` writes them, in capitals; those of roles that are active are among them.
+        grants: as `MySQLReader.grants` gives them.
         guarded: a binary log is written, and its server trusts nobody with functions.
     """
-    every = [grant for grant in grants if " ON *.* TO" in grant]
-    here = [*every, *(grant for grant in grants if mine(grant, schema, table))]
-    if not any(re.search(r"\bTRIGGER\b|ALL PRIVILEGES", grant.split(" ON ")[0]) for grant in here):
+    if not any(gives(grant, "TRIGGER") for grant in here(grants, schema, table)):
         return f"it has no TRIGGER privilege (GRANT TRIGGER ON {schema}.* TO …)"
-    trusted = any(re.search(r"\bSUPER\b|ALL PRIVILEGES", grant) for grant in every)
-    if guarded and not trusted:
+    if guarded and not any(gives(grant, "SUPER") for grant in grants if EVERYWHERE in grant):
         return "a binary log is written, and log_bin_trust_function_creators is off (SET GLOBAL … = 1)"
     return ""
+
+
+def gives(grant: str, privilege: str) -> bool:
+    return re.search(rf"\b{privilege}\b|ALL PRIVILEGES", grant.split(" ON ")[0]) is not None
+
+
+def here(grants: list[str], schema: str, table: str = "") -> list[str]:
+    """Those that hold for a table, or for all of a database."""
+    return [grant for grant in grants if EVERYWHERE in grant or mine(grant, schema, table)]
 
 
 def mine(grant: str, schema: str, table: str) -> bool:

@@ -3,6 +3,8 @@
 MySQL and MariaDB wait for two logs at every commit, which was a tenth of the time of a backfill. What is committed
 stays in the order of the walk: no cursor is saved before the batch in front of it is known to be committed. So a
 process that is killed leaves what one session leaves, and at most two batches to be done again.
+
+Whatever the runner has to do between two batches, its looks and reports, it does while one is written.
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -23,8 +26,6 @@ from migrator.errors import ConnectionFailed, DatabaseError
 from phases.effects import Batch, Batched, Effect, Progress, Query, Spread
 
 if TYPE_CHECKING:
-    from sqlalchemy import Transaction
-
     from migrator.turns import OwnTurn
 
 SESSIONS = 2
@@ -42,22 +43,22 @@ def nothing() -> None:
     """Say nothing."""
 
 
+Written = tuple[int, float]
 Committed = tuple[float, float]
 
 
 @dataclass
 class Flight:
-    """A batch whose commit is under way.
+    """A batch under way on a session of its own.
 
     Args:
-        seconds: that it took to write.
+        written: has its rows, and the seconds that it took to write them.
         commit: has the seconds after that, and those of the commit among them.
         tell: says how far the walk is with it.
     """
 
     effect: Batch
-    rows: int
-    seconds: float
+    written: Future[Written]
     commit: Future[Committed]
     tell: Callable[[], None] = nothing
 
@@ -79,6 +80,8 @@ class Overlapping:
         self.sessions: tuple[Session, ...] = ()
         self.flights: deque[Flight] = deque()
         """Batches that are not known to be committed, two at most."""
+        self.allowed = False
+        """Whether the next batch may be begun, as far as the runner has looked already."""
         self.alone = self.tried = self.faults = 0
         self.room = True
         """Whether the server has room for more sessions, as far as is known."""
@@ -123,27 +126,34 @@ class Overlapping:
             say()
 
     def batch(self, effect: Batch) -> Batched:
-        """Write a batch, and begin its commit.
+        """Write a batch, and begin its commit; the one before it is known to be committed by then.
 
         Raises:
             ConnectionFailed: this batch, or those before it, may be lost; the ledger knows.
         """
         if not self._overlaps(effect):
             return self._alone(effect)
-        while self.flights and (self.flights[0].commit.done() or len(self.flights) == SESSIONS):
-            self._land()
-        self.tried += 1
+        if any(flight.commit.done() and flight.commit.exception() for flight in self.flights):
+            self.settle()  # what is behind a batch that is refused would be rolled back with it
+        if not self.allowed:
+            self._ask()
+        flight = self._begin(effect)
+        self._land_all_but(1)
+        self._ask()
         try:
-            with self.turn.batch():
-                flight = self._write(effect)
+            rows, seconds = flight.written.result()
         except ConnectionFailed:
             raise
         except DatabaseError:  # the way without overlapping finds out whose fault it is
+            self.flights.clear()
             done = self._alone(effect)
             self.faults += not done.blocked and done.failure is None
             return done
-        self.flights.append(flight)
-        return Batched(flight.rows, flight.seconds + self.ending, room=self.turn.room)
+        return Batched(rows, seconds + self.ending, room=self.turn.room)
+
+    def quieten(self) -> None:
+        """Wait until nothing is written."""
+        wait([flight.commit for flight in self.flights])
 
     def settle(self) -> None:
         """Wait until all that was written is committed.
@@ -151,8 +161,7 @@ class Overlapping:
         Raises:
             DatabaseError: it is not.
         """
-        while self.flights:
-            self._land()
+        self._land_all_but(0)
 
     def close(self) -> None:
         """End the sessions; commits that have begun end before."""
@@ -176,62 +185,69 @@ class Overlapping:
 
     def _alone(self, effect: Batch) -> Batched:
         self.settle()
+        self.allowed = False
         done = self.batches.batch(effect)
         self.alone += not done.blocked
         return done
 
-    def _write(self, effect: Batch) -> Flight:
-        session, begun = next(self.turns), time.monotonic()
-        before = self.flights[-1].commit if self.flights else None
-        with mapped_errors():
-            transaction = session.connection.begin()
-            try:
-                rows = self.batches.change(session, effect)
-            except BaseException:
-                with suppress(Exception):
-                    transaction.rollback()
-                raise
-        commit = committing(transaction, before, lambda: self.batches.save(session, effect, rows))
-        return Flight(effect, rows, time.monotonic() - begun, commit)
+    def _ask(self) -> None:
+        """Wait until another batch may be begun."""
+        with self.turn.batch():
+            self.allowed = True
 
-    def _land(self) -> None:
-        """Wait until the oldest of the batches is committed, and say so.
+    def _begin(self, effect: Batch) -> Flight:
+        before = self.flights[-1].commit if self.flights else None
+        self.tried += 1
+        self.allowed = False
+        self.flights.append(flying(next(self.turns), effect, before, self.batches))
+        return self.flights[-1]
+
+    def _land_all_but(self, left: int) -> None:
+        """Wait until all batches but the last ones are committed, and say so.
 
         Raises:
-            DatabaseError: it is not.
+            DatabaseError: one is not.
         """
-        flight = self.flights[0]
-        try:
-            self.ending, self.commit = flight.commit.result()
-        except (LockTimeout, Deadlocked):  # other members of a cluster were in its way, or in that of the one before
-            insist(lambda: self.batches.write(flight.effect))
-        self.flights.popleft()
-        self.batches.wrote(Batched(flight.rows, flight.seconds + self.ending), self.commit)
-        flight.tell()
+        for _ in range(len(self.flights) - left):
+            flight = self.flights[0]
+            try:
+                self.ending, self.commit = flight.commit.result()
+            except (LockTimeout, Deadlocked):  # a member of a cluster was in its way, or in that of the one before
+                insist(partial(self.batches.write, flight.effect))
+            self.flights.popleft()
+            rows, seconds = flight.written.result()
+            self.batches.wrote(Batched(rows, seconds + self.ending), self.commit)
+            flight.tell()
 
 
-def committing(
-    transaction: Transaction, before: Future[Committed] | None, save: Callable[[], None]
-) -> Future[Committed]:
-    """Begin to save the cursor of a batch, and to commit.
+def flying(session: Session, effect: Batch, before: Future[Committed] | None, batches: Batches) -> Flight:
+    """Begin to write a batch, then to save its cursor and to commit.
 
     Args:
         before: the commit of the batch in front of it; where that fails, this one is rolled back.
+        batches: knows how both are done.
     """
-    future: Future[Committed] = Future()
+    flight = Flight(effect, Future(), Future())
 
-    def commit() -> None:
-        written = time.monotonic()
+    def fly() -> None:
+        begun = time.monotonic()
         try:
-            with mapped_errors(), transaction:
+            with mapped_errors(), session.connection.begin() as transaction:
+                rows = batches.change(session, effect)
+                written = time.monotonic()
+                flight.written.set_result((rows, written - begun))
                 if before is not None:
                     before.result()
-                save()
-                begun = time.monotonic()
+                batches.save(session, effect, rows)
+                saved = time.monotonic()
+                transaction.commit()
         except BaseException as problem:
-            future.set_exception(problem)
+            if not flight.written.done():
+                flight.written.set_exception(problem)
+            flight.commit.set_exception(problem)
         else:
-            future.set_result((time.monotonic() - written, time.monotonic() - begun))
+            ended = time.monotonic()
+            flight.commit.set_result((ended - written, ended - saved))
 
-    Thread(target=commit, name="commit", daemon=True).start()
-    return future
+    Thread(target=fly, name="batch", daemon=True).start()
+    return flight

@@ -174,6 +174,7 @@ class Performer:
             turn = OwnTurn(record, measured, self.replicas, self.pressure, self.governor)
             batches = Batches(self.session, record, turn, self.observer, self.functions)
             self.overlapping = Overlapping(batches, turn, self.crew.open_session)
+            self.governor.quieten = self.overlapping.quieten
 
     def _answer(self, record: StepRecord, effect: Effect, measured: Measured, records: bool) -> Any:
         if self.overlapping is not None:
@@ -333,16 +334,17 @@ class Performer:
         self, sql: str, moment: Moment, usual: tuple[str, ...], locks: tuple[Lock, ...], measured: Measured
     ) -> bool:
         """Run a statement under limits of its own, and go back to the usual ones; returns whether it was the moment."""
-        begun = time.monotonic()
+        begun, shutting = time.monotonic(), self.session.family.shut(sql, locks)
+        changed = (*shutting.usual, *(() if moment.limits is usual else usual))
         try:
-            seconds = self._run_alone(sql, moment, self.session.family.shut(sql, locks))
+            seconds = self._run_alone(sql, moment, shutting)
         except LockTimeout:
             measured.waited_ms += (time.monotonic() - begun) * 1000
             raise
         finally:
-            if moment.limits is not usual:
+            if changed:
                 with self.session.transaction() as connection:
-                    for statement in usual:
+                    for statement in changed:
                         run(connection, statement)
         if locks and seconds is not None:
             measured.define(sql, seconds)

@@ -49,12 +49,14 @@ class Shutting:
         limits: set some time before.
         lock: right before.
         after: whatever became of it.
+        usual: take the limits back, whether it was run or not.
         locked_out: errors of a statement that uses other tables than those, and is run again without.
     """
 
     limits: tuple[str, ...] = ()
     lock: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    usual: tuple[str, ...] = ()
     locked_out: frozenset[str] = frozenset()
 
 

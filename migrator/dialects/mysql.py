@@ -317,7 +317,7 @@ class MySQLFamily:
         # Of a runner that is cut off in between the server ends the session, and with it the lock.
         limit, usual = (f"SET SESSION wait_timeout = {seconds}" for seconds in (CUT_OFF, FORGOTTEN))
         lock = f"LOCK TABLES {', '.join(f'{table} WRITE' for table in tables)}"
-        return Shutting((limit,), (lock,), ("UNLOCK TABLES", usual), LOCKED_OUT)
+        return Shutting((limit,), (lock,), ("UNLOCK TABLES",), (usual,), LOCKED_OUT)
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         return True

@@ -155,7 +155,10 @@ def test_who_may_not_create_triggers_is_told_before_anything_is_touched(mysql_da
             project.plan("change")
         said = project.cli("doctor").stdout
         assert "no TRIGGER privilege" in said
+        assert "GRANT LOCK TABLES" in said
         assert "GRANT PROCESS" in said
+        database.run(f"GRANT LOCK TABLES ON `{database.name}`.* TO {name}@'%'")
+        assert "GRANT LOCK TABLES" not in project.cli("doctor").stdout
     finally:
         database.run(f"DROP USER {name}@'%'")
 

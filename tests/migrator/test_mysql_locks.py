@@ -10,10 +10,13 @@ import pytest
 
 from migrator import api, runs
 from migrator.cli.progress import cost
+from migrator.dialects.mysql import FORGOTTEN
 from migrator.errors import DatabaseError, StepFailed
 from migrator.events import LockRetried, StepFinished, StepStarted
+from migrator.performance import Performer
 from phases.model import Lock, LockMode, Phase, TableName
 from tests.plugins.projects import OVERRIDE
+from tests.plugins.waiting import until
 
 pytestmark = pytest.mark.in_turn
 
@@ -113,6 +116,7 @@ def begun(database, *statements):
     return connection
 
 
+WAIT = "SELECT @@SESSION.wait_timeout"
 READ, WRITTEN = "SELECT * FROM users", "UPDATE users SET full_name = 'c' WHERE id = 1"
 
 
@@ -152,6 +156,25 @@ def test_who_comes_to_read_and_write_while_triggers_wait_for_a_writer_waits_and_
         api.apply(shop.settings, phase=Phase.EXPAND)
         letting.result(10)
     assert came == [False, None]
+
+
+def test_a_session_that_waits_for_a_moment_is_not_ended_for_its_silence(shop, mysql_database, monkeypatch):
+    """While it keeps a table shut the server would end it after two seconds, and at no other time."""
+    seen, original = [], Performer._timed
+
+    def timed(performer, sql, *given):
+        done = original(performer, sql, *given)
+        seen.append((sql.startswith("CREATE TRIGGER"), done, performer.session.query(WAIT)))
+        return done
+
+    monkeypatch.setattr(Performer, "_timed", timed)
+    with closing(begun(mysql_database, READ)) as reader, ThreadPoolExecutor() as pool:
+        applied = pool.submit(api.apply, shop.settings, phase=Phase.EXPAND)
+        until(lambda: sum(not done for _, done, _ in seen) > 3 or applied.done())
+        reader.rollback()
+        applied.result(30)
+    assert {(trigger, done) for trigger, done, _ in seen} >= {(True, True), (False, False)}
+    assert [answer for *_, answer in seen] == [[(FORGOTTEN,)]] * len(seen)
 
 
 def test_who_deletes_rows_that_are_not_copied_and_inserts_them_again_waits_for_nobody(mysql_database, shop):

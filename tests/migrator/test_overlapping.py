@@ -6,16 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import make_url
 
-from migrator import api, overlapping, runs
+from migrator import api, controlling, governing, overlapping, runs
 from migrator.batches import Batches
 from migrator.database import LockTimeout
-from migrator.events import BatchDone, Reconnected, StepProgress, ignore
-from phases.effects import Spread
+from migrator.events import BatchDone, Reconnected, StepProgress, Waiting, ignore
+from phases.effects import Batch, Spread
 from phases.model import Phase
 from tests.plugins.waiting import until
 
@@ -59,6 +60,9 @@ def done(database):
 ONCE = ([(1, ROWS)], [], [(ROWS,)])
 
 
+OPEN = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_rows_modified > 0"
+
+
 def sessions(database):
     """Sessions that have written rows, those with the most first."""
     return database.rows("SELECT session, COUNT(*) FROM written GROUP BY session ORDER BY 2 DESC")
@@ -91,35 +95,72 @@ def test_a_commit_that_is_refused_is_done_again_in_its_place(shop, mysql_databas
     """Only a cluster refuses commits for what other members did: here, in place of one, the client does."""
     begun = []
 
-    def committing(transaction, *rest):
-        begun.append(transaction)
-        if len(begun) not in (3, 7):
-            return original(transaction, *rest)
-        transaction.rollback()
-        future = overlapping.Future()
-        future.set_exception(LockTimeout("another member was first"))
-        return future
+    def save(batches, session, *given):
+        original(batches, session, *given)
+        if session is not batches.session:
+            begun.append(given)
+            if len(begun) in (3, 7):
+                raise LockTimeout("another member was first")
 
-    original = overlapping.committing
-    monkeypatch.setattr(overlapping, "committing", committing)
+    original = Batches.save
+    monkeypatch.setattr(Batches, "save", save)
     migrate(shop)
     assert done(mysql_database) == ONCE
     assert len(begun) > 7
 
 
 def test_a_batch_behind_one_that_is_not_committed_is_rolled_back(shop, mysql_database):
-    refused, saved = overlapping.Future(), []
+    refused = overlapping.Future()
     refused.set_exception(LockTimeout("another member was first"))
+    effect = Batch("UPDATE users SET amount = 1", cursor={})
     with runs.running(shop.settings, "apply") as session:
-        transaction = session.connection.begin()
-        assert session.execute("UPDATE users SET amount = 1") == ROWS
+        flight = overlapping.flying(session, effect, refused, Batches(session, None, None, ignore))
+        assert flight.written.result()[0] == ROWS
         with pytest.raises(LockTimeout):
-            overlapping.committing(transaction, refused, lambda: saved.append(True)).result()
-    assert saved == []
+            flight.commit.result()
     assert mysql_database.rows("SELECT DISTINCT amount FROM users") == [(0,)]
 
 
-def test_batches_that_are_in_the_way_of_each_other_do_not_overlap(shop, mysql_database):
+@pytest.mark.usefixtures("unmoved")
+def test_the_runner_looks_while_a_batch_is_written(shop, mysql_database, monkeypatch):
+    mysql_database.run("CREATE TRIGGER slow BEFORE UPDATE ON users FOR EACH ROW SET @slow = SLEEP(0.0005)")
+    meanwhile = []
+
+    def ask(pair):
+        meanwhile.append(any(not flight.written.done() for flight in pair.flights))
+        original(pair)
+
+    original = overlapping.Overlapping._ask
+    monkeypatch.setattr(overlapping.Overlapping, "_ask", ask)
+    migrate(shop)
+    assert sum(meanwhile) > len(meanwhile) / 2
+
+
+def test_what_is_held_back_leaves_no_transaction_open(shop, mysql_database, monkeypatch):
+    monkeypatch.setattr(governing, "EVERY", 0.02)
+    written = []
+
+    def observer(event):
+        if isinstance(event, BatchDone) and not written and len(sessions(mysql_database)) > 2:
+            controlling.pause(shop.settings)
+        if isinstance(event, Waiting) and not written:
+            until(lambda: mysql_database.rows(OPEN) == [(0,)])
+            changed = mysql_database.rows("SELECT COUNT(*) FROM users WHERE amount = 1")
+            written.extend((changed, mysql_database.rows("SELECT SUM(rows_done) FROM migrator_backfills")))
+            controlling.resume(shop.settings)
+
+    migrate(shop, observer)
+    assert written[0] == written[1]
+    assert done(mysql_database) == ONCE
+
+
+def test_batches_that_are_in_the_way_of_each_other_do_not_overlap(shop, mysql_database, monkeypatch):
+    def save(batches, session, *given):
+        time.sleep(0.005)  # a commit that takes as long as the next batch
+        original(batches, session, *given)
+
+    original = Batches.save
+    monkeypatch.setattr(Batches, "save", save)
     mysql_database.run(
         "CREATE TABLE counted (n int)",
         "INSERT INTO counted VALUES (0)",
