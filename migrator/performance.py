@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from migrator.batches import Batches, prepare_for_batches
@@ -213,8 +214,10 @@ class Performer:
         self.observer(StepProgress(record.revision, record.name, progress))
 
     def _commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
+        # Applications that write several tables in the order opposite to ours never leave us the second one.
+        orders = cycle((effect.locks, effect.locks[::-1]))
         try:
-            self._insist(record, effect.locks, lambda: self._try_commit(record, effect, measured))
+            self._insist(record, effect.locks, lambda: self._try_commit(record, effect, next(orders), measured))
         except Cancelled as cut:
             if not effect.bounded:
                 raise
@@ -235,18 +238,18 @@ class Performer:
                 self.pause(wait)
         return None
 
-    def _try_commit(self, record: StepRecord, effect: Commit, measured: Measured) -> None:
+    def _try_commit(self, record: StepRecord, effect: Commit, tables: tuple[Lock, ...], measured: Measured) -> None:
         from migrator.ledger import store
 
         asked = granted = time.monotonic()
         # Where DDL commits by itself no lock is taken here, but those of the rows that are changed.
         unknown = self.session.family.commits_ddl
-        locks = () if unknown else effect.locks
+        locks = () if unknown else tables
         with self.session.transaction() as connection:
             longest, deadlock = self.policy.timeout_ms, self.session.facts.deadlock_ms
             if effect.bounded:
                 longest = max(1, longest // 2)  # whoever comes while we wait for the lock waits for the work, too
-            for statement in self.session.family.locking(effect.locks, longest, deadlock, unread=effect.unread):
+            for statement in self.session.family.locking(tables, longest, deadlock, unread=effect.unread):
                 run(connection, statement)
             granted = time.monotonic()
             if effect.reprepares:

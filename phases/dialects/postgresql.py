@@ -354,7 +354,7 @@ class PostgreSQL(
     def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes:
         locks = [Lock(table, LockMode.ACCESS_EXCLUSIVE)]
         if constraint.kind is ConstraintKind.FOREIGN and constraint.references:
-            locks = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in (table, constraint.references)]
+            locks = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in (constraint.references, table)]
         text = definition.removesuffix(" NOT VALID")
         sql = f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {identifier(name)} {text} NOT VALID"
         made = [Change(sql, tuple(locks))]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import LockNotAvailable, RunnerBusy
 from migrator.events import LockRetried
+from phases.model import Phase
 from tests.crash.test_kill import start, wait_for
 from tests.plugins.servers import missing, versions
 
@@ -151,6 +155,38 @@ def test_33_whoever_locks_several_tables_gives_way_before_the_server_ends_somebo
     assert 4000 < column[0] <= 5000
     assert 0 < key[0] <= 1500
     assert own == (1500,)
+
+
+@pytest.mark.parametrize("order", [("users", "cards"), ("cards", "users")], ids=" then ".join)
+def test_33_applications_that_write_two_tables_all_the_time_let_both_be_locked_in_their_order(database, project, order):
+    """Who has the first table waits for the second behind a runner that has it, and waits for the first."""
+    database.run(
+        "CREATE TABLE users (id int PRIMARY KEY, n int)",
+        "CREATE TABLE cards (id int PRIMARY KEY, user_id int, n int)",
+        "INSERT INTO users SELECT i, 0 FROM generate_series(1, 4) i",
+        "INSERT INTO cards SELECT i, i, 0 FROM generate_series(1, 4) i",
+    )
+    project.url = database.url
+    project.revision("change", 'AddForeignKey("cards", "user_id", "users", "id")')
+    stop = threading.Event()
+
+    def write(number):
+        with database.connect() as connection:
+            while not stop.is_set():
+                with connection.transaction():
+                    for table in order:
+                        connection.execute(f"UPDATE {table} SET n = n + 1 WHERE id = {number}")
+                        time.sleep(0.03)
+
+    with ThreadPoolExecutor() as pool:
+        writers = [pool.submit(write, number) for number in range(1, 5)]
+        try:
+            api.apply(replace(project.settings, lock_retries=6), phase=Phase.EXPAND)
+        finally:
+            stop.set()
+        for writer in writers:
+            writer.result(10)
+    assert project.states() == {"change": "expanded"}
 
 
 def test_an_exclusion_constraint_that_is_not_built_within_the_lock_timeout_is_undone(database, project):
