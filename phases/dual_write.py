@@ -190,6 +190,7 @@ class TableCopy:
         olds, news: the stored columns as they are in `table` and in `other`; empty where they are the same.
         up: what columns of `other` get, over those of `table`, where it is not their value.
         down: the way back.
+        primary: whether `key` is the primary key of `table`, or perhaps not.
     """
 
     table: TableName
@@ -202,7 +203,9 @@ class TableCopy:
     news: tuple[Column, ...] = ()
     up: Pairs = ()
     down: Pairs = ()
+    primary: bool = False
 
     def reversed(self, table: TableName, other: TableName) -> TableCopy:
         """The way back: `table` has the shape of `other`, and the other way round."""
-        return replace(self, table=table, other=other, olds=self.news, news=self.olds, up=self.down, down=self.up)
+        sides = replace(self, table=table, other=other, olds=self.news, news=self.olds)
+        return replace(sides, up=self.down, down=self.up, primary=False)

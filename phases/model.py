@@ -223,7 +223,8 @@ class Fill(Step):
     `function`, where it is given, names what computes the rows in the program itself: it is given the key and the
     columns `reads`, and its answers go to the columns `writes` (both quoted). `types` are those of the key, then
     those of `writes`. `claims`: the rows are locked by a statement of their own first, so that what is read of
-    another table is what it says by then.
+    another table is what it says by then. `index`: which index (quoted) has the key, where a server may scan the table
+    instead.
     """
 
     table: TableName
@@ -240,6 +241,7 @@ class Fill(Step):
     writes: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     claims: bool = False
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,7 +254,7 @@ class Verify(Step):
     the other table, then for this one and for the other a whole number that is made of all a row says and the
     condition of rows that say anything, then the quoted key of the other.
     `from_old` and `from_new`, where the two shapes are in two tables, bring rows that differ back in line from that
-    side; `by_hand` says what else somebody can do who knows what is right.
+    side; `by_hand` says what else somebody can do who knows what is right. `index` is as of `Fill`.
     """
 
     table: TableName
@@ -264,6 +266,7 @@ class Verify(Step):
     from_old: Fill | None = None
     from_new: Fill | None = None
     by_hand: str = ""
+    index: str = ""
 
 
 PhasedSteps = tuple[tuple[Phase, Step], ...]

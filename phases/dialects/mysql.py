@@ -165,6 +165,7 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
             assignments=sets,
             pending=pending,
             key=mysql_backfill.key_of(table),
+            index=mysql_backfill.index_of(table),
             single_statement=f"UPDATE {qualified(table.name)} SET {sets} WHERE {pending}",
         )
 
@@ -172,7 +173,10 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
         self, table: Table, mismatch: str, *, target: str, fault: str = "", twin: tuple[str, ...] = ()
     ) -> Verify:
         key, name = mysql_backfill.key_of(table), f"verify {target}"
-        return Verify(name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault, twin=twin)
+        index = mysql_backfill.index_of(table)
+        return Verify(
+            name=name, table=table.name, target=target, mismatch=mismatch, key=key, fault=fault, twin=twin, index=index
+        )
 
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""

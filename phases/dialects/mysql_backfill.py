@@ -35,6 +35,9 @@ TEXTS = (
 )
 BYTES = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 
+PRIMARY = "PRIMARY"
+"""Name of the index that has the rows."""
+
 WHOLE = re.compile(r"-?\d+")
 NUMBER, TEXT, HEX = "#", "'", "x"
 """What stands before a quoted column of a key: how its value is written, and read back."""
@@ -73,6 +76,18 @@ def marked(column: Column, table: Table) -> str:
         " is written",
         remedy="add a unique index over NOT NULL columns of numbers, text, times or bytes",
     )
+
+
+def index_of(table: Table) -> str:
+    """The index that a walk along the key has to use; empty where it is not the primary key.
+
+    By statistics that are older than the rows, a table is so small that each batch would read, and lock, all of it.
+    """
+    return PRIMARY if table.primary_key() else ""
+
+
+def forcing(index: str) -> str:
+    return f" FORCE INDEX ({index})" if index else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +164,11 @@ class MySQLKeyWalk(KeyWalk):
         # Rows are copied from the table under this name: the columns of its copy have the same.
         return f"{qualified(self.step.table)}{' AS here' if self.step.copy else ''}"
 
+    @property
+    def _ranged(self) -> str:
+        """The same, where rows are looked for along the key."""
+        return self._table + forcing(self.step.index)
+
     def _inside(self, after: Sequence[str], upto: Sequence[str], *, equal: bool) -> str:
         if after == upto:  # a range looks at the row behind its end, too, which another session may hold
             return self._keys.equal(upto)
@@ -157,7 +177,7 @@ class MySQLKeyWalk(KeyWalk):
 
     @property
     def source(self) -> str:
-        return self._table
+        return self._ranged
 
     def texts(self) -> str:
         return self._keys.texts()
@@ -179,12 +199,12 @@ class MySQLKeyWalk(KeyWalk):
             head, join, absent, locking, _ = self.step.copy
             return f"{head} {join} WHERE {where} AND {absent} {locking}"
         # `pending` may fail as well: the rows it is asked about are always narrowed down, too.
-        return f"UPDATE {self._table} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
+        return f"UPDATE {self._ranged} SET {self.step.assignments} WHERE {where} AND ({self.step.pending})"
 
     def _claim(self, where: str) -> str:
         if not self.claims or self.step.copy:  # rows that are copied are read without waiting
             return ""
-        rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
+        rows = f"FROM {self._ranged} WHERE {where} AND ({self.step.pending})"
         return f"SELECT COUNT(*) {rows} FOR UPDATE NOWAIT"
 
     def claim(self, span: KeySpan) -> str:
@@ -209,7 +229,7 @@ class MySQLKeyWalk(KeyWalk):
         return f"SELECT {self._keys.texts()} FROM {self._table} WHERE {self._keys.equal(key)}"
 
     def end(self) -> str:
-        return f"SELECT {self._keys.texts()} FROM {self._table} ORDER BY {self._keys.order(' DESC')} LIMIT 1"
+        return f"SELECT {self._keys.texts()} FROM {self._ranged} ORDER BY {self._keys.order(' DESC')} LIMIT 1"
 
     def whole(self, key: Sequence[str]) -> int | None:
         known = len(key) == 1 and self.step.key[0][0] == NUMBER and WHOLE.fullmatch(key[0])
@@ -218,7 +238,7 @@ class MySQLKeyWalk(KeyWalk):
     def next(self, after: Sequence[str], last: Sequence[str], rows: int) -> str:
         where = self._inside(after, last, equal=False)
         order = self._keys.order()
-        return f"SELECT {self._keys.texts()} FROM {self._table} WHERE {where} ORDER BY {order} LIMIT {rows - 1}, 1"
+        return f"SELECT {self._keys.texts()} FROM {self._ranged} WHERE {where} ORDER BY {order} LIMIT {rows - 1}, 1"
 
     def batch(self, span: KeySpan) -> str:
         after, upto = span
@@ -235,7 +255,7 @@ class MySQLKeyWalk(KeyWalk):
 
     def _given(self, where: str) -> str:
         columns = ", ".join((*self._keys.names, *self.step.reads))
-        rows = f"FROM {self._table} WHERE {where} AND ({self.step.pending})"
+        rows = f"FROM {self._ranged} WHERE {where} AND ({self.step.pending})"
         return f"SELECT {self._keys.texts()}, {self._digest}, {columns} {rows}"
 
     def given(self, span: KeySpan) -> str:
@@ -275,7 +295,7 @@ class MySQLKeyWalk(KeyWalk):
         after, upto = span
         names, order = ", ".join(self._keys.names), self._keys.order()
         counted = f"row_number() OVER (ORDER BY {order}) AS number_, count(*) OVER () AS count_"
-        inside = f"SELECT {names}, {counted} FROM {self._table} WHERE {self._inside(after, upto, equal=False)}"
+        inside = f"SELECT {names}, {counted} FROM {self._ranged} WHERE {self._inside(after, upto, equal=False)}"
         return f"SELECT {self._keys.texts()} FROM ({inside}) AS here WHERE number_ = (count_ + 1) DIV 2"
 
 

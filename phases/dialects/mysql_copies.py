@@ -20,7 +20,7 @@ from phases.catalog import Column, Table
 from phases.dialects import mysql_hashes
 from phases.dialects import mysql_statements as statements
 from phases.dialects.base import Change, Changes
-from phases.dialects.mysql_backfill import NUMBERS, base_type, marked
+from phases.dialects.mysql_backfill import NUMBERS, PRIMARY, base_type, forcing, marked
 from phases.dialects.mysql_limits import COLLATED
 from phases.dialects.mysql_statements import conditions
 from phases.dual_write import TableCopy
@@ -158,7 +158,10 @@ class MySQLCopies:
         other, columns = qualified(copy.other), listed(copy.columns)
         same = same_key(copy.news, copy.olds, copy.key, "there.", "here.")
         table, join = qualified(copy.table), f"LEFT JOIN {other} AS there ON {same}"
-        head = f"INSERT INTO {other} ({columns}) SELECT {self._values(copy, 'here')} FROM {table} AS here"
+        index = PRIMARY if copy.primary else ""
+        head = (
+            f"INSERT INTO {other} ({columns}) SELECT {self._values(copy, 'here')} FROM {table} AS here{forcing(index)}"
+        )
         absent = f"there.{identifier(copy.key[0])} IS NULL"
         marks = [marked(column, Table(copy.table)) for column in keys_of(copy.olds, copy.key)]
         return Fill(
@@ -169,6 +172,7 @@ class MySQLCopies:
             # What is in the copy is in the table: with as many rows it has all of them.
             pending=f"(SELECT COUNT(*) FROM {table}) > (SELECT COUNT(*) FROM {other})",
             key=tuple(f"{mark[0]}here.{mark[1:]}" for mark in marks),
+            index=index,
             repeat=True,
             single_statement=f"{head} {join} WHERE {absent}",
             copy=(head, join, absent, LOCKING[self._family], other),

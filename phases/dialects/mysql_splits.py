@@ -162,7 +162,8 @@ class MySQLSplits:
         found = f"SELECT 1 FROM {qualified(link.other)} AS there WHERE {same_key(link, here)}"
         pending = f"NOT ({empty(link, here)}) AND NOT EXISTS ({found})"
         head = f"INSERT INTO {qualified(link.other)} ({into(link)}) SELECT {listed(columns)}"
-        head += f" FROM {qualified(link.table)} AS here"
+        index = mysql_backfill.index_of(table)
+        head += f" FROM {qualified(link.table)} AS here{mysql_backfill.forcing(index)}"
         return Fill(
             name=f"backfill {target}",
             table=table.name,
@@ -170,6 +171,7 @@ class MySQLSplits:
             assignments=", ".join(f"{identifier(name)} = {identifier(name)}" for name in moved),
             pending=pending,
             key=mysql_backfill.key_of(table),
+            index=index,
             # A row that is given another key moves away from the walk.
             repeat=True,
             single_statement=f"{head} WHERE {pending}",
@@ -179,9 +181,11 @@ class MySQLSplits:
 
     def level_second(self, table: Table, link: SplitWrite) -> Fill:
         there, first = f"{qualified(link.other)}.", identifier(link.key[0][1])
+        index = mysql_backfill.index_of(table)
         columns = listed([*(old for old, _ in link.key), *(column.name for column in link.columns)])
         head = (
-            f"INSERT INTO {qualified(link.other)} ({into(link)}) SELECT {columns} FROM {qualified(link.table)} AS here"
+            f"INSERT INTO {qualified(link.other)} ({into(link)}) SELECT {columns}"
+            f" FROM {qualified(link.table)} AS here{mysql_backfill.forcing(index)}"
         )
         # Where another unique key is in the way, the row that it finds is another one: a key that is NULL is an error.
         sets = [f"{first} = IF({same_key(link, 'here.', there)}, {there}{first}, NULL)"]
@@ -195,6 +199,7 @@ class MySQLSplits:
             assignments="",
             pending=differs,
             key=mysql_backfill.key_of(table),
+            index=index,
             repeat=True,
             copy=(head, "", differs, f"FOR UPDATE NOWAIT ON DUPLICATE KEY UPDATE {', '.join(sets)}", ""),
         )

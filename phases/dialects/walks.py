@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from phases.catalog import Server
 from phases.dialects import mysql_backfill, postgresql_backfill
@@ -28,7 +29,7 @@ def walk_for(step: Fill, server: Server, stripes: int) -> PageWalk | KeyWalk:
 
 def reading_walk(step: Verify, server: Server) -> PageWalk | KeyWalk:
     """The same for rows that are only read."""
-    return walk_for(reading(step, step.table, step.key), server, 1)
+    return walk_for(replace(reading(step, step.table, step.key), index=step.index), server, 1)
 
 
 def key_walk(step: Verify, server: Server, table: TableName, key: tuple[str, ...]) -> KeyWalk:

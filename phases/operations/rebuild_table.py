@@ -116,9 +116,8 @@ class RebuildTable(Operation):
         olds = tuple(explicit(column, table) for column in table.columns if column.name in stored)
         news = tuple(column for column in after.columns if column.name in stored)
         made, up, down = self._own(table, "copy"), tuple(self.up.items()), tuple(self.down.items())
-        return TableCopy(
-            table.name, made, table.row_key(), tuple(stored), table.owner, olds=olds, news=news, up=up, down=down
-        )
+        copy = TableCopy(table.name, made, table.row_key(), tuple(stored), table.owner, olds=olds, news=news)
+        return replace(copy, up=up, down=down, primary=bool(table.primary_key()))
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)
