@@ -189,6 +189,15 @@ def revisit(walk: PageWalk | KeyWalk, state: dict[str, Any], pacing: Pacing, sta
             state["broken"] = (yield from halved(walk, span)) or [span]
             yield from isolate(walk, state, start, pacing.set_aside_limit)
         patience, stuck = start(), 0
+        yield coming_back(state)
+
+
+def coming_back(state: Mapping[str, Any]) -> Progress:
+    """How far a walk is that has come to its end, but for what others held."""
+    note = f"{len(state['deferred'])} of its batches met rows that others hold" if state["deferred"] else ""
+    if "page" in state:
+        return Progress(state["page"] + state.get("before", 0), state["end"], "pages", state["rows"], note)
+    return Progress(state.get("passed", 0), state.get("passed", 0), "rows", state["rows"], note)
 
 
 def parted(walk: PageWalk | KeyWalk, span: Any, others: int) -> Generator[Any, Any, list[Any]]:

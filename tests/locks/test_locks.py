@@ -14,7 +14,7 @@ import pytest
 from migrator import api
 from migrator.embedded import EmbeddedServer, all_binaries
 from migrator.errors import LockNotAvailable, RunnerBusy
-from migrator.events import LockRetried
+from migrator.events import LockRetried, StepProgress
 from phases.model import Phase
 from tests.crash.test_kill import start, wait_for
 from tests.plugins.servers import missing, versions
@@ -118,6 +118,8 @@ def test_a_row_that_is_held_is_deferred_not_waited_for(prepared, project):
         project.seen = Watch()
         project.apply("migrate")
     assert any("another session holds rows" in getattr(note, "reason", "") for note in notes)
+    told = [note.progress.rows for note in notes if isinstance(note, StepProgress) and note.name.startswith("backfill")]
+    assert told[-1] == 500
     assert prepared.rows("SELECT count(*) FROM users WHERE name IS DISTINCT FROM full_name") == [(0,)]
 
 
