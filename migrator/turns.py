@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from migrator.replication import Watch
     from migrator.step_cost import Measured
 
-SHARE = 0.1
+SHARE = 0.025
 """Of the rows of a second, what one batch may have where their number is limited: a batch that writes all of them at
 once leaves the next commit of others so much log to wait for."""
 MOMENT = 0.2
