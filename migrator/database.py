@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from os import getpid
 from typing import TYPE_CHECKING, Any
@@ -199,38 +199,23 @@ class Session:
         """The number that the server has given this session."""
         return int(self.query(self.family.questions["backend"])[0][0])
 
-    def alone(
-        self,
-        sql: str,
-        before: Sequence[str] = (),
-        unless: Sequence[str] = (),
-        around: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> float | None:
-        """Run one statement outside any transaction, waiting for locks as long as the session does.
-
-        Args:
-            before: statements that set limits for it.
-            unless: questions, asked right before it; where one has an answer, the statement is not run.
-            around: what it is run in.
-
-        Returns:
-            Seconds that it took; None where it was not run.
-        """
+    @contextmanager
+    def autocommitting(self) -> Iterator[Connection]:
+        """Outside any transaction: each statement commits by itself, waiting for locks as long as the session does."""
         with mapped_errors():
             self.connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
-                for statement in before:
-                    run(self.connection, statement)
-                if any(rows_of(self.connection, question) for question in unless):
-                    return None
-                begun = time.monotonic()
-                with around():
-                    run(self.connection, sql)
-                return time.monotonic() - begun
+                yield self.connection
             finally:
                 with suppress(Exception):
                     self.connection.rollback()
                     self.connection.execution_options(isolation_level="READ COMMITTED")
+
+    def alone(self, sql: str, before: Sequence[str] = ()) -> None:
+        """Run one statement outside any transaction, behind others that set limits for it."""
+        with self.autocommitting() as connection:
+            for statement in (*before, sql):
+                run(connection, statement)
 
     def close(self) -> None:
         with suppress(Exception):
@@ -371,7 +356,6 @@ def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0
     Raises:
         RunnerBusy: naming the session that holds it, or that workers of a runner that is gone are still there.
     """
-    import time
 
     granted = False
     for wait in (*attempts, None):

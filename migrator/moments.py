@@ -6,23 +6,26 @@ is ended as the victim of a deadlock. Who has written it already only finishes, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from migrator.database import Deadlocked, LockTimeout, Session, mapped_errors, run
+from migrator.database import Session, mapped, mapped_errors, run
+from migrator.dialects.base import Users
 from migrator.errors import ConnectionFailed, DatabaseError
-
-if TYPE_CHECKING:
-    from migrator.dialects.base import Shutting
-    from phases.model import Lock
+from phases.model import Lock, TableName
 
 HURRIED, PAUSE = 50, 0.02
-"""How often to look for a moment in which nobody uses a table, and seconds between two looks."""
-HOLDERS = 25
-"""The same where each look is a question, before it is enough that nobody is ended."""
+"""How often to ask for a lock without waiting for it, and seconds between two times."""
+LOOKS = 10
+"""How often to look how many sessions use a table at a time; two are enough where nobody does."""
+LEVELS = 8
+"""Steps from there down to none."""
+PATIENCE = 0.25
+"""Seconds of tries at each of these steps."""
 READERS = 100
+"""Tries of the last one, for a moment in which nobody is ended, however many use the table."""
+FEWEST = 8
+"""Tries of a step at least, where a look is a slow one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,73 +34,108 @@ class Moment:
 
     Args:
         limits: statements before it.
-        unless: questions right before it; where one has an answer, this is not the moment.
+        question: who uses its tables; where somebody would be ended, this is not the moment. Empty: it always is.
+        crowd: sessions that have to use them, if anybody does: the more of them are in the middle of a transaction,
+            the fewer can begin one between the look and the lock.
         tries: how often to try.
         pause: seconds between two tries.
+        shut: its tables may be shut before.
     """
 
     limits: tuple[str, ...]
-    unless: tuple[str, ...] = ()
+    question: str = ""
+    crowd: int = 0
     tries: int = 1
     pause: float = PAUSE
+    shut: bool = True
 
 
-def moments(session: Session, locks: Sequence[Lock], usual: tuple[str, ...], *, long: bool) -> Iterator[Moment]:
-    """Moments for a statement, the best ones first; in the last it waits for its locks, whoever holds them.
-
-    Args:
-        usual: statements before it that let it wait.
-        long: it works for long before it needs the last lock, and is not begun again and again.
-    """
+def watched(session: Session, locks: Sequence[Lock]) -> Users:
+    """Questions for who uses tables that this role may ask; empty ones, where it may not."""
+    tables = [lock.table for lock in locks]
+    if not tables:
+        return Users()
     family, server = session.family, session.server
-    hurried = family.hurried(server)
-    if locks and hurried and not long:
-        yield Moment(hurried, tries=HURRIED)
-    if not hurried:
-        holders = [answered(session, [(sql, PAUSE) for sql in family.blockers(lock, server)]) for lock in locks]
-        yield from asking(usual, holders, HOLDERS)
-    yield from asking(usual, [answered(session, family.readers(lock, server)) for lock in locks], READERS)
-    yield Moment(usual)
-
-
-def asking(usual: tuple[str, ...], questions: Sequence[tuple[str, float]], tries: int) -> Iterator[Moment]:
-    """The moment in which none of the questions has an answer; there is none where nobody can be asked."""
-    known = [(sql, pause) for sql, pause in questions if sql]
-    if known:
-        yield Moment(usual, tuple(sql for sql, _ in known), tries, max(pause for _, pause in known))
-
-
-def answered(session: Session, questions: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """The first of the questions that the server answers to this role, with its pause; none: an empty one."""
-    for question, pause in questions:
+    question = family.tied(tables, server)
+    tied = [TableName(str(schema), str(name)) for schema, name in session.query(question)] if question else []
+    for users in family.users(tables, [name for name in tied if name not in tables], server):
         try:
-            session.query(question)
+            session.query(users.full)
         except ConnectionFailed:
             raise
         except DatabaseError:
             continue  # the role may not look, or the server does not know
-        return question, pause
-    return "", 0.0
+        return users
+    return Users()
 
 
-@contextmanager
-def shut(session: Session, shutting: Shutting) -> Iterator[None]:
-    """Keep tables shut for a statement, where this role may and the server can.
+def moments(
+    session: Session, users: Users, usual: tuple[str, ...], pause: Callable[[float], None], *, hurry: bool
+) -> Iterator[Moment]:
+    """Moments for a statement, the best ones first; in the last it waits for its locks, whoever holds them.
+
+    Args:
+        usual: statements before it that let it wait.
+        pause: waits some seconds.
+        hurry: it may be begun again and again: it does no work before it has its lock.
+    """
+    hurried = session.family.hurried(session.server)
+    if hurried and hurry:
+        yield Moment(hurried, tries=HURRIED)
+    if users.full:
+        last = max(PAUSE, users.pause)
+        if users.tied:
+            # Behind LOCK TABLES it would wait for whoever writes the other tables, and keep all from these meanwhile.
+            yield Moment(usual, users.tied, 0, READERS, last)
+        shut, most = not users.tied, crowd(session, users, pause)
+        tries = max(FEWEST, round(PATIENCE / users.pause))
+        for least in range(most, 0, -max(1, -(-most // LEVELS))):
+            yield Moment(usual, users.quick, least, tries, users.pause, shut)
+        yield Moment(usual, users.full, 0, READERS, last, shut)
+    yield Moment(usual, shut=not users.tied)
+
+
+def crowd(session: Session, users: Users, pause: Callable[[float], None]) -> int:
+    """The most sessions that use some tables at a time."""
+    most = 0
+    for number in range(LOOKS):
+        most = max(most, int(session.query(users.quick)[0][0]))
+        if number and not most:
+            break
+        pause(users.pause)
+    return most
+
+
+def is_moment(session: Session, moment: Moment, sql: str) -> bool:
+    """Run a statement outside any transaction if this is the moment for it; returns whether it was."""
+    if not moment.question:
+        with mapped_errors():
+            run(session.connection, sql)
+        return True
+    packet, not_now = session.family.guarded(moment.question, moment.crowd, sql)
+    try:
+        run_packet(session, packet)
+    except DatabaseError as problem:
+        if problem.facts.get("sqlstate") != not_now:
+            raise
+        return False
+    return True
+
+
+def run_packet(session: Session, sql: str) -> None:
+    """Run a text of several statements, to the last or to the first that fails.
 
     Raises:
-        LockTimeout, Deadlocked: somebody was in the way.
+        DatabaseError: that one.
     """
+    from sqlalchemy.exc import DBAPIError
+
+    cursor = session.connection.connection.cursor()
     try:
-        try:
-            with mapped_errors():
-                for statement in shutting.lock:
-                    run(session.connection, statement)
-        except (LockTimeout, Deadlocked, ConnectionFailed):
-            raise
-        except DatabaseError:
+        cursor.execute(sql)
+        while cursor.nextset():
             pass
-        yield
+    except session.engine.dialect.loaded_dbapi.Error as problem:
+        raise mapped(DBAPIError("", None, problem)) from problem
     finally:
-        with suppress(Exception):
-            for statement in shutting.after:
-                run(session.connection, statement)
+        cursor.close()

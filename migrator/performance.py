@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.batches import Batches, prepare_for_batches
 from migrator.comparing import Comparing
-from migrator.database import Deadlocked, LockTimeout, NotInPlace, Session, run
+from migrator.database import Deadlocked, LockTimeout, Session, run
+from migrator.defining import Defining
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
 from migrator.events import LockRetried, Observer, Paused, StepProgress, StepStopped, ignore
@@ -20,7 +20,6 @@ from migrator.failures import give_up, set_aside, too_long
 from migrator.functions import Functions
 from migrator.governing import Governor
 from migrator.locking import LockPolicy
-from migrator.moments import Moment, moments, shut
 from migrator.prepared import refuse_prepared
 from migrator.pressure import Pressure
 from migrator.replication import Watch
@@ -53,12 +52,8 @@ from phases.performing import perform
 
 if TYPE_CHECKING:
     from migrator.crew import Crew
-    from migrator.dialects.base import Shutting
     from migrator.ledger.records import StepRecord
     from migrator.overlapping import Overlapping
-
-ONLINE_ATTEMPTS = 8
-"""Tries of DDL that lets writers go on, and that what they do may make fail."""
 
 
 class Performer:
@@ -104,6 +99,7 @@ class Performer:
         self.comparing = Comparing(session, governor)
         self.crew = crew
         self.overlapping: Overlapping | None = None
+        self.defining = self._defining()
 
     def perform(self, record: StepRecord, *, records: bool = True, purpose: str = "step") -> Measured:
         """Carry out a step from where its cursor stands.
@@ -131,6 +127,7 @@ class Performer:
         steps = perform(record.step, cursor, self.session.server, pacing)
         self.governor.begin()
         self.governor.stripes = pacing.stripes
+        self.defining = self._defining()
         if isinstance(record.step, Fill):
             prepare_for_batches(self.session)
             self._overlap(record, measured, records)
@@ -140,6 +137,7 @@ class Performer:
             self.observer(StepStopped(record.name))
             raise
         finally:
+            self.defining.close(measured)
             if self.overlapping is not None:
                 self.overlapping.close()
                 self.overlapping = None
@@ -147,6 +145,10 @@ class Performer:
             self.pressure.end()
             if self.functions is not None:
                 self.functions.close()
+
+    def _defining(self) -> Defining:
+        beside = self.crew.open_session if self.crew is not None else None
+        return Defining(self.session, self.policy, self._insist, self.pause, self.observer, beside)
 
     def _drive(self, record: StepRecord, steps: Performance, measured: Measured, records: bool) -> Measured:
         answer: Any = None
@@ -178,6 +180,7 @@ class Performer:
             self.governor.quieten = self.overlapping.quieten
 
     def _answer(self, record: StepRecord, effect: Effect, measured: Measured, records: bool) -> Any:
+        self.defining.before(effect, measured)
         if self.overlapping is not None:
             self.overlapping.before(effect)
         match effect:
@@ -188,9 +191,9 @@ class Performer:
             case Alone():
                 return self._alone(record, effect, measured)
             case Define():
-                return self._define(record, effect, measured)
+                return self.defining.define(record, effect, measured)
             case Note():
-                return self._note(record, effect)
+                return self.defining.note(record, effect)
             case Batch() | Compute() | SetAside() | ListAside() if self.overlapping is not None:
                 return self.overlapping.answer(effect)
             case Batch() | Compute() | SetAside() | ListAside():
@@ -294,79 +297,6 @@ class Performer:
             except DatabaseError:
                 continue  # the role may not look, or the server does not know
         return []
-
-    def _define(self, record: StepRecord, effect: Define, measured: Measured) -> None:
-        """Run one statement that commits by itself, in the way it demands or in the other one that was planned."""
-        try:
-            self._defined(record, effect.sql, effect.locks, measured)
-        except NotInPlace:
-            if not effect.otherwise:
-                raise
-            self._defined(record, effect.otherwise, effect.locks, measured)
-
-    def _defined(self, record: StepRecord, sql: str, locks: tuple[Lock, ...], measured: Measured) -> None:
-        family = self.session.family
-        before = family.before_ddl(self.policy.timeout_ms)
-        for attempt in range(1, ONLINE_ATTEMPTS + 1):
-            try:
-                return self._insist(record, locks, lambda: self._in_a_moment(sql, before, locks, measured))
-            except DatabaseError as problem:
-                code = problem.facts.get("sqlstate") or ""
-                if record.undoes is not None and family.absent(code):
-                    return None  # the step that is taken back had not come that far
-                if not (remedy := family.passes(code)):
-                    raise
-                if attempt == ONLINE_ATTEMPTS:
-                    reason = f"writers were in its way {attempt} times: {problem.message}"
-                    raise StepFailed(f"{record.name}: {reason}", next_step=remedy, **problem.facts) from problem
-                wait = self.policy.wait(attempt)
-                self.observer(Paused(record.name, wait, f"writers were in its way: {problem.message}"))
-                self.pause(wait)
-        return None
-
-    def _in_a_moment(self, sql: str, usual: tuple[str, ...], locks: tuple[Lock, ...], measured: Measured) -> None:
-        """Run a statement in the best moment for it that comes."""
-        for moment in moments(self.session, locks, usual, long="ALGORITHM=INPLACE" in sql):
-            for _ in range(moment.tries):
-                with nullcontext() if moment.limits is usual else suppress(LockTimeout):
-                    if self._timed(sql, moment, usual, locks, measured):
-                        return
-                self.pause(moment.pause)
-
-    def _timed(
-        self, sql: str, moment: Moment, usual: tuple[str, ...], locks: tuple[Lock, ...], measured: Measured
-    ) -> bool:
-        """Run a statement under limits of its own, and go back to the usual ones; returns whether it was the moment."""
-        begun, shutting = time.monotonic(), self.session.family.shut(sql, locks)
-        changed = (*shutting.usual, *(() if moment.limits is usual else usual))
-        try:
-            seconds = self._run_alone(sql, moment, shutting)
-        except LockTimeout:
-            measured.waited_ms += (time.monotonic() - begun) * 1000
-            raise
-        finally:
-            if changed:
-                with self.session.transaction() as connection:
-                    for statement in changed:
-                        run(connection, statement)
-        if locks and seconds is not None:
-            measured.define(sql, seconds)
-        return seconds is not None
-
-    def _run_alone(self, sql: str, moment: Moment, shutting: Shutting) -> float | None:
-        around = partial(shut, self.session, shutting)
-        try:
-            return self.session.alone(sql, (*moment.limits, *shutting.limits), moment.unless, around)
-        except DatabaseError as problem:
-            if problem.facts.get("sqlstate") not in shutting.locked_out:
-                raise
-            return self.session.alone(sql, moment.limits, moment.unless)
-
-    def _note(self, record: StepRecord, effect: Note) -> None:
-        from migrator.ledger import store
-
-        with self.session.transaction() as connection:
-            store.save_cursor(connection, record.id, effect.cursor, rows=0)
 
     def _alone(self, record: StepRecord, effect: Alone, measured: Measured) -> None:
         measured.builds += 1

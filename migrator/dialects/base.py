@@ -51,13 +51,36 @@ class Shutting:
         after: whatever became of it.
         usual: take the limits back, whether it was run or not.
         locked_out: errors of a statement that uses other tables than those, and is run again without.
+        provided: question that has to be answered with true before; empty: it is done in any case.
     """
 
     limits: tuple[str, ...] = ()
-    lock: tuple[str, ...] = ()
+    lock: str = ""
     after: tuple[str, ...] = ()
     usual: tuple[str, ...] = ()
     locked_out: frozenset[str] = frozenset()
+    provided: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Questions for who uses some tables.
+
+    Each is answered with two numbers: `users`, sessions that do, and `readers`, those of them that DDL would end if
+    they went on to write.
+
+    Args:
+        full: says exactly that.
+        quick: takes less time, and may count more readers.
+        tied: the first, where whoever writes other tables that would be locked as well counts, too; empty: there are
+            none.
+        pause: seconds between two of them.
+    """
+
+    full: str = ""
+    quick: str = ""
+    tied: str = ""
+    pause: float = 0.0
 
 
 class Family(Protocol):
@@ -134,10 +157,23 @@ class Family(Protocol):
         The next one is for servers that do not know the one before.
         """
 
-    def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
-        """Questions for transactions that have read a table and may write it yet, with seconds between two of each.
+    def users(self, tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
+        """Questions for who uses tables.
 
-        The next one is for servers that do not know the one before. None: nobody would be ended over it.
+        The next ones are for servers that do not know those before. None: DDL ends no transaction of others.
+
+        Args:
+            tied: tables that are locked as well (`tied`).
+        """
+
+    def tied(self, tables: Sequence[TableName], server: Server) -> str:
+        """Question for tables, schema and name, that are locked when some others are shut; empty: there are none."""
+
+    def guarded(self, question: str, crowd: int, sql: str) -> tuple[str, str]:
+        """A statement behind a question of `users`, in one text, and the error that says that it was not run.
+
+        Args:
+            crowd: sessions that have to use the tables, if anybody does.
         """
 
     def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from migrator.dialects.base import Facts, Shutting, Trouble
+from migrator.dialects import mysql_locks
+from migrator.dialects.base import Facts, Shutting, Trouble, Users
 from migrator.dialects.mysql_backups import MySQLBackups
 from migrator.dialects.mysql_statistics import MySQLStatistics
 from migrator.dialects.statistics import Backups, Statistics
@@ -73,76 +74,15 @@ RUNNER_LOCK = "CONCAT('migrator ', LEFT(SHA2(DATABASE(), 256), 40))"
 WORKER_LOCK = "CONCAT('migrator worker {place} ', LEFT(SHA2(DATABASE(), 256), 40))"
 """Name of the lock that each worker of a runner holds."""
 
+FOUND_ROWS, MULTI_STATEMENTS = 1 << 1, 1 << 16
+"""Capabilities of a client: an UPDATE counts rows that it finds as they should be, too, as SQLAlchemy expects of every
+session; and a packet may have several statements (`mysql_locks.guarded`)."""
+
 OWNER = f"""
 SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
        UTC_TIMESTAMP() - INTERVAL p.time SECOND
 FROM information_schema.processlist p WHERE p.id = IS_USED_LOCK({RUNNER_LOCK})
 """
-
-HOLDERS_MYSQL = """
-SELECT DISTINCT t.processlist_id, CONCAT(COALESCE(t.processlist_user, ''), '@', COALESCE(t.processlist_host, '')),
-       COALESCE(t.processlist_user, ''), LOWER(COALESCE(t.processlist_command, '')),
-       COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), t.processlist_time, 0),
-       COALESCE(t.processlist_info, ''), m.lock_type
-FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
-LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = t.processlist_id
-WHERE m.object_type = 'TABLE' AND m.object_schema = {schema} AND m.object_name = {name}
-  AND m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID()
-"""
-
-HOLDERS_PLUGIN = """
-SELECT DISTINCT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user, LOWER(p.command),
-       COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), p.time, 0), COALESCE(p.info, ''), m.lock_mode
-FROM information_schema.metadata_lock_info m JOIN information_schema.processlist p ON p.id = m.thread_id
-LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = p.id
-WHERE m.lock_type = 'Table metadata lock' AND m.table_schema = {schema} AND m.table_name = {name}
-  AND p.id <> CONNECTION_ID()
-"""
-"""Of MariaDB, where its plugin METADATA_LOCK_INFO is installed."""
-
-HOLDERS_MARIADB = """
-SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user, LOWER(p.command),
-       TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), COALESCE(p.info, ''), 'TRANSACTION'
-FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
-WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
-"""
-"""Without that plugin: every open transaction may hold the lock."""
-
-READERS_MYSQL = """
-SELECT 1 FROM performance_schema.metadata_locks m JOIN performance_schema.threads t ON t.thread_id = m.owner_thread_id
-LEFT JOIN performance_schema.events_transactions_current x ON x.thread_id = t.thread_id AND x.state = 'ACTIVE'
-WHERE m.object_type = 'TABLE' AND m.object_schema = {schema} AND m.object_name = {name}
-  AND m.lock_status = 'GRANTED' AND t.processlist_id <> CONNECTION_ID() AND COALESCE(x.autocommit, 'NO') = 'NO'
-GROUP BY m.owner_thread_id
-HAVING SUM(m.lock_type NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ')) = 0 LIMIT 1
-"""
-
-READERS_PLUGIN = """
-SELECT 1 FROM information_schema.metadata_lock_info m
-LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = m.thread_id
-WHERE m.lock_type = 'Table metadata lock' AND m.table_schema = {schema} AND m.table_name = {name}
-  AND m.thread_id <> CONNECTION_ID() AND NOT COALESCE(x.trx_autocommit_non_locking, 0)
-GROUP BY m.thread_id
-HAVING SUM(m.lock_mode NOT IN ('MDL_SHARED', 'MDL_SHARED_HIGH_PRIO', 'MDL_SHARED_READ')) = 0 LIMIT 1
-"""
-
-READERS_MARIADB = """
-SELECT 1 FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
-WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
-  AND x.trx_tables_locked = 0 AND NOT x.trx_autocommit_non_locking LIMIT 1
-"""
-"""Without that plugin: every transaction that has written nothing may have read the table."""
-
-AGED = 0.12
-"""Seconds after which the server says anew which transactions there are; asked more often, it says the same."""
-
-READERS = {"mysql": ((READERS_MYSQL, 0.01),), "mariadb": ((READERS_PLUGIN, 0.01), (READERS_MARIADB, AGED))}
-
-LOCKED_OUT = frozenset({"1099", "1100", "1192"})
-"""Errors of a statement for which another table had to be locked."""
-
-FORGOTTEN, CUT_OFF = 604800, 2
-"""Seconds after which the server ends a session of ours that says nothing; the same while it keeps a table shut."""
 
 UNSEEN = """
 SELECT 'performance_schema is off, so the server keeps no names of programs' WHERE NOT @@global.performance_schema
@@ -172,11 +112,6 @@ SELECT p.id, CONCAT(p.user, '@', SUBSTRING_INDEX(p.host, ':', 1)), p.user,
 FROM information_schema.innodb_trx x JOIN information_schema.processlist p ON p.id = x.trx_mysql_thread_id
 WHERE p.id <> CONNECTION_ID() ORDER BY x.trx_started LIMIT 1
 """
-
-
-def placed(lock: Lock) -> dict[str, str]:
-    """What questions about the holders of a lock name."""
-    return {"schema": literal(lock.table.schema), "name": literal(lock.table.name)}
 
 
 def seconds(milliseconds: int) -> int:
@@ -231,6 +166,7 @@ class MySQLFamily:
         local = {"ssl_disabled": True} if "unix_socket" in query else {}
         return {
             **local,
+            "client_flag": FOUND_ROWS | MULTI_STATEMENTS,
             "program_name": application_name[:63],
             "charset": "utf8mb4",
             "init_command": f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00'",
@@ -255,7 +191,7 @@ class MySQLFamily:
             *self.answered(),
             "SET SESSION group_concat_max_len = 67108864",
             # A connection of ours that waits for a replica or a gate is idle, not forgotten.
-            f"SET SESSION wait_timeout = {FORGOTTEN}",
+            f"SET SESSION wait_timeout = {mysql_locks.FORGOTTEN}",
             "SET SESSION lock_wait_timeout = 1",
             "SET SESSION innodb_lock_wait_timeout = 1",
             # MySQL looks at its tables once a day, and MariaDB each time it is asked.
@@ -301,23 +237,19 @@ class MySQLFamily:
         return OWNER
 
     def blockers(self, lock: Lock, server: Server) -> tuple[str, ...]:
-        questions = (HOLDERS_MYSQL,) if server.family == "mysql" else (HOLDERS_PLUGIN, HOLDERS_MARIADB)
-        return tuple(question.format(**placed(lock)) for question in questions)
+        return mysql_locks.blockers(lock, server)
 
-    def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
-        return tuple((question.format(**placed(lock)), pause) for question, pause in READERS[server.family])
+    def users(self, tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
+        return mysql_locks.users(tables, tied, server)
+
+    def tied(self, tables: Sequence[TableName], server: Server) -> str:
+        return mysql_locks.tied(tables, server)
+
+    def guarded(self, question: str, crowd: int, sql: str) -> tuple[str, str]:
+        return mysql_locks.guarded(question, crowd, sql), mysql_locks.NOT_NOW
 
     def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:
-        # It waits for writers first, and lets in who reads: who goes on to write then is the victim of a deadlock.
-        tables = [qualified(lock.table) for lock in locks]
-        if sql.startswith("CREATE TRIGGER"):
-            tables = [table for table in tables if f" ON {table} FOR EACH ROW " in sql]
-        if not (tables and sql.startswith(("CREATE TRIGGER", "DROP TRIGGER"))):
-            return Shutting()
-        # Of a runner that is cut off in between the server ends the session, and with it the lock.
-        limit, usual = (f"SET SESSION wait_timeout = {seconds}" for seconds in (CUT_OFF, FORGOTTEN))
-        lock = f"LOCK TABLES {', '.join(f'{table} WRITE' for table in tables)}"
-        return Shutting((limit,), (lock,), ("UNLOCK TABLES",), (usual,), LOCKED_OUT)
+        return mysql_locks.shut(sql, locks)
 
     def conflicts(self, lock: Lock, held: str) -> bool:
         return True

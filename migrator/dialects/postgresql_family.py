@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from migrator.dialects import postgresql
-from migrator.dialects.base import Facts, Shutting, Trouble
+from migrator.dialects.base import Facts, Shutting, Trouble, Users
 from migrator.dialects.postgresql_backups import PostgreSQLBackups
 from migrator.dialects.postgresql_statistics import PostgreSQLStatistics
 from migrator.dialects.statistics import Backups, Statistics
@@ -153,8 +153,14 @@ class PostgreSQLFamily:
     def clients(self) -> tuple[str, str]:
         return "", postgresql.CLIENTS
 
-    def readers(self, lock: Lock, server: Server) -> tuple[tuple[str, float], ...]:
+    def users(self, tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
         return ()
+
+    def tied(self, tables: Sequence[TableName], server: Server) -> str:
+        return ""
+
+    def guarded(self, question: str, crowd: int, sql: str) -> tuple[str, str]:
+        return sql, ""
 
     def shut(self, sql: str, locks: Sequence[Lock]) -> Shutting:
         return Shutting()

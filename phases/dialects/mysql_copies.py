@@ -210,10 +210,12 @@ class MySQLCopies:
             not_taken=f"{KEY_TAKEN}, {NOT_TAKEN}",
             not_held=NOT_TAKEN,
         )
-        return statements.create_trigger(copy.table, trigger_name(copy, event), event, body, timing="AFTER")
+        name = trigger_name(copy, event)
+        return statements.create_trigger(copy.table, name, event, body, timing="AFTER", writes=copy.other)
 
     def unfollow(self, copy: TableCopy) -> Changes:
-        return tuple(statements.drop_trigger(copy.table, trigger_name(copy, event)) for event in reversed(BODIES))
+        named = [trigger_name(copy, event) for event in reversed(BODIES)]
+        return tuple(statements.drop_trigger(copy.table, name, copy.other) for name in named)
 
     def exchange(self, table: TableName, aside: TableName, made: TableName) -> Changes:
         pairs = ((table, aside), (made, table))

@@ -24,7 +24,7 @@ from typing import ClassVar, Protocol
 import psycopg
 from sqlalchemy import make_url
 
-from migrator import api, batches, crew, database, execution, overlapping, performance, settings
+from migrator import api, batches, crew, database, defining, execution, overlapping, performance, settings
 from phases.model import Phase
 from tests.plugins.mysql_servers import MySQLDatabase
 
@@ -97,7 +97,8 @@ class Anew:
     """MySQL and MariaDB: one database made again and again, for the ledger names it; and every single statement."""
 
     POINTS: ClassVar = {
-        performance.Performer: ("_note", "_define", "_commit", "_assign"),
+        performance.Performer: ("_commit", "_assign"),
+        defining.Defining: ("note", "define"),
         batches.Batches: ("batch",),
         overlapping.Overlapping: ("batch", "settle"),
         crew.Worker: ("_claimed",),

@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
+from threading import Event
 
 import pytest
 
 from migrator import api, runs
 from migrator.cli.progress import cost
-from migrator.dialects.mysql import FORGOTTEN
+from migrator.defining import Defining
+from migrator.dialects import mysql_locks
+from migrator.dialects.mysql_locks import CUT_OFF, FORGOTTEN
 from migrator.errors import DatabaseError, StepFailed
 from migrator.events import LockRetried, StepFinished, StepStarted
-from migrator.performance import Performer
+from migrator.moments import Moment, is_moment, moments, watched
 from phases.model import Lock, LockMode, Phase, TableName
 from tests.plugins.projects import OVERRIDE
 from tests.plugins.waiting import until
@@ -36,7 +40,8 @@ def finished(project):
     return {event.name: event for event in project.seen if isinstance(event, StepFinished)}
 
 
-def test_a_figure_is_given_for_statements_that_shut_a_table_and_none_for_those_that_let_others_go_on(shop):
+def test_a_figure_is_given_for_statements_that_shut_a_table_and_none_for_those_that_let_others_go_on(shop, monkeypatch):
+    monkeypatch.setattr(mysql_locks, "FEW_ROWS", 0)
     # What is built over the column that comes keeps the two from exchanging their names, which shuts the table once.
     shop.revision(
         "change", 'RenameColumn("users", "full_name", "name"), CreateIndex("users", "name", name="again")', down=None
@@ -81,7 +86,7 @@ def test_the_wait_for_a_lock_that_was_not_granted_is_counted_as_a_wait(shop, mys
 
 
 def test_online_ddl_that_writers_keep_from_its_end_says_what_helps(shop, mysql_database, monkeypatch):
-    monkeypatch.setattr("migrator.performance.ONLINE_ATTEMPTS", 2)
+    monkeypatch.setattr("migrator.defining.ONLINE_ATTEMPTS", 2)
     shop.revision("unique", 'CreateIndex("users", "full_name", unique=True)', down=None)
 
     def writing(event):
@@ -121,60 +126,105 @@ READ, WRITTEN = "SELECT * FROM users", "UPDATE users SET full_name = 'c' WHERE i
 
 
 @pytest.mark.parametrize(
-    ("statements", "one"),
-    [((READ,), True), ((WRITTEN,), False), ((READ, WRITTEN), False), ((WRITTEN, READ), False), ((), False)],
+    ("statements", "readers"),
+    [((READ,), 1), ((WRITTEN,), 0), ((READ, WRITTEN), 0), ((WRITTEN, READ), 0), ((), 0)],
     ids=["read", "written", "read and written", "written and read", "nothing"],
 )
-def test_who_has_read_and_may_write_yet_is_told_from_all_others(shop, mysql_database, statements, one):
-    lock = Lock(TableName(mysql_database.name, "users"), LockMode.EXCLUSIVE)
+def test_who_has_read_and_may_write_yet_is_told_from_all_others(shop, mysql_database, statements, readers):
+    table = TableName(mysql_database.name, "users")
     with closing(begun(mysql_database, *statements)), runs.running(shop.settings, "apply") as session:
-        for question, _ in session.family.readers(lock, session.server):
-            with suppress(DatabaseError):  # a plugin that is not there
-                assert bool(session.query(question)) is one
+        for users in session.family.users([table], [], session.server):
+            for question in (users.full, users.quick):
+                time.sleep(users.pause)
+                with suppress(DatabaseError):  # a plugin that is not there
+                    assert session.query(question)[0] == (bool(statements), readers)
+                    time.sleep(users.pause)
+                    moment, made = Moment((), question), "CREATE OR REPLACE VIEW made AS SELECT 1"
+                    assert is_moment(session, moment, made) is not bool(readers)
+                    assert bool(mysql_database.rows("SHOW TABLES LIKE 'made'")) is not bool(readers)
+                    time.sleep(users.pause)
+                    assert is_moment(session, replace(moment, crowd=2), made) is not bool(statements)
 
 
-def test_who_comes_to_read_and_write_while_triggers_wait_for_a_writer_waits_and_is_not_ended(shop, mysql_database):
+def test_who_comes_to_read_and_write_while_a_lock_waits_for_a_writer_waits_and_is_not_ended(shop, mysql_database):
     waiting = "SELECT info FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock'"
-    came = []
-
-    def let_go():
-        while not (found := mysql_database.rows(waiting)):
-            time.sleep(0.001)
-        if found[0][0].startswith("ALTER"):
-            writer.commit()
-            writer.begin()
-            writer.cursor().execute(WRITTEN)
-            return let_go()
+    with closing(begun(mysql_database, WRITTEN)) as writer, ThreadPoolExecutor() as pool:
+        applied = pool.submit(api.apply, shop.settings, phase=Phase.EXPAND)
+        until(lambda: mysql_database.rows(waiting) or applied.done())
         comes = pool.submit(lambda: begun(mysql_database, READ, WRITTEN.replace("1", "2")).commit())
         time.sleep(0.2)
-        came.append(comes.done())
+        came = comes.done()
         writer.commit()
-        return came.append(comes.result(10))
+        comes.result(10)
+        applied.result(30)
+    assert not came
 
-    with closing(begun(mysql_database, WRITTEN)) as writer, ThreadPoolExecutor() as pool:
-        letting = pool.submit(let_go)
+
+def test_applications_meet_all_statements_of_a_step_or_none(shop, mysql_database):
+    """Between the first and the last of them nobody else has the table."""
+    seen = []
+
+    def look():
+        with closing(mysql_database.connect()) as connection, connection.cursor() as cursor:
+            while not stop.is_set():
+                cursor.execute("SELECT * FROM users LIMIT 1")
+                columns = len(cursor.description)
+                cursor.execute("SELECT COUNT(*) FROM information_schema.triggers WHERE event_object_table = 'users'")
+                seen.append((columns, cursor.fetchone()[0]))
+
+    stop = Event()
+    with ThreadPoolExecutor() as pool:
+        looking = pool.submit(look)
         api.apply(shop.settings, phase=Phase.EXPAND)
-        letting.result(10)
-    assert came == [False, None]
+        stop.set()
+        looking.result(10)
+    # A column that was not there at the first look may come with triggers at the second.
+    assert set(seen) <= {(2, 0), (2, 2), (3, 2)}
+
+
+def test_who_writes_a_table_that_would_be_shut_as_well_is_waited_for(shop, mysql_database):
+    """LOCK TABLES of MySQL locks what a foreign key refers to, and meanwhile lets in who comes to write that."""
+    mysql_database.run(
+        "CREATE TABLE orgs (id int PRIMARY KEY, name varchar(9))",
+        "ALTER TABLE users ADD COLUMN org_id int, ADD FOREIGN KEY (org_id) REFERENCES orgs (id)",
+    )
+    lock = Lock(TableName(mysql_database.name, "users"), LockMode.METADATA)
+    with (
+        closing(begun(mysql_database, "INSERT INTO orgs VALUES (1, 'a')")),
+        runs.running(shop.settings, "apply") as session,
+    ):
+        users = watched(session, [lock])
+        if mysql_database.family == "mariadb":
+            assert users.tied == ""
+            return
+        assert session.query(users.full) == session.query(users.quick) == [(0, 0)]
+        assert session.query(users.tied) == [(0, 1)]
+        first, *_, last = moments(session, users, ("usual",), lambda _: None, hurry=True)
+        assert (first.question, first.shut) == (users.tied, True)
+        assert (last.question, last.shut) == ("", False)
 
 
 def test_a_session_that_waits_for_a_moment_is_not_ended_for_its_silence(shop, mysql_database, monkeypatch):
     """While it keeps a table shut the server would end it after two seconds, and at no other time."""
-    seen, original = [], Performer._timed
+    seen, timed, release = [], Defining._timed, Defining.release
 
-    def timed(performer, sql, *given):
-        done = original(performer, sql, *given)
-        seen.append((sql.startswith("CREATE TRIGGER"), done, performer.session.query(WAIT)))
+    def timing(defining, *given):
+        done = timed(defining, *given)
+        seen.append((done, *defining.session.query(WAIT)[0]))
         return done
 
-    monkeypatch.setattr(Performer, "_timed", timed)
+    def releasing(defining, measured):
+        release(defining, measured)
+        seen.append(("released", *defining.session.query(WAIT)[0]))
+
+    monkeypatch.setattr(Defining, "_timed", timing)
+    monkeypatch.setattr(Defining, "release", releasing)
     with closing(begun(mysql_database, READ)) as reader, ThreadPoolExecutor() as pool:
         applied = pool.submit(api.apply, shop.settings, phase=Phase.EXPAND)
-        until(lambda: sum(not done for _, done, _ in seen) > 3 or applied.done())
+        until(lambda: sum(done is False for done, _ in seen) > 3 or applied.done())
         reader.rollback()
         applied.result(30)
-    assert {(trigger, done) for trigger, done, _ in seen} >= {(True, True), (False, False)}
-    assert [answer for *_, answer in seen] == [[(FORGOTTEN,)]] * len(seen)
+    assert set(seen) == {(False, FORGOTTEN), (True, CUT_OFF), ("released", FORGOTTEN)}
 
 
 def test_who_deletes_rows_that_are_not_copied_and_inserts_them_again_waits_for_nobody(mysql_database, shop):
