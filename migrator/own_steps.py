@@ -41,7 +41,9 @@ def sent(step: Step, number: int) -> Sequence[Item]:
     """The statements of a step, with its number for a line; those of a backfill as its first batch sends them."""
     match step:
         case Transaction():
-            statements = ("BEGIN", *step.statements, "COMMIT")
+            # The last locks are let go, and asked for again, before anybody has waited for too long.
+            lasting = step.statements[:-1] if step.closing else step.statements
+            statements = ("BEGIN", *lasting, "COMMIT")
         case BuildIndex():
             statements = (step.create,)
         case RemoveIndex():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.batches import Batches, prepare_for_batches
 from migrator.comparing import Comparing
-from migrator.database import Deadlocked, LockTimeout, Session, run
+from migrator.database import Deadlocked, LockTimeout, Session, mapped_errors, rows_of, run
 from migrator.defining import Defining
 from migrator.dialects import postgresql
 from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, StepFailed, VerificationFailed
@@ -51,9 +51,13 @@ from phases.model import Fill, Lock, LockMode, Verify
 from phases.performing import perform
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from migrator.crew import Crew
     from migrator.ledger.records import StepRecord
     from migrator.overlapping import Overlapping
+
+Ask = Callable[[str], "list[tuple[Any, ...]]"]
 
 
 class Performer:
@@ -226,14 +230,16 @@ class Performer:
                 raise
             raise too_long(record, effect.locks, self.policy.timeout_ms) from cut
 
-    def _insist(self, record: StepRecord, locks: tuple[Lock, ...], attempt_it: Callable[[], None]) -> None:
-        """Try again while a lock is not granted, ever less often."""
+    def _insist(
+        self, record: StepRecord, locks: tuple[Lock, ...], attempt_it: Callable[[], None], ask: Ask | None = None
+    ) -> None:
+        """Try again while a lock is not granted, ever less often; `ask` is how to ask who has it."""
         deadline = time.monotonic() + self.policy.give_up_after
         for attempt in range(1, self.policy.attempts + 1):
             try:
                 return attempt_it()
             except (LockTimeout, Deadlocked):
-                blockers = tuple(self._blockers(locks))
+                blockers = tuple(self._blockers(locks, ask))
                 wait = self.policy.wait(attempt)
                 if attempt == self.policy.attempts or time.monotonic() + wait > deadline:
                     raise give_up(record.name, locks, blockers, attempt) from None
@@ -260,8 +266,10 @@ class Performer:
                 refuse_prepared(connection, record.name, self.unprepared)
             if effect.bounded:
                 run(connection, postgresql.statement_timeout(longest))
-            for statement in effect.statements:
+            for statement in effect.statements[:-1] if effect.closing else effect.statements:
                 run(connection, statement)
+            if effect.closing:
+                self._close(record, effect, connection)
             if effect.cursor is not None:
                 store.save_cursor(connection, record.id, effect.cursor, rows=0)
             if effect.finishes:
@@ -277,10 +285,28 @@ class Performer:
             measured.waited_ms += (granted - asked) * 1000
             measured.held_ms += (time.monotonic() - granted) * 1000
 
-    def _blockers(self, locks: tuple[Lock, ...]) -> list[str]:
+    def _close(self, record: StepRecord, effect: Commit, connection: Connection) -> None:
+        """Take the last locks of an open transaction, as often as it takes: what it has done stays."""
+        limits = self.policy.timeout_ms, self.session.facts.deadlock_ms
+
+        def attempt() -> None:
+            try:
+                with mapped_errors(), connection.begin_nested():
+                    for statement in self.session.family.closing(effect.statements[-1], *limits):
+                        run(connection, statement)
+            except Cancelled as cut:
+                raise LockTimeout(cut.message, **cut.facts) from cut
+
+        def ask(question: str) -> list[tuple[Any, ...]]:
+            with mapped_errors(), connection.begin_nested():
+                return rows_of(connection, question)
+
+        self._insist(record, effect.closing, attempt, ask)
+
+    def _blockers(self, locks: tuple[Lock, ...], ask: Ask | None = None) -> list[str]:
         found, family = [], self.session.family
         for lock in locks:
-            for pid, name, user, state, age, query, mode in self._holders(lock):
+            for pid, name, user, state, age, query, mode in self._holders(lock, ask or self.session.query):
                 if family.conflicts(lock, mode):
                     shown = mask(" ".join(query.split())[:80])
                     found.append(
@@ -288,10 +314,10 @@ class Performer:
                     )
         return list(dict.fromkeys(found))
 
-    def _holders(self, lock: Lock) -> list[tuple[Any, ...]]:
+    def _holders(self, lock: Lock, ask: Ask) -> list[tuple[Any, ...]]:
         for question in self.session.family.blockers(lock, self.session.server):
             try:
-                return self.session.query(question)
+                return ask(question)
             except ConnectionFailed:
                 raise
             except DatabaseError:

@@ -68,6 +68,7 @@ class Commit:
     `finishes` marks the step done in the same transaction. `reprepares`: only when no
     session can hold a prepared statement. `unread`: what the statements lock is not known.
     `bounded`: waiting for the locks and the statements have half the lock timeout each.
+    `closing`: locks that the last statement takes, which is tried again by itself.
     `cursor`, where it is given, is saved in the same transaction. Answer: None.
     """
 
@@ -78,6 +79,7 @@ class Commit:
     reprepares: bool = False
     unread: bool = False
     bounded: bool = False
+    closing: tuple[Lock, ...] = ()
     cursor: Cursor | None = None
 
 

@@ -81,7 +81,7 @@ def decode_value(name: str, value: Any) -> Any:
         return decode(value) if value is not None else None
     if name == "table":
         return TableName(*value)
-    if name == "locks":
+    if name in ("locks", "closing"):
         return tuple(Lock(TableName(*item["table"]), LockMode(item["mode"]), item.get("by", "")) for item in value)
     if name == "loses" and value is not None:
         return Loss(value["what"], value["count"])

@@ -121,6 +121,8 @@ class Transaction(Step):
     `unread` marks statements that nobody has looked into: what they lock is not known.
     `bounded` marks statements that work behind a lock others wait for: waiting for the lock and the
     statements have half the lock timeout each, and are undone where that is not enough.
+    `closing` are locks that the last statement takes, behind all the others: where it does not get them, it alone is
+    tried again.
     """
 
     statements: tuple[str, ...]
@@ -130,6 +132,7 @@ class Transaction(Step):
     recreates: tuple[str, ...] = ()
     unread: bool = False
     bounded: bool = False
+    closing: tuple[Lock, ...] = ()
 
     @property
     def online(self) -> bool:

@@ -43,6 +43,7 @@ def perform_transaction(step: Transaction) -> Performance:
         reprepares=step.reprepares,
         unread=step.unread,
         bounded=step.bounded,
+        closing=step.closing,
     )
 
 

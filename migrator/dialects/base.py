@@ -187,6 +187,9 @@ class Family(Protocol):
     ) -> Iterable[str] | Iterator[str]:
         """Statements that take locks in a transaction, or limit the wait for those it takes by itself."""
 
+    def closing(self, sql: str, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        """A statement that takes the last locks of a transaction, and what limits the wait for all of them."""
+
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
         """Statements before those of a batch, in its transaction."""
 

@@ -257,6 +257,9 @@ class MySQLFamily:
     def locking(self, locks: Sequence[Lock], timeout_ms: int, deadlock_ms: int, *, unread: bool) -> tuple[str, ...]:
         return self.before_ddl(timeout_ms)
 
+    def closing(self, sql: str, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        return (*self.before_ddl(timeout_ms), sql)
+
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
         return ()
 

@@ -121,6 +121,12 @@ class PostgreSQLFamily:
     def locking(self, locks: Sequence[Lock], timeout_ms: int, deadlock_ms: int, *, unread: bool) -> Iterator[str]:
         return postgresql.lock_statements(locks, timeout_ms, deadlock_ms, unread=unread)
 
+    def closing(self, sql: str, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
+        # Partitions are locked one by one, and whoever waits for the first waits until the last is granted.
+        longest = postgresql.yielding(timeout_ms, deadlock_ms)
+        limits = postgresql.lock_timeout(longest), postgresql.statement_timeout(longest)
+        return (*limits, sql, postgresql.statement_timeout(0))
+
     def before_batch(self, timeout_ms: int, deadlock_ms: int) -> tuple[str, ...]:
         # Batch and cursor share the transaction: a crash of the server loses both or none.
         return (postgresql.batch_settings(postgresql.yielding(timeout_ms, deadlock_ms)),)

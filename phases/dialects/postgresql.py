@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Catalog, Column, Constraint, ConstraintKind, Index, Server, Table, Volatility
+from phases.catalog import Catalog, Column, Constraint, Index, Server, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
+from phases.dialects.postgresql_constraints import PostgreSQLConstraints, alter
 from phases.dialects.postgresql_copies import PostgreSQLCopies
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_enums import PostgreSQLEnums
@@ -24,10 +25,6 @@ from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused
 from phases.model import BuildIndex, Lock, LockMode, Loss, PhasedSteps, RemoveIndex, Step, TableName, Transaction
 from phases.sql import Expressions, identifier, listed, literal, qualified
-
-
-def alter(table: TableName, action: str, mode: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Change:
-    return Change(f"ALTER TABLE {qualified(table)} {action}", (Lock(table, mode),))
 
 
 def strongest(changes: Sequence[Change]) -> tuple[Lock, ...]:
@@ -53,6 +50,7 @@ class PostgreSQL(
     PostgreSQLTables,
     PostgreSQLDefinitions,
     PostgreSQLEnums,
+    PostgreSQLConstraints,
     PostgreSQLExclusions,
 ):
     """The dialect of one PostgreSQL server.
@@ -260,50 +258,6 @@ class PostgreSQL(
     def drop_default(self, table: TableName, column: Column) -> Changes:
         return (alter(table, f"ALTER COLUMN {identifier(column.name)} DROP DEFAULT"),)
 
-    def set_not_null(self, table: TableName, column: Column) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column.name)} SET NOT NULL"),)
-
-    def drop_not_null(self, table: TableName, column: Column) -> Changes:
-        return (alter(table, f"ALTER COLUMN {identifier(column.name)} DROP NOT NULL"),)
-
-    def require_values(self, table: TableName, column: Column) -> Sequence[Step]:
-        if self.server.version >= (18, 0):
-            return self._not_null_constraint(table, column)
-        check = names.owned("not_null", table.schema, table.name, column.name)
-        condition = f"CHECK ({identifier(column.name)} IS NOT NULL)"
-        drop = alter(table, f"DROP CONSTRAINT {identifier(check)}")
-        declare = alter(table, f"ADD CONSTRAINT {identifier(check)} {condition} NOT VALID")
-        label = f"{table.name}.{column.name}"
-        return (
-            self.together(
-                f"declare {label} NOT NULL",
-                (declare,),
-                undo=(self.together(f"withdraw NOT NULL of {label}", (drop,)),),
-            ),
-            self.together(f"validate {label} NOT NULL", self._validate(table, check), scans=True),
-            self.together(
-                f"enforce {label} NOT NULL",
-                (*self.set_not_null(table, column), drop),
-                undo=(self.together(f"relax {label} NOT NULL", (*self.drop_not_null(table, column), declare)),),
-            ),
-        )
-
-    def _not_null_constraint(self, table: TableName, column: Column) -> Sequence[Step]:
-        # PostgreSQL 18 has NOT NULL … NOT VALID: one exclusive lock instead of two.
-        name = column.not_null_name or names.composed(table.name, column.name, "not_null")
-        label = f"{table.name}.{column.name}"
-        declare = alter(table, f"ADD CONSTRAINT {identifier(name)} NOT NULL {identifier(column.name)} NOT VALID")
-        withdraw = self.together(
-            f"withdraw NOT NULL of {label}", (alter(table, f"DROP CONSTRAINT {identifier(name)}"),)
-        )
-        return (
-            self.together(f"declare {label} NOT NULL", (declare,), undo=(withdraw,)),
-            self.together(f"validate {label} NOT NULL", self._validate(table, name), scans=True),
-        )
-
-    def _validate(self, table: TableName, constraint: str) -> Changes:
-        return (alter(table, f"VALIDATE CONSTRAINT {identifier(constraint)}", LockMode.SHARE_UPDATE_EXCLUSIVE),)
-
     def copy_column_properties(self, table: TableName, column: Column, target: str) -> Changes:
         name, full = identifier(target), f"{qualified(table)}.{identifier(target)}"
         lock = (Lock(table, LockMode.ACCESS_EXCLUSIVE),)
@@ -351,50 +305,6 @@ class PostgreSQL(
             alter(table, f"ALTER COLUMN {identifier(source.name)} DROP IDENTITY"),
         )
 
-    def add_constraint(self, table: TableName, constraint: Constraint, name: str, definition: str) -> Changes:
-        locks = [Lock(table, LockMode.ACCESS_EXCLUSIVE)]
-        if constraint.kind is ConstraintKind.FOREIGN and constraint.references:
-            locks = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in (constraint.references, table)]
-        text = definition.removesuffix(" NOT VALID")
-        sql = f"ALTER TABLE {qualified(table)} ADD CONSTRAINT {identifier(name)} {text} NOT VALID"
-        made = [Change(sql, tuple(locks))]
-        if constraint.comment is not None:
-            made.append(self._comment_on_constraint(table, name, constraint.comment))
-        return tuple(made)
-
-    def validate_constraint(self, table: TableName, name: str) -> Changes:
-        return self._validate(table, name)
-
-    def prove(self, table: Table, constraint: Constraint, name: str) -> Step:
-        validated = self.validate_constraint(table.name, name)
-        return self.together(f"validate {constraint.kind} {name}", validated, scans=True)
-
-    def support(self, table: Table, constraint: Constraint) -> Sequence[Step]:
-        return ()
-
-    def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes:
-        kind = "PRIMARY KEY" if constraint.kind is ConstraintKind.PRIMARY else "UNIQUE"
-        action = f"ADD CONSTRAINT {identifier(name)} {kind} USING INDEX {identifier(index)}"
-        made = [alter(table, f"{action} {constraint.deferral}".rstrip())]
-        if constraint.comment is not None:
-            made.append(self._comment_on_constraint(table, name, constraint.comment))
-        return tuple(made)
-
-    def _comment_on_constraint(self, table: TableName, name: str, comment: str) -> Change:
-        sql = f"COMMENT ON CONSTRAINT {identifier(name)} ON {qualified(table)} IS {literal(comment)}"
-        return Change(sql)
-
     def comment_on_index(self, table: TableName, name: str, comment: str) -> Changes:
         full = qualified(TableName(table.schema, name))
         return (Change(f"COMMENT ON INDEX {full} IS {literal(comment)}"),)
-
-    def drop_constraint(self, table: TableName, constraint: Constraint) -> Changes:
-        locks = [Lock(table, LockMode.ACCESS_EXCLUSIVE)]
-        if constraint.references and constraint.references != table:
-            # Dropping a foreign key removes its triggers from the referenced table, too.
-            locks.append(Lock(constraint.references, LockMode.ACCESS_EXCLUSIVE))
-        sql = f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint.name)}"
-        return (Change(sql, tuple(locks)),)
-
-    def rename_constraint(self, table: TableName, old: str, new: str, constraint: Constraint | None = None) -> Changes:
-        return (alter(table, f"RENAME CONSTRAINT {identifier(old)} TO {identifier(new)}"),)
