@@ -103,9 +103,9 @@ def lock_text(step: PlannedStep) -> str:
             held = "; ".join(f"{k.mode} on {k.table}" for k in step.step.locks)
             return f"{held}, at the beginning and the end of a statement; rows are read and written while it works"
         case Transaction() if step.step.locks:
-            held = [f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks]
-            held += [f"then {k.mode} on {k.table}, blocks {k.mode.blocks}, to commit" for k in step.step.closing]
-            return "; ".join(held)
+            first = [f"{k.mode} on {k.table}, blocks {k.mode.blocks}" for k in step.step.locks]
+            last = [f"then {k.mode} on {k.table}, blocks {k.mode.blocks}, to commit" for k in step.step.closing]
+            return "; ".join((*first, *last))
         case Transaction(unread=True):
             return "not known; read the statements in full: migrator plan --sql"
         case BuildIndex() | RemoveIndex():
