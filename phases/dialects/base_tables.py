@@ -125,7 +125,7 @@ class TableDialect(Protocol):
     def hand_over_sequence(self, giver: TableName, taker: TableName, column: Column) -> Changes:
         """Give the sequence or identity of a column to the same column of another table."""
 
-    def adopt_foreign_key(self, table: TableName, key: Constraint) -> Changes:
+    def adopt_foreign_key(self, table: TableName, partitions: Sequence[TableName], key: Constraint) -> Changes:
         """Add a foreign key to a partitioned table whose partitions all have it, validated."""
 
     def analyze(self, table: TableName) -> Changes: ...

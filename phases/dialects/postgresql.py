@@ -13,13 +13,14 @@ from phases import names
 from phases.catalog import Catalog, Column, Constraint, Index, Server, Volatility
 from phases.dialects import postgresql_types as types
 from phases.dialects.base import Change, Changes, TypeChange
-from phases.dialects.postgresql_constraints import PostgreSQLConstraints, alter
+from phases.dialects.postgresql_constraints import PostgreSQLConstraints
 from phases.dialects.postgresql_copies import PostgreSQLCopies
 from phases.dialects.postgresql_definitions import PostgreSQLDefinitions
 from phases.dialects.postgresql_enums import PostgreSQLEnums
 from phases.dialects.postgresql_exclusions import PostgreSQLExclusions
 from phases.dialects.postgresql_merges import PostgreSQLMerges
 from phases.dialects.postgresql_rows import PostgreSQLRows
+from phases.dialects.postgresql_statements import alter
 from phases.dialects.postgresql_tables import PostgreSQLTables
 from phases.dialects.postgresql_triggers import PostgreSQLTriggers
 from phases.errors import Refused

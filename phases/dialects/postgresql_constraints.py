@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from phases import names
 from phases.catalog import Column, Constraint, ConstraintKind, Server, Table
 from phases.dialects.base import Change, Changes
+from phases.dialects.postgresql_statements import alter
 from phases.model import Lock, LockMode, Step, TableName, Transaction
 from phases.sql import identifier, literal, qualified
-
-
-def alter(table: TableName, action: str, mode: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Change:
-    return Change(f"ALTER TABLE {qualified(table)} {action}", (Lock(table, mode),))
 
 
 def validation(name: str, table: TableName, constraint: str) -> Transaction:

@@ -246,11 +246,13 @@ class PostgreSQLCopies:
             Change(f"ALTER TABLE {qualified(giver)} ALTER COLUMN {name} DROP IDENTITY"),
         )
 
-    def adopt_foreign_key(self, table: TableName, key: Constraint) -> Changes:
-        mode = LockMode.SHARE_ROW_EXCLUSIVE
-        locks = tuple(Lock(each, mode) for each in (table, key.references) if each is not None)
+    def adopt_foreign_key(self, table: TableName, partitions: Sequence[TableName], key: Constraint) -> Changes:
+        locks = [Lock(each, LockMode.SHARE_ROW_EXCLUSIVE) for each in (table, *partitions)]
+        if key.references is not None:
+            # The triggers that the partitions have there become those of the whole.
+            locks.append(Lock(key.references, LockMode.ACCESS_EXCLUSIVE))
         full, name = qualified(table), identifier(key.name)
-        made = [Change(f"ALTER TABLE {full} ADD CONSTRAINT {name} {key.definition}", locks)]
+        made = [Change(f"ALTER TABLE {full} ADD CONSTRAINT {name} {key.definition}", tuple(locks))]
         if key.comment is not None:
             made.append(Change(f"COMMENT ON CONSTRAINT {name} ON {full} IS {literal(key.comment)}"))
         return tuple(made)

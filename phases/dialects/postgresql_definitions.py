@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from phases.catalog import Definition
 from phases.dialects.base import Change, Changes
+from phases.dialects.postgresql_statements import block
 from phases.dialects.postgresql_tables import REVOKE_BODY
 from phases.model import Lock, LockMode, TableName
 from phases.names import TRIGGER_PREFIX
@@ -197,10 +198,6 @@ END
 
 def digest(statements: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(statements).encode()).hexdigest()
-
-
-def block(purpose: str, body: str) -> str:
-    return f"DO /* {purpose} */ {literal(body)}"
 
 
 def lock_of(part: Definition) -> tuple[Lock, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from phases import names
 from phases.dialects.base import Change, Changes
-from phases.dialects.postgresql_definitions import block
+from phases.dialects.postgresql_statements import block
 from phases.dual_write import ValueMap
 from phases.model import Lock, LockMode, TableName
 from phases.names import PREFIX

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from phases.catalog import Constraint, Grant, Server, Table
 from phases.dialects.base import Change, Changes
+from phases.dialects.postgresql_statements import block
 from phases.model import Lock, LockMode, Step, TableName, Transaction
 from phases.names import PREFIX
 from phases.sql import identifier, listed, literal, qualified
@@ -26,6 +27,16 @@ BEGIN
   LOOP
     EXECUTE 'REVOKE ALL ON {full} FROM ' || granted.role;
   END LOOP;
+END
+"""
+
+LOCK_REFERENCED_BODY = """
+DECLARE
+  other pg_catalog.oid;
+BEGIN
+  SELECT c.confrelid INTO other FROM pg_catalog.pg_constraint c
+  WHERE c.conrelid = {table}::pg_catalog.regclass AND c.conname = {name};
+  EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN ACCESS EXCLUSIVE MODE', other::pg_catalog.regclass);
 END
 """
 
@@ -143,8 +154,11 @@ class PostgreSQLTables:
         return "SELECT 1 WHERE false"  # a view is given the privileges of the table
 
     def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
-        lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
-        return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", (lock,)),)
+        # It has triggers on the other table, whatever the name of that one is by then.
+        body = LOCK_REFERENCED_BODY.format(table=literal(qualified(table)), name=literal(constraint))
+        other = Lock(table, LockMode.ACCESS_EXCLUSIVE, block("lock what it references", body))
+        locks = (other, Lock(table, LockMode.ACCESS_EXCLUSIVE))
+        return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", locks),)
 
     def drop_constraint_if_exists(self, table: TableName, name: str) -> Changes:
         lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)
@@ -168,11 +182,13 @@ class PostgreSQLTables:
 
     def attach_partition(self, name: str, table: Table, partition: Table, proof: Constraint) -> Step:
         # Nobody waits who uses the partitioned table; `proof` saves reading the rows under the other lock.
-        keys = [c.references for c in table.constraints if c.references]
+        keys = dict.fromkeys(c.references for c in table.constraints if c.references)
+        # Triggers that a foreign key of the partition has on the other table become those of the whole.
+        own = {c.references for c in partition.constraints}
         locks = (
             Lock(table.name, LockMode.SHARE_UPDATE_EXCLUSIVE),
             Lock(partition.name, LockMode.ACCESS_EXCLUSIVE),
-            *(Lock(key, LockMode.SHARE_ROW_EXCLUSIVE) for key in dict.fromkeys(keys)),
+            *(Lock(key, LockMode.ACCESS_EXCLUSIVE if key in own else LockMode.SHARE_ROW_EXCLUSIVE) for key in keys),
         )
         full = qualified(partition.name)
         statements = (

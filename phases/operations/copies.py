@@ -160,7 +160,12 @@ class ColumnCopy:
     def _add_checked(self, constraint: Constraint, name: str) -> list[Step]:
         dialect, table = self.dialect, self.table
         added = dialect.add_constraint(table.name, constraint, name, constraint.definition)
-        steps = [dialect.together(f"declare {constraint.kind} {name}", added)]
+        undo: tuple[Step, ...] = ()
+        if constraint.kind is ConstraintKind.FOREIGN:
+            # With the column it would go, too, and lock the other table behind the lock of this one.
+            dropped = dialect.drop_constraint(table.name, replace(constraint, name=name))
+            undo = (dialect.together(f"drop {constraint.kind} {name}", dropped),)
+        steps = [dialect.together(f"declare {constraint.kind} {name}", added, undo=undo)]
         if constraint.validated:
             steps.append(dialect.prove(table, constraint, name))
         return steps

@@ -253,7 +253,7 @@ class PartitionTable(Operation):
             yield replace(validate, name=f"{validate.name} of {part.name}")
         withdrawn = dialect.drop_constraint_if_exists(exchange.made, key.name)
         undo = dialect.together(f"drop foreign key {key.name} of the partitions", withdrawn)
-        adopted = dialect.adopt_foreign_key(exchange.made, key)
+        adopted = dialect.adopt_foreign_key(exchange.made, exchange.parts, key)
         yield dialect.together(f"put foreign key {key.name} of the partitions together", adopted, undo=(undo,))
 
     def purge(self, catalog: Catalog, dialect: Dialect) -> Steps:

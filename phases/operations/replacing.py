@@ -184,13 +184,12 @@ class Replacement:
         dialect, differs = self.dialect, self.dialect.disagree(self.link())
         # A value that cannot be mapped is NULL until somebody mends it: NULL is refused from the contract on.
         required = () if self._required_late else self._required()
-        steps = (
+        return (
             dialect.fill(self.table, {self.new.name: self.up}, differs, target=self.label),
             *self.copy.build(keys=keys),
-            *required,
+            *without_undo(required),
             dialect.verify(self.table, differs, target=self.label),
         )
-        return without_undo(steps)
 
     @property
     def _required_late(self) -> bool:

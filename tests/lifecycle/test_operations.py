@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.lifecycle import test_mysql
+from tests.lifecycle.stated_locks import stated_locks
 from tests.lifecycle.walking import Case, walk
 from tests.plugins.families import MYSQL, POSTGRESQL, Suite, combinations, kind_of, unexplained
 
@@ -554,7 +555,8 @@ def with_a_reader(database):
     reader = f"reader_{database.name}"
     database.run(*BASE.format(reader=reader).split(";\n"))
     try:
-        yield
+        with stated_locks(database):
+            yield
     finally:
         database.run(f"DROP OWNED BY {reader}", f"DROP ROLE {reader}")
 
