@@ -219,8 +219,8 @@ class Dialect(TableDialect, Protocol):
     def granted_apart(self, table: TableName, other: TableName) -> str:
         """Question for whoever may use a table, and not another name of it."""
 
-    def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
-        """Drop a constraint of a table that nobody uses, naming no other table."""
+    def drop_key_aside(self, table: TableName, key: Constraint) -> Changes:
+        """Drop a foreign key of a table that nobody uses; what it references may have another name by then."""
 
     def functions_naming(self, table: TableName, known: Sequence[str]) -> str:
         """Question for functions whose text has the name of a table, but for known ones (`schema.name`)."""

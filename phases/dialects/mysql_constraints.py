@@ -87,8 +87,8 @@ class MySQLConstraints:
             return (statements.drop_index(table, constraint.name),)
         return (statements.drop_check(table, constraint.name),)
 
-    def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
-        return (statements.drop_foreign_key(table, constraint, None),)
+    def drop_key_aside(self, table: TableName, key: Constraint) -> Changes:
+        return (statements.drop_foreign_key(table, key.name, None),)
 
     def attach_index(self, table: TableName, constraint: Constraint, name: str, index: str) -> Changes:
         return ()  # a unique index is the constraint

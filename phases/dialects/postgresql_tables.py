@@ -153,12 +153,12 @@ class PostgreSQLTables:
     def granted_apart(self, table: TableName, other: TableName) -> str:
         return "SELECT 1 WHERE false"  # a view is given the privileges of the table
 
-    def drop_constraint_alone(self, table: TableName, constraint: str) -> Changes:
+    def drop_key_aside(self, table: TableName, key: Constraint) -> Changes:
         # It has triggers on the other table, whatever the name of that one is by then.
-        body = LOCK_REFERENCED_BODY.format(table=literal(qualified(table)), name=literal(constraint))
-        other = Lock(table, LockMode.ACCESS_EXCLUSIVE, block("lock what it references", body))
-        locks = (other, Lock(table, LockMode.ACCESS_EXCLUSIVE))
-        return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(constraint)}", locks),)
+        body = LOCK_REFERENCED_BODY.format(table=literal(qualified(table)), name=literal(key.name))
+        by = block("lock what it references", body)
+        locks = (Lock(key.references or table, LockMode.ACCESS_EXCLUSIVE, by), Lock(table, LockMode.ACCESS_EXCLUSIVE))
+        return (Change(f"ALTER TABLE {qualified(table)} DROP CONSTRAINT {identifier(key.name)}", locks),)
 
     def drop_constraint_if_exists(self, table: TableName, name: str) -> Changes:
         lock = Lock(table, LockMode.ACCESS_EXCLUSIVE)

@@ -128,9 +128,7 @@ class DropTable(Operation):
         # Each leaves triggers on the table it references: one lock on a table in use at a time.
         # That table may have got another name since, so no statement has it.
         dropped = [
-            dialect.together(
-                f"drop foreign key {key.name} to {key.references}", dialect.drop_constraint_alone(aside, key.name)
-            )
+            dialect.together(f"drop foreign key {key.name} to {key.references}", dialect.drop_key_aside(aside, key))
             for key in self._keys(table)
             if key.on_delete in YIELDING
         ]
