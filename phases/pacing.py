@@ -211,4 +211,6 @@ def forecast(samples: Sequence[tuple[float, int]], total: int) -> Forecast | Non
     mean = (samples[-1][1] - samples[0][1]) / (samples[-1][0] - samples[0][0])
     slow, fast = percentile(rates, 0.1), percentile(rates, 0.9)
     seconds = left / mean
-    return Forecast(seconds, min(seconds, left / fast), max(seconds, left / slow if slow > 0 else 2 * seconds))
+    # Rows that others hold are asked for again and again: for a while nearly all samples may have none.
+    least = min(seconds, left / fast) if fast > 0 else seconds / 2
+    return Forecast(seconds, least, max(seconds, left / slow if slow > 0 else 2 * seconds))

@@ -116,3 +116,8 @@ def test_the_end_is_foretold_between_the_slow_and_the_fast():
 @pytest.mark.parametrize("samples", [(), ((0.0, 5),), ((0.0, 5), (1.0, 5))])
 def test_nothing_is_foretold_where_nothing_moves(samples):
     assert forecast(samples, 100) is None
+
+
+def test_a_forecast_where_nearly_all_samples_have_no_rows():
+    held = [(0.0, 0), (1.0, 90), *((float(at), 90) for at in range(2, 40))]
+    assert forecast(held, 100).least <= forecast(held, 100).seconds <= forecast(held, 100).most
