@@ -1,7 +1,7 @@
 """PostgreSQL 12 to 18: the statements, their locks, and what may share a transaction.
 
 Lock levels are those of the PostgreSQL manual, ALTER TABLE and "Explicit
-Locking"; each was observed in `pg_locks` by the tests of this module.
+Locking"; the lifecycle tests ask `pg_locks` for stronger ones.
 """
 
 from __future__ import annotations
