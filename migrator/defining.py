@@ -61,6 +61,8 @@ class Defining:
         self.beside: Session | None = None
         self.held: Shutting | None = None
         """What has shut tables, while they are."""
+        self.alone: set[str] = set()
+        """Statements that cannot be run while their tables are shut, or these cannot be shut."""
         self.changed: tuple[str, ...] = ()
         """Statements that take limits back."""
         self.begun = 0.0
@@ -179,10 +181,11 @@ class Defining:
         for moment in moments(self.session, users, usual, self.pause, hurry=hurry):
             for _ in range(moment.tries):
                 with nullcontext() if moment.limits is usual else suppress(LockTimeout):
-                    if self._timed(sql, moment, usual, shutting if moment.shut else Shutting(), measured):
+                    shuts = moment.shut and sql not in self.alone
+                    if self._timed(sql, moment, usual, shutting if shuts else Shutting(), measured):
                         if locks:
                             seconds = time.monotonic() - self.begun
-                            measured.define("" if shutting.lock and moment.shut else sql, seconds)
+                            measured.define("" if shutting.lock and shuts else sql, seconds)
                         return
                 self.pause(moment.pause)
 
@@ -208,6 +211,7 @@ class Defining:
             except DatabaseError as problem:
                 if problem.facts.get("sqlstate") not in shutting.locked_out:
                     raise
+                self.alone.add(sql)
                 return is_moment(self.session, moment, sql)
 
     def _run_shut(self, sql: str, moment: Moment, shutting: Shutting) -> bool:
@@ -218,6 +222,7 @@ class Defining:
         except (LockTimeout, Deadlocked, ConnectionFailed):
             raise
         except DatabaseError:
+            self.alone.add(sql)
             return is_moment(self.session, moment, sql)
         try:
             with mapped_errors():

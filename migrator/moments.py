@@ -55,10 +55,7 @@ def watched(session: Session, locks: Sequence[Lock]) -> Users:
     tables = [lock.table for lock in locks]
     if not tables:
         return Users()
-    family, server = session.family, session.server
-    question = family.tied(tables, server)
-    tied = [TableName(str(schema), str(name)) for schema, name in session.query(question)] if question else []
-    for users in family.users(tables, [name for name in tied if name not in tables], server):
+    for users in session.family.users(tables, tied(session, tables), session.server):
         try:
             session.query(users.full)
         except ConnectionFailed:
@@ -67,6 +64,20 @@ def watched(session: Session, locks: Sequence[Lock]) -> Users:
             continue  # the role may not look, or the server does not know
         return users
     return Users()
+
+
+def tied(session: Session, tables: Sequence[TableName]) -> dict[TableName, bool]:
+    """Tables that shutting some would lock as well, and whether reads of them would wait, too."""
+    found: dict[TableName, bool] = {}
+    after = list(tables)
+    while after and (question := session.family.tied(after, session.server)):
+        before = dict(found)
+        for schema, name, whole in session.query(question):
+            table = TableName(str(schema), str(name))
+            if table not in tables:
+                found[table] = bool(whole) or found.get(table, False)
+        after = [table for table, whole in found.items() if whole and not before.get(table)]
+    return found
 
 
 def moments(
@@ -83,16 +94,20 @@ def moments(
     if hurried and hurry:
         yield Moment(hurried, tries=HURRIED)
     if users.full:
-        last = max(PAUSE, users.pause)
+        most = crowd(session, users, pause)
         if users.tied:
-            # Behind LOCK TABLES it would wait for whoever writes the other tables, and keep all from these meanwhile.
-            yield Moment(usual, users.tied, 0, READERS, last)
-        shut, most = not users.tied, crowd(session, users, pause)
-        tries = max(FEWEST, round(PATIENCE / users.pause))
-        for least in range(most, 0, -max(1, -(-most // LEVELS))):
-            yield Moment(usual, users.quick, least, tries, users.pause, shut)
-        yield Moment(usual, users.full, 0, READERS, last, shut)
+            yield from looked(users.tied, usual, most, shut=True)
+        # Behind LOCK TABLES it would wait for whoever writes tied tables, and keep all from these meanwhile.
+        yield from looked(users, usual, most, shut=not users.tied)
     yield Moment(usual, shut=not users.tied)
+
+
+def looked(users: Users, usual: tuple[str, ...], most: int, *, shut: bool) -> Iterator[Moment]:
+    """Moments of which a question says that nobody is ended in them."""
+    tries = max(FEWEST, round(PATIENCE / users.pause))
+    for least in range(most, 0, -max(1, -(-most // LEVELS))):
+        yield Moment(usual, users.quick, least, tries, users.pause, shut)
+    yield Moment(usual, users.full, 0, READERS, max(PAUSE, users.pause), shut)
 
 
 def crowd(session: Session, users: Users, pause: Callable[[float], None]) -> int:

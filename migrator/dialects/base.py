@@ -72,14 +72,14 @@ class Users:
     Args:
         full: says exactly that.
         quick: takes less time, and may count more readers.
-        tied: the first, where whoever writes other tables that would be locked as well counts, too; empty: there are
+        tied: the same, where whoever writes other tables that would be locked as well counts, too; None: there are
             none.
         pause: seconds between two of them.
     """
 
     full: str = ""
     quick: str = ""
-    tied: str = ""
+    tied: Users | None = None
     pause: float = 0.0
 
 
@@ -157,17 +157,20 @@ class Family(Protocol):
         The next one is for servers that do not know the one before.
         """
 
-    def users(self, tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
+    def users(self, tables: Sequence[TableName], tied: Mapping[TableName, bool], server: Server) -> tuple[Users, ...]:
         """Questions for who uses tables.
 
         The next ones are for servers that do not know those before. None: DDL ends no transaction of others.
 
         Args:
-            tied: tables that are locked as well (`tied`).
+            tied: tables that are locked as well (`tied`), and whether reads of them wait, too.
         """
 
     def tied(self, tables: Sequence[TableName], server: Server) -> str:
-        """Question for tables, schema and name, that are locked when some others are shut; empty: there are none."""
+        """Question for tables that are locked when some others are shut; empty: there are none.
+
+        It is answered with schema, name, and whether reads wait, too.
+        """
 
     def guarded(self, question: str, crowd: int, sql: str) -> tuple[str, str]:
         """A statement behind a question of `users`, in one text, and the error that says that it was not run.

@@ -239,7 +239,7 @@ class MySQLFamily:
     def blockers(self, lock: Lock, server: Server) -> tuple[str, ...]:
         return mysql_locks.blockers(lock, server)
 
-    def users(self, tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
+    def users(self, tables: Sequence[TableName], tied: Mapping[TableName, bool], server: Server) -> tuple[Users, ...]:
         return mysql_locks.users(tables, tied, server)
 
     def tied(self, tables: Sequence[TableName], server: Server) -> str:

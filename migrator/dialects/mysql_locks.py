@@ -6,7 +6,8 @@ deadlock: the server always ends those whose request is the weaker one (`MDL_con
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from migrator.dialects.base import Shutting, Users
 from phases.catalog import Server
@@ -44,23 +45,28 @@ WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
 """Without that plugin: every open transaction may hold the lock."""
 
 USERS_MYSQL = """
-SELECT COUNT(DISTINCT CASE WHEN h.asked THEN h.session END) AS users,
-       COALESCE(SUM(CASE WHEN h.asked THEN h.only_reads ELSE h.writes END), 0) AS readers
-FROM (SELECT m.owner_thread_id AS session, {asked} AS asked, SUM(m.lock_type NOT IN {reading}) > 0 AS writes,
-    SUM(m.lock_type NOT IN {reading}) = 0 AND NOT EXISTS (
+SELECT COALESCE(SUM(h.asked > 0), 0) AS users,
+       COALESCE(SUM(h.asked > h.written AND NOT h.autocommits OR h.tied AND h.written < {tables}), 0) AS readers
+FROM (SELECT t.session, SUM(t.asked) AS asked, SUM(t.asked AND t.writes) AS written,
+    SUM(NOT t.asked AND (t.writes OR t.whole)) > 0 AS tied, EXISTS (
       SELECT 1 FROM performance_schema.events_transactions_current x
-      WHERE x.thread_id = m.owner_thread_id AND x.state = 'ACTIVE' AND x.autocommit = 'YES') AS only_reads
-  FROM performance_schema.metadata_locks m
-  WHERE m.object_type = 'TABLE' AND ({asked} OR {tied})
-    AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
-  GROUP BY m.owner_thread_id, m.object_schema, m.object_name) AS h
+      WHERE x.thread_id = t.session AND x.state = 'ACTIVE' AND x.autocommit = 'YES') AS autocommits
+  FROM (SELECT m.owner_thread_id AS session, {asked} AS asked, {whole} AS whole,
+      SUM(m.lock_type NOT IN {reading}) > 0 AS writes
+    FROM performance_schema.metadata_locks m
+    WHERE m.object_type = 'TABLE' AND ({asked} OR {tied})
+      AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
+    GROUP BY m.owner_thread_id, m.object_schema, m.object_name) AS t
+  GROUP BY t.session) AS h
 """
+"""Whoever has a tied table that would be waited for counts as a reader until it has written those that are asked."""
 
 QUICK_MYSQL = """
-SELECT COUNT(DISTINCT m.owner_thread_id) AS users, COUNT(DISTINCT m.owner_thread_id)
-       - COUNT(DISTINCT CASE WHEN m.lock_type NOT IN {reading} THEN m.owner_thread_id END) AS readers
+SELECT COUNT(DISTINCT CASE WHEN {asked} THEN m.owner_thread_id END) AS users, COUNT(DISTINCT m.owner_thread_id)
+       - COUNT(DISTINCT CASE WHEN {asked} AND m.lock_type NOT IN {reading} THEN m.owner_thread_id END) AS readers
 FROM performance_schema.metadata_locks m
-WHERE m.object_type = 'TABLE' AND {asked} AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
+WHERE m.object_type = 'TABLE' AND ({asked} OR {whole} OR {tied} AND m.lock_type NOT IN {reading})
+  AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
 """
 """The same of some tables taken together, and whoever only reads them counts, in a transaction or not."""
 
@@ -105,10 +111,16 @@ AGED = 0.12
 """Seconds after which the server says anew which transactions there are; asked more often, it says the same."""
 
 TIED = """
-SELECT constraint_schema, table_name FROM information_schema.referential_constraints
-WHERE {referenced} UNION SELECT unique_constraint_schema, referenced_table_name
+SELECT constraint_schema, table_name,
+       delete_rule IN ('CASCADE', 'SET NULL') OR update_rule IN ('CASCADE', 'SET NULL')
+FROM information_schema.referential_constraints WHERE {referenced}
+UNION ALL SELECT unique_constraint_schema, referenced_table_name, FALSE
 FROM information_schema.referential_constraints WHERE {referencing}
+UNION ALL SELECT t.table_schema, t.table_name, TRUE
+FROM information_schema.triggers g JOIN information_schema.tables t
+  ON t.table_schema = g.event_object_schema AND LOCATE(t.table_name, g.action_statement) > 0 WHERE {triggering}
 """
+"""A table whose name a trigger has for something else only makes moments rarer."""
 
 GUARD = """
 SELECT IF(EXISTS ({question} HAVING readers > 0 OR users > 0 AND users < {crowd}), (SELECT 1 UNION SELECT 2), 0);
@@ -136,7 +148,7 @@ def one(name: TableName, schema: str, table: str) -> str:
 
 def any_of(tables: Iterable[TableName], schema: str, table: str) -> str:
     """Condition that two columns name one of some tables."""
-    return "(" + " OR ".join(one(name, schema, table) for name in tables) + ")"
+    return "(" + (" OR ".join(one(name, schema, table) for name in tables) or "FALSE") + ")"
 
 
 def blockers(lock: Lock, server: Server) -> tuple[str, ...]:
@@ -146,28 +158,39 @@ def blockers(lock: Lock, server: Server) -> tuple[str, ...]:
     return tuple(question.format(**named) for question in questions)
 
 
-def users(tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
+def users(tables: Sequence[TableName], tied: Mapping[TableName, bool], server: Server) -> tuple[Users, ...]:
     """Questions for who uses tables; the next ones where the server does not know those before."""
     if server.family == "mysql":
-        columns = "m.object_schema", "m.object_name"
-        given = {"asked": any_of(tables, *columns), "reading": READING}
-        full, quick = USERS_MYSQL.format(**given, tied="FALSE"), QUICK_MYSQL.format(**given)
-        return (Users(full, quick, USERS_MYSQL.format(**given, tied=any_of(tied, *columns)) if tied else "", QUICK),)
+        alone = users_mysql(tables, {})
+        return (replace(alone, tied=users_mysql(tables, tied)) if tied else alone,)
     given = {"asked": any_of(tables, "m.table_schema", "m.table_name"), "reading": READING_PLUGIN}
     schemas = ", ".join(dict.fromkeys(literal(table.schema) for table in tables))
     known = USERS_MARIADB.format(schemas=schemas)
-    return Users(USERS_PLUGIN.format(**given), QUICK_PLUGIN.format(**given), "", QUICK), Users(
-        known, QUICK_MARIADB, "", AGED
+    return Users(USERS_PLUGIN.format(**given), QUICK_PLUGIN.format(**given), None, QUICK), Users(
+        known, QUICK_MARIADB, None, AGED
     )
 
 
+def users_mysql(tables: Sequence[TableName], tied: Mapping[TableName, bool]) -> Users:
+    """Questions for who uses tables, or keeps others from being locked as well."""
+    columns = "m.object_schema", "m.object_name"
+    whole = any_of([name for name, wholly in tied.items() if wholly], *columns)
+    given = {"asked": any_of(tables, *columns), "tied": any_of(tied, *columns), "whole": whole, "reading": READING}
+    return Users(USERS_MYSQL.format(**given, tables=len(tables)), QUICK_MYSQL.format(**given), None, QUICK)
+
+
 def tied(tables: Sequence[TableName], server: Server) -> str:
-    """Question for tables that LOCK TABLES locks as well, over a foreign key; empty where it does not."""
+    """Question for tables that LOCK TABLES locks as well, and whether reads of them wait, too; empty if there are none.
+
+    Foreign keys tie them, and triggers: what a cascade or a trigger would write it locks like the table itself
+    (`performance_schema.metadata_locks` shows it). MariaDB lets others write them.
+    """
     if server.family != "mysql":
         return ""
     return TIED.format(
         referenced=any_of(tables, "unique_constraint_schema", "referenced_table_name"),
         referencing=any_of(tables, "constraint_schema", "table_name"),
+        triggering=any_of(tables, "g.event_object_schema", "g.event_object_table"),
     )
 
 

@@ -159,7 +159,7 @@ class PostgreSQLFamily:
     def clients(self) -> tuple[str, str]:
         return "", postgresql.CLIENTS
 
-    def users(self, tables: Sequence[TableName], tied: Sequence[TableName], server: Server) -> tuple[Users, ...]:
+    def users(self, tables: Sequence[TableName], tied: Mapping[TableName, bool], server: Server) -> tuple[Users, ...]:
         return ()
 
     def tied(self, tables: Sequence[TableName], server: Server) -> str:

@@ -206,15 +206,8 @@ class Dialect(TableDialect, Protocol):
         """Give a table that was just created the owner and the privileges of another."""
 
     def drop_view(self, view: TableName) -> Changes: ...
-    def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
-        """Drop a view of a table and give the table its name, at once."""
-
-    def swap_back(self, view: TableName, table: Table) -> Changes:
-        """Give a table its former name again, and the name of the view that it has to a view of it.
-
-        Args:
-            table: as it was under its former name.
-        """
+    def swap_view(self, view: TableName, table: Table) -> tuple[Step, ...]:
+        """Drop a view of a table and give the table its name, and back: whoever uses the view meets either."""
 
     def granted_apart(self, table: TableName, other: TableName) -> str:
         """Question for whoever may use a table, and not another name of it."""

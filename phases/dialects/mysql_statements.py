@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from phases.dialects.base import Change
-from phases.model import Lock, LockMode, TableName
+from phases.model import REPEATABLE, Lock, LockMode, TableName
 from phases.sql import identifier, qualified
 
 SQL_MODE = (
@@ -228,10 +228,18 @@ def rename_table(table: TableName, new: str) -> Change:
     return Change(f"RENAME TABLE {qualified(table)} TO {target}", lock(table), done)
 
 
-def create_view(view: TableName, table: TableName, columns: str) -> Change:
-    """A view that takes no other privileges than the table does."""
-    text = f"CREATE SQL SECURITY INVOKER VIEW {qualified(view)} AS SELECT {columns} FROM {qualified(table)}"
-    return Change(text, (), there("tables", **of(view)))
+def create_view(
+    view: TableName, table: TableName, columns: str, *, rights: str = "INVOKER", anew: bool = False
+) -> Change:
+    """A view that takes no other privileges than the table does.
+
+    Args:
+        rights: whose are asked for when it reads its table: the INVOKER's, or the DEFINER's.
+        anew: in the place of one that may be there.
+    """
+    begin = "CREATE OR REPLACE" if anew else "CREATE"
+    text = f"{begin} SQL SECURITY {rights} VIEW {qualified(view)} AS SELECT {columns} FROM {qualified(table)}"
+    return Change(text, lock(view) if anew else (), REPEATABLE if anew else there("tables", **of(view)))
 
 
 def drop_view(view: TableName) -> Change:

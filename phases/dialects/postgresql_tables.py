@@ -90,6 +90,9 @@ class PostgreSQLTables:
     def _server(self) -> Server:
         raise TypeError("the dialect has the server")
 
+    def together(self, name: str, changes: Sequence[Change]) -> Step:
+        raise TypeError("the dialect makes steps of changes")
+
     def create_table(self, table: TableName, parts: Sequence[str], comment: str | None) -> Changes:
         made = [Change(f"CREATE TABLE {qualified(table)} (" + ", ".join(parts) + ")")]
         if comment is not None:
@@ -141,14 +144,16 @@ class PostgreSQLTables:
         # LOCK TABLE of a view would lock the table under it, too.
         return (Change(f"DROP VIEW {qualified(view)}"),)
 
-    def swap_view(self, name: str, view: TableName, table: TableName) -> Step:
+    def swap_view(self, view: TableName, table: Table) -> tuple[Step, ...]:
+        old, new = table.name.name, view.name
+        back = (*self.rename_table(view, old), *self.create_view(view, table))
+        undo = self.together(f"rename table {new} to {old}, create view {new}", back)
         # The view first, as everybody else who uses it locks it before the table under it.
-        locks = (Lock(view, LockMode.ACCESS_EXCLUSIVE), Lock(table, LockMode.ACCESS_EXCLUSIVE))
-        changes = (*self.drop_view(view), *self.rename_table(table, view.name))
-        return Transaction(name=name, statements=tuple(change.sql for change in changes), locks=locks)
-
-    def swap_back(self, view: TableName, table: Table) -> Changes:
-        return *self.rename_table(view, table.name.name), *self.create_view(view, table)
+        locks = (Lock(view, LockMode.ACCESS_EXCLUSIVE), Lock(table.name, LockMode.ACCESS_EXCLUSIVE))
+        changes = (*self.drop_view(view), *self.rename_table(table.name, new))
+        name = f"drop view {new}, rename table {old} to {new}"
+        statements = tuple(change.sql for change in changes)
+        return (Transaction(name=name, statements=statements, locks=locks, undo=(undo,)),)
 
     def granted_apart(self, table: TableName, other: TableName) -> str:
         return "SELECT 1 WHERE false"  # a view is given the privileges of the table

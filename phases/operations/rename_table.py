@@ -127,12 +127,7 @@ class RenameTable(Operation):
         return (dialect.together(f"create view {self.new} of {self.old}", made, undo=(undo,)),)
 
     def contract(self, catalog: Catalog, dialect: Dialect) -> Steps:
-        table = catalog.table(self.old, self.schema)
-        _, new = self._names(catalog)
-        back = dialect.swap_back(new, table)
-        undo = dialect.together(f"rename table {self.new} to {self.old}, create view {self.new}", back)
-        swap = dialect.swap_view(f"drop view {self.new}, rename table {self.old} to {self.new}", new, table.name)
-        return (replace(swap, undo=(undo,)),)
+        return dialect.swap_view(self._names(catalog)[1], catalog.table(self.old, self.schema))
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
         table = catalog.table(self.old, self.schema)
