@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from phases.dialects.mysql_statements import ONLINE
+from phases.dialects.mysql_statements import BUILT, works
 from phases.estimates import BRIEF_SECONDS, Estimate, Rate, Rates, Size
 from phases.model import Fill, Script, Step, TableName, Verify
 
@@ -24,7 +24,6 @@ SLACK = 1 / 16
 SPLIT = 1.25
 """By how much of its size a table grows where its pages are split."""
 INDEX_ENTRY, INDEX_FULLNESS = 13, 0.9
-BUILT = re.compile(r"CREATE (?:UNIQUE )?INDEX .*? ON [^(]*\((.*)\)", re.S)
 NAME = re.compile(r'"((?:[^"]|"")+)"')
 ASSIGNED = re.compile(r'"((?:[^"]|"")+)" = ')
 
@@ -49,14 +48,6 @@ def table_of(step: Step) -> TableName | None:
     if isinstance(step, Script) and step.locks and any(map(works, step.statements)):
         return step.locks[0].table
     return None
-
-
-def works(statement: str) -> bool:
-    """Whether a statement of ours reads or writes rows: all others demand to be instant, or drop and rename."""
-    if BUILT.match(statement):
-        return True
-    cheap = (" DROP INDEX ", " RENAME INDEX ", " DROP FOREIGN KEY ", " DROP CONSTRAINT ")
-    return statement.endswith(ONLINE) and not any(words in statement for words in cheap)
 
 
 def written(step: Fill) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from migrator.dialects.base import Shutting, Users
 from phases.catalog import Server
-from phases.dialects.mysql_statements import literal
+from phases.dialects.mysql_statements import literal, works
 from phases.model import Lock, TableName
 from phases.sql import qualified
 
@@ -45,45 +45,44 @@ WHERE p.id <> CONNECTION_ID() AND (p.db = {schema} OR p.db IS NULL)
 """Without that plugin: every open transaction may hold the lock."""
 
 USERS_MYSQL = """
-SELECT COALESCE(SUM(h.asked > 0), 0) AS users,
-       COALESCE(SUM(h.asked > h.written AND NOT h.autocommits OR h.tied AND h.written < {tables}), 0) AS readers
-FROM (SELECT t.session, SUM(t.asked) AS asked, SUM(t.asked AND t.writes) AS written,
-    SUM(NOT t.asked AND (t.writes OR t.whole)) > 0 AS tied, EXISTS (
+SELECT COALESCE(SUM(h.asked), 0) AS users,
+       COALESCE(SUM(NOT h.written AND (h.asked AND NOT h.autocommits OR h.tied)), 0) AS readers
+FROM (SELECT SUM({asked}) > 0 AS asked, SUM({first} AND {writes}) > 0 AS written,
+    SUM(NOT {asked} AND ({writes} OR {whole})) > 0 AS tied, EXISTS (
       SELECT 1 FROM performance_schema.events_transactions_current x
-      WHERE x.thread_id = t.session AND x.state = 'ACTIVE' AND x.autocommit = 'YES') AS autocommits
-  FROM (SELECT m.owner_thread_id AS session, {asked} AS asked, {whole} AS whole,
-      SUM(m.lock_type NOT IN {reading}) > 0 AS writes
-    FROM performance_schema.metadata_locks m
-    WHERE m.object_type = 'TABLE' AND ({asked} OR {tied})
-      AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
-    GROUP BY m.owner_thread_id, m.object_schema, m.object_name) AS t
-  GROUP BY t.session) AS h
+      WHERE x.thread_id = m.owner_thread_id AND x.state = 'ACTIVE' AND x.autocommit = 'YES') AS autocommits
+  FROM performance_schema.metadata_locks m
+  WHERE m.object_type = 'TABLE' AND ({asked} OR {tied})
+    AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
+  GROUP BY m.owner_thread_id) AS h
 """
-"""Whoever has a tied table that would be waited for counts as a reader until it has written those that are asked."""
+"""The first table is locked first: who has written it only finishes, while it is waited for, and may use the others.
+
+Who has another one, and comes to that one then, has to be ended.
+"""
 
 QUICK_MYSQL = """
 SELECT COUNT(DISTINCT CASE WHEN {asked} THEN m.owner_thread_id END) AS users, COUNT(DISTINCT m.owner_thread_id)
-       - COUNT(DISTINCT CASE WHEN {asked} AND m.lock_type NOT IN {reading} THEN m.owner_thread_id END) AS readers
+       - COUNT(DISTINCT CASE WHEN {first} AND {writes} THEN m.owner_thread_id END) AS readers
 FROM performance_schema.metadata_locks m
-WHERE m.object_type = 'TABLE' AND ({asked} OR {whole} OR {tied} AND m.lock_type NOT IN {reading})
+WHERE m.object_type = 'TABLE' AND ({asked} OR {whole} OR {tied} AND {writes})
   AND m.lock_status = 'GRANTED' AND m.owner_thread_id <> PS_CURRENT_THREAD_ID()
 """
-"""The same of some tables taken together, and whoever only reads them counts, in a transaction or not."""
+"""The same, and whoever only reads them counts, in a transaction or not."""
 
 USERS_PLUGIN = """
-SELECT COUNT(DISTINCT h.session) AS users, COALESCE(SUM(h.only_reads), 0) AS readers
-FROM (SELECT m.thread_id AS session,
-    SUM(m.lock_mode NOT IN {reading}) = 0
-    AND NOT COALESCE(MAX(x.trx_autocommit_non_locking), 0) AS only_reads
+SELECT COUNT(*) AS users, COALESCE(SUM(NOT h.written AND NOT h.autocommits), 0) AS readers
+FROM (SELECT SUM({first} AND {writes}) > 0 AS written,
+    COALESCE(MAX(x.trx_autocommit_non_locking), 0) AS autocommits
   FROM information_schema.metadata_lock_info m
   LEFT JOIN information_schema.innodb_trx x ON x.trx_mysql_thread_id = m.thread_id
   WHERE m.lock_type = 'Table metadata lock' AND {asked} AND m.thread_id <> CONNECTION_ID()
-  GROUP BY m.thread_id, m.table_schema, m.table_name) AS h
+  GROUP BY m.thread_id) AS h
 """
 
 QUICK_PLUGIN = """
 SELECT COUNT(DISTINCT m.thread_id) AS users, COUNT(DISTINCT m.thread_id)
-       - COUNT(DISTINCT CASE WHEN m.lock_mode NOT IN {reading} THEN m.thread_id END) AS readers
+       - COUNT(DISTINCT CASE WHEN {first} AND {writes} THEN m.thread_id END) AS readers
 FROM information_schema.metadata_lock_info m
 WHERE m.lock_type = 'Table metadata lock' AND {asked} AND m.thread_id <> CONNECTION_ID()
 """
@@ -102,8 +101,8 @@ WHERE p.id <> CONNECTION_ID() AND (p.db IN ({schemas}) OR p.db IS NULL)
 """
 """Without that plugin: every transaction that has written nothing may have read the table."""
 
-READING = "('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ')"
-READING_PLUGIN = "('MDL_SHARED', 'MDL_SHARED_HIGH_PRIO', 'MDL_SHARED_READ')"
+WRITES = "(m.lock_type NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ'))"
+WRITES_PLUGIN = "(m.lock_mode NOT IN ('MDL_SHARED', 'MDL_SHARED_HIGH_PRIO', 'MDL_SHARED_READ'))"
 
 QUICK = 0.002
 """Seconds between two looks at locks: how long a short transaction takes."""
@@ -163,7 +162,7 @@ def users(tables: Sequence[TableName], tied: Mapping[TableName, bool], server: S
     if server.family == "mysql":
         alone = users_mysql(tables, {})
         return (replace(alone, tied=users_mysql(tables, tied)) if tied else alone,)
-    given = {"asked": any_of(tables, "m.table_schema", "m.table_name"), "reading": READING_PLUGIN}
+    given = asked_for(tables, "m.table_schema", "m.table_name") | {"writes": WRITES_PLUGIN}
     schemas = ", ".join(dict.fromkeys(literal(table.schema) for table in tables))
     known = USERS_MARIADB.format(schemas=schemas)
     return Users(USERS_PLUGIN.format(**given), QUICK_PLUGIN.format(**given), None, QUICK), Users(
@@ -174,9 +173,15 @@ def users(tables: Sequence[TableName], tied: Mapping[TableName, bool], server: S
 def users_mysql(tables: Sequence[TableName], tied: Mapping[TableName, bool]) -> Users:
     """Questions for who uses tables, or keeps others from being locked as well."""
     columns = "m.object_schema", "m.object_name"
-    whole = any_of([name for name, wholly in tied.items() if wholly], *columns)
-    given = {"asked": any_of(tables, *columns), "tied": any_of(tied, *columns), "whole": whole, "reading": READING}
-    return Users(USERS_MYSQL.format(**given, tables=len(tables)), QUICK_MYSQL.format(**given), None, QUICK)
+    given = asked_for(tables, *columns) | {"writes": WRITES, "tied": any_of(tied, *columns)}
+    given |= {"whole": any_of([name for name, whole in tied.items() if whole], *columns)}
+    return Users(USERS_MYSQL.format(**given), QUICK_MYSQL.format(**given), None, QUICK)
+
+
+def asked_for(tables: Sequence[TableName], *columns: str) -> dict[str, str]:
+    """Conditions that two columns name one of some tables, and the first of them that a statement locks."""
+    first = min(tables, key=lambda name: (name.schema.encode(), name.name.encode()))
+    return {"asked": any_of(tables, *columns), "first": one(first, *columns)}
 
 
 def tied(tables: Sequence[TableName], server: Server) -> str:
@@ -219,7 +224,7 @@ def shut(sql: str, locks: Sequence[Lock]) -> Shutting:
     # Of a runner that is cut off in between the server ends the session, and with it the lock.
     limit, usual = (f"SET SESSION wait_timeout = {seconds}" for seconds in (CUT_OFF, FORGOTTEN))
     lock = f"LOCK TABLES {', '.join(f'{table} WRITE' for table in tables)}"
-    provided = small([lock.table for lock in locks]) if "ALGORITHM=INPLACE" in sql else ""
+    provided = small([lock.table for lock in locks]) if works(sql) else ""
     return Shutting((limit,), lock, ("UNLOCK TABLES",), (usual,), LOCKED_OUT, provided)
 
 

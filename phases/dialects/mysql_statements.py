@@ -6,6 +6,7 @@ behind a lock. Names and texts are written as in standard SQL, under `SQL_MODE`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,6 +26,9 @@ Not NO_BACKSLASH_ESCAPES: MySQL keeps expressions with backslashes in them, and 
 
 INSTANT = "ALGORITHM=INSTANT, LOCK=DEFAULT"
 ONLINE = "ALGORITHM=INPLACE, LOCK=NONE"
+BUILT = re.compile(r"CREATE (?:UNIQUE )?INDEX .*? ON [^(]*\((.*)\)", re.S)
+CHEAP = (" DROP INDEX ", " RENAME INDEX ", " DROP FOREIGN KEY ", " DROP CONSTRAINT ")
+"""What `ONLINE` does without a look at any row."""
 
 SCHEMA_DIGEST = """
 SELECT SHA2(GROUP_CONCAT(part ORDER BY part SEPARATOR '|'), 256) FROM (
@@ -51,6 +55,11 @@ SELECT SHA2(GROUP_CONCAT(part ORDER BY part SEPARATOR '|'), 256) FROM (
 def literal(text: str) -> str:
     """Quote a string constant."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def works(statement: str) -> bool:
+    """Whether a statement of ours reads or writes rows: all others demand to be instant, or drop and rename."""
+    return bool(BUILT.match(statement)) or (statement.endswith(ONLINE) and not any(word in statement for word in CHEAP))
 
 
 def lock(table: TableName) -> tuple[Lock, ...]:
@@ -205,7 +214,8 @@ def add_foreign_key(table: TableName, name: str, definition: str, other: TableNa
 
 def drop_foreign_key(table: TableName, name: str, other: TableName | None) -> Change:
     done = gone("table_constraints", **foreign_key(table, name))
-    return replace(alter(table, f"DROP FOREIGN KEY {identifier(name)}", done), locks=both(table, other))
+    change = alter(table, f"DROP FOREIGN KEY {identifier(name)}", done, instant=False)
+    return replace(change, locks=both(table, other))
 
 
 def drop_check(table: TableName, name: str) -> Change:

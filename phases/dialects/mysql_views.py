@@ -84,7 +84,7 @@ class MySQLViews:
         uncovered = self.together(f"give table {old.name} its name back", (drop, back, drop))
         over = (
             self._view(view, replace(table, name=behind), rights="DEFINER", anew=True),
-            statements.drop_view(old),
+            unlocked(statements.drop_view(old)),
         )
         under = (
             unlocked(self._view(old, replace(table, name=behind), rights="DEFINER")),
@@ -103,7 +103,7 @@ class MySQLViews:
 
     @staticmethod
     def _aside(view: TableName, kind: str) -> TableName:
-        return TableName(view.schema, names.owned(kind, view.schema, view.name))
+        return TableName(view.schema, names.behind(kind, view.schema, view.name))
 
     def granted_apart(self, table: TableName, other: TableName) -> str:
         return PRIVILEGES.format(schema=literal(table.schema), old=literal(table.name), new=literal(other.name))
