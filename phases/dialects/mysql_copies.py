@@ -211,11 +211,11 @@ class MySQLCopies:
             not_held=NOT_TAKEN,
         )
         name = trigger_name(copy, event)
-        return statements.create_trigger(copy.table, name, event, body, timing="AFTER", writes=copy.other)
+        return statements.create_trigger(copy.table, name, event, body, timing="AFTER")
 
     def unfollow(self, copy: TableCopy) -> Changes:
         named = [trigger_name(copy, event) for event in reversed(BODIES)]
-        return tuple(statements.drop_trigger(copy.table, name, copy.other) for name in named)
+        return tuple(statements.drop_trigger(copy.table, name) for name in named)
 
     def exchange(self, table: TableName, aside: TableName, made: TableName) -> Changes:
         pairs = ((table, aside), (made, table))

@@ -240,9 +240,7 @@ class MySQLSplits:
         )
 
     def drop_feed_second(self, link: SplitWrite) -> Changes:
-        return tuple(
-            statements.drop_trigger(link.table, trigger_name(link, part), link.other) for part in FIRST_TRIGGERS
-        )
+        return tuple(statements.drop_trigger(link.table, trigger_name(link, part)) for part in FIRST_TRIGGERS)
 
     def feed_first(self, link: SplitWrite) -> Changes:
         texts = self._texts(link)
@@ -256,9 +254,7 @@ class MySQLSplits:
         return tuple(trigger(link, part, event, written[event]) for part, event in SECOND_TRIGGERS.items())
 
     def drop_feed_first(self, link: SplitWrite) -> Changes:
-        return tuple(
-            statements.drop_trigger(link.other, trigger_name(link, part), link.table) for part in SECOND_TRIGGERS
-        )
+        return tuple(statements.drop_trigger(link.other, trigger_name(link, part)) for part in SECOND_TRIGGERS)
 
     def _texts(self, link: SplitWrite) -> dict[str, str]:
         """What the triggers are made of; `here` is the first table in them, `there` the second."""
@@ -323,8 +319,6 @@ def trigger_name(link: SplitWrite, part: str) -> str:
 
 
 def trigger(link: SplitWrite, part: str, event: str, body: str) -> Change:
-    tables = link.table, link.other
-    table, other = tables if part in FIRST_TRIGGERS else tables[::-1]
+    table = link.table if part in FIRST_TRIGGERS else link.other
     timing, _, what = event.rpartition(" ")
-    name = trigger_name(link, part)
-    return statements.create_trigger(table, name, what, body, timing=timing or "AFTER", writes=other)
+    return statements.create_trigger(table, trigger_name(link, part), what, body, timing=timing or "AFTER")

@@ -183,20 +183,17 @@ def rename_index(table: TableName, old: str, new: str) -> Change:
     return alter(table, f"RENAME INDEX {identifier(old)} TO {identifier(new)}", done, instant=False)
 
 
-def create_trigger(
-    table: TableName, name: str, event: str, body: str, *, timing: str = "BEFORE", writes: TableName | None = None
-) -> Change:
-    """A trigger of a table; whoever locks that table locks the one it `writes` as well."""
+def create_trigger(table: TableName, name: str, event: str, body: str, *, timing: str = "BEFORE") -> Change:
     full = qualified(TableName(table.schema, name))
     done = there("triggers", trigger_schema=table.schema, trigger_name=name)
     text = f"CREATE TRIGGER {full} {timing} {event} ON {qualified(table)} FOR EACH ROW {body}"
-    return Change(text, both(table, writes), done)
+    return Change(text, lock(table), done)
 
 
-def drop_trigger(table: TableName, name: str, writes: TableName | None = None) -> Change:
+def drop_trigger(table: TableName, name: str) -> Change:
     full = qualified(TableName(table.schema, name))
     done = gone("triggers", trigger_schema=table.schema, trigger_name=name)
-    return Change(f"DROP TRIGGER IF EXISTS {full}", both(table, writes), done)
+    return Change(f"DROP TRIGGER IF EXISTS {full}", lock(table), done)
 
 
 def foreign_key(table: TableName, name: str) -> dict[str, str]:
