@@ -1,10 +1,12 @@
 """Transactions that read a row and then write it, beside every phase: how many the server ended, how long they took.
 
-    python -m benchmarks.transactions [--server mysql|mariadb|postgresql] [--clients 6] [--think-ms 0] [--format json]
+    python -m benchmarks.transactions [--server mysql|mariadb|postgresql] [--clients 6] [--think-ms 0] [--tied]
+        [--format json]
 
 Each reads a row, changes that one and another, removes a third and puts it back, and commits: what an object-relational
 mapper makes of a request. Without time to think between them the table is never free. A column is renamed meanwhile:
-out, on to the new version, back, and out again.
+out, on to the new version, back, and out again. `--tied` has a second table that references the first: each
+transaction reads both and writes both.
 """
 
 from __future__ import annotations
@@ -41,6 +43,11 @@ TABLE = (
     "CREATE TABLE users (id int PRIMARY KEY, email varchar(120) NOT NULL, visits int NOT NULL DEFAULT 0, about text)",
     "CREATE INDEX users_visits ON users (visits)",
 )
+TIED = (
+    "CREATE TABLE orders (id int PRIMARY KEY, user_id int NOT NULL, amount int NOT NULL,"
+    " CONSTRAINT orders_user FOREIGN KEY (user_id) REFERENCES users (id))",
+    "INSERT INTO orders SELECT id, id, 1 FROM users WHERE id * 2 <= {rows}",
+)
 ROWS = "INSERT INTO users (id, email, about) VALUES {rows}"
 SERVER = {"log-bin": "binlog", "server-id": "1", "binlog-format": "ROW", "innodb-buffer-pool-size": "512M"}
 LOCK_TIMEOUTS = {"postgresql": "SET lock_timeout = '3s'", "mysql": "SET innodb_lock_wait_timeout = 3"}
@@ -68,9 +75,26 @@ def transaction(execute: Callable[[str], object], rows: int, column: str, rest: 
     execute(f"INSERT INTO users (id, {column}) VALUES ({third}, 'again {one}')")
 
 
+def tied_transaction(execute: Callable[[str], object], rows: int, column: str, rest: Callable[[], None]) -> None:
+    """The lower half of the users have orders, those of the upper half come and go."""
+    one, other, third = (random.randint(1, rows // 2) for _ in range(3))
+    joined = f"SELECT u.{column}, o.amount FROM orders o JOIN users u ON u.id = o.user_id WHERE o.id = {other}"
+    execute(joined)
+    rest()
+    execute(f"UPDATE users SET visits = visits + 1 WHERE id = {one}")
+    rest()
+    execute(f"UPDATE users SET {column} = 'changed {one}' WHERE id = {one}")
+    execute(f"DELETE FROM users WHERE id = {rows - third + 1}")
+    execute(f"INSERT INTO users (id, {column}) VALUES ({rows - third + 1}, 'again {one}')")
+    execute(f"UPDATE orders SET amount = amount + 1 WHERE id = {other}")
+    execute(f"DELETE FROM orders WHERE id = {third}")
+    execute(f"INSERT INTO orders (id, user_id, amount) VALUES ({third}, {one}, 1)")
+
+
 def client(connect: Callable[[], Any], given: argparse.Namespace, place: int, live: Any, out: Any, stop: Event) -> None:
     """Send transactions of the version that is live: 0 the old one, 1 either, 2 the new one."""
     random.seed(place)
+    sent = tied_transaction if given.tied else transaction
     log, columns = Log(), ("email", ("email", "address")[place % 2], "address")
     with closing(connect()) as connection:
         cursor = connection.cursor()
@@ -81,7 +105,7 @@ def client(connect: Callable[[], Any], given: argparse.Namespace, place: int, li
             error = ""
             try:
                 rest = partial(time.sleep, random.random() * given.think_ms / 500)
-                transaction(cursor.execute, given.rows, columns[live.value], rest)
+                sent(cursor.execute, given.rows, columns[live.value], rest)
                 connection.commit()
             except Exception as problem:
                 error = str(getattr(problem, "sqlstate", None) or problem.args[0])
@@ -126,6 +150,8 @@ def prepared(server: Any, given: argparse.Namespace, folder: Path) -> tuple[sett
             numbers = range(first, min(first + 1000, given.rows + 1))
             rows = ", ".join(f"({number}, 'user{number}@example.org', 'about {number}')" for number in numbers)
             cursor.execute(ROWS.format(rows=rows))
+        for statement in TIED if given.tied else ():
+            cursor.execute(statement.format(rows=given.rows))
         connection.commit()
     projects.write_setup(projects.plan_setup(folder))
     (folder / "migrations" / "versions" / f"{REVISION}.py").write_text(MIGRATION)
@@ -173,7 +199,12 @@ def measure(given: argparse.Namespace) -> dict[str, object]:
 
 def figures(given: argparse.Namespace, logs: list[Log], marks: list[tuple[float, str]]) -> dict[str, object]:
     """By phase: transactions, those that were ended, and the longest."""
-    found: dict[str, object] = {"server": given.server, "clients": given.clients, "think_ms": given.think_ms}
+    found: dict[str, object] = {
+        "server": given.server,
+        "clients": given.clients,
+        "think_ms": given.think_ms,
+        "tied": given.tied,
+    }
     at = [moment for moment, _ in marks]
     all_done = all_ended = 0
     for name in dict.fromkeys(name for _, name in marks):
@@ -196,6 +227,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--think-ms", type=float, default=0.0, help="mean time between reading and writing")
+    parser.add_argument("--tied", action="store_true", help="two tables, one of which references the other")
     parser.add_argument("--plugin", action="store_true", help="MariaDB has its plugin metadata_lock_info")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     given = parser.parse_args()

@@ -72,7 +72,7 @@ class MySQLViews:
 
         A statement locks a view before the table under it. RENAME TABLE locks all names in their order, so it may have
         the table and wait for the view: the statement lets go of the view, begins again, and where it meets a table
-        by then it fails with 1356 (seen on MySQL 9.7 and MariaDB 10.11, twice for each exchange beside five readers).
+        by then it fails with 1356 (seen on MySQL 9.7 and MariaDB 10.11).
         """
         old, made, last = table.name, self._aside(view, "over"), self._aside(view, "last")
         shown = f"{view.name} of {old.name}"
