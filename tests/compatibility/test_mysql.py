@@ -190,7 +190,9 @@ CASES = {
         given=(*ORGS, "ALTER TABLE users ADD CONSTRAINT seen_orgs FOREIGN KEY (org_id) REFERENCES orgs (id)"),
     ),
     "rename table": Case(
-        'RenameTable("users", "people")', Shape({**NICK, "note": maybe}), Shape({**NICK, "note": maybe}, table="people")
+        'RenameTable("users", "visitors")',
+        Shape({**NICK, "note": maybe}),
+        Shape({**NICK, "note": maybe}, table="visitors"),
     ),
     "change type in the catalog only": Case(
         'ChangeType("users", "full_name", "varchar(63)"), ChangeType("users", "kind", "enum(\'a\', \'b\')")',

@@ -234,7 +234,8 @@ def split_users(request, mysql_fleet):
         yield database
 
 
-def test_whoever_holds_the_metadata_lock_is_named(mysql_database, project):
+def test_whoever_holds_the_metadata_lock_is_named(mysql_database, project, monkeypatch):
+    monkeypatch.setattr("migrator.moments.READERS", 5)
     database = mysql_database
     database.run("CREATE TABLE users (id int PRIMARY KEY, name varchar(9))")
     project.url = database.url

@@ -70,7 +70,8 @@ def test_a_figure_is_given_for_statements_that_shut_a_table_and_none_for_those_t
     assert shut == {added.name, aside.name}
 
 
-def test_the_wait_for_a_lock_that_was_not_granted_is_counted_as_a_wait(shop, mysql_database):
+def test_the_wait_for_a_lock_that_was_not_granted_is_counted_as_a_wait(shop, mysql_database, monkeypatch):
+    monkeypatch.setattr("migrator.moments.READERS", 5)
     with closing(mysql_database.connect()) as idle, idle.cursor() as cursor:
         idle.begin()
         cursor.execute("SELECT * FROM users")
