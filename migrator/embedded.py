@@ -118,11 +118,17 @@ class EmbeddedServer(OwnServer):
     Args:
         binaries: which server; the newest by default.
         settings: server settings; an unset `fsync` is off, since the data is thrown away.
+        parent: where to make its folder.
     """
 
-    def __init__(self, binaries: Binaries | None = None, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        binaries: Binaries | None = None,
+        settings: Mapping[str, str] | None = None,
+        parent: Path | None = None,
+    ) -> None:
         self.binaries = binaries or newest_binaries()
-        super().__init__()
+        super().__init__(parent)
         self.settings = {"fsync": "off", "max_connections": "200", **(settings or {})}
         self.port = free_port()
         self.user = other_user()

@@ -62,8 +62,12 @@ def opened_postgresql(server: str, options: Options, major: int | None) -> Itera
     wanted = given if isinstance(given, int) else major
     if server == EMBEDDED:
         from migrator.embedded import EmbeddedServer
+        from migrator.own_server import fast_folder
 
-        with EmbeddedServer(binaries(wanted)) as own, Scratch(own.url(), options.timezone or "UTC") as scratch:
+        with (
+            EmbeddedServer(binaries(wanted), parent=fast_folder()) as own,
+            Scratch(own.url(), options.timezone or "UTC") as scratch,
+        ):
             yield scratch
         return
     if not server.startswith(("postgresql://", "postgresql+", "postgres://")):

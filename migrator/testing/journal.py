@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from migrator.testing.advice import advice
@@ -47,15 +47,23 @@ class Journal:
             if not self.moments or self.moments[-1] != moment:
                 self.moments.append(moment)
 
-    def ran(self, version: str, failure: Failure | None) -> None:
-        """A round of a version is over."""
+    def round(self, version: str, work: Callable[[], Failure | None]) -> None:
+        """Do a round of a version, and keep what failed in it.
+
+        A failure counts where the round ended; where it began if it failed there already: what ends it came later.
+        """
+        with self.lock:
+            began = len(self.moments) - 1
+        failure = work()
         with self.lock:
             self.rounds += 1
             here = len(self.moments) - 1
-            self.asked[version].add(here)
             if failure is not None:
                 key = (version, failure.statement, failure.code)
-                self.failing.setdefault(key, Failing(version, failure)).moments.add(here)
+                failed = self.failing.setdefault(key, Failing(version, failure)).moments
+                here = began if began in failed else here
+                failed.add(here)
+            self.asked[version].add(here)
 
     def report(self) -> str:
         """Every failing statement: where it fails first and last, with what, and what to do."""

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from migrator.errors import ConnectionFailed, UsageError
+from migrator.own_server import fast_folder
 from migrator.setting_values import nearest, normalise_url
 
-SHARED_MEMORY = Path("/dev/shm")
 QUICK = {"innodb-flush-log-at-trx-commit": "0", "innodb-buffer-pool-size": "32M"}
 """Settings of servers whose data nobody keeps."""
 
@@ -46,11 +46,6 @@ def docker_answers() -> bool:
     except Exception:  # whatever is wrong with it, it does not answer
         return False
     return True
-
-
-def fast_folder() -> Path | None:
-    """Where a server that nobody keeps writes best: in memory, where there is such a folder."""
-    return SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
 
 
 @contextmanager
@@ -86,7 +81,7 @@ def postgresql_program(version: str) -> Iterator[str]:
     if major not in found:
         here = f"; here are {', '.join(map(str, sorted(found)))}" if found else ""
         raise ServerMissing(f"no PostgreSQL {version}".rstrip() + f" on this machine{here}")
-    with EmbeddedServer(found[major]) as server:
+    with EmbeddedServer(found[major], parent=fast_folder()) as server:
         yield server.url()
 
 

@@ -230,16 +230,16 @@ def failure(place: int, problem: Exception) -> Failure:
 class Traffic(threading.Thread):
     """A version at work while the schema changes: rounds, one after another, until it is stopped."""
 
-    def __init__(self, client: Client, tell: Callable[[Failure | None], None]) -> None:
+    def __init__(self, client: Client, watch: Callable[[Callable[[], Failure | None]], None]) -> None:
         super().__init__(daemon=True)
-        self.client, self.tell = client, tell
+        self.client, self.watch = client, watch
         self.stopping = threading.Event()
         self.rounds = 0
 
     def run(self) -> None:
         try:
             while not self.stopping.is_set():
-                self.tell(self.client.round())
+                self.watch(self.client.round)
                 self.rounds += 1
                 self.stopping.wait(REST)
         finally:

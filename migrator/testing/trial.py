@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from migrator import api
@@ -61,7 +62,7 @@ class Trial:
         """A version goes live: one connection for rounds between steps, and one that is always at work."""
         self.clients[version] = self.client(version)
         if self.concurrent:
-            self.traffic[version] = Traffic(self.client(version), lambda failed: self.journal.ran(version, failed))
+            self.traffic[version] = Traffic(self.client(version), partial(self.journal.round, version))
             self.traffic[version].start()
 
     def client(self, version: str) -> Client:
@@ -85,7 +86,7 @@ class Trial:
         if moment:
             self.journal.begin(moment)
         for version, client in self.clients.items():
-            self.journal.ran(version, client.round())
+            self.journal.round(version, client.round)
 
     def watch(self, event: Event) -> None:
         """Told what happens in a run: a moment for each step, and rounds after it and between batches."""

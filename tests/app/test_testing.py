@@ -219,8 +219,26 @@ def test_a_report_says_from_when_to_when_a_statement_fails(failed_in, said):
     journal = Journal("rename", {"old": statements("SELECT 1"), "new": ()})
     for number, moment in enumerate(("before", "after one", "after two", "after three")):
         journal.begin(moment)
-        journal.ran("old", Failure(0, "42703", "no such column") if number in failed_in else None)
+        failed = Failure(0, "42703", "no such column") if number in failed_in else None
+        journal.round("old", lambda failed=failed: failed)
     assert f"{said} with no such column" in " ".join(journal.report().split())
+
+
+def test_a_round_that_began_before_a_failure_ended_is_of_the_moment_it_began_in():
+    journal, wrong = (
+        Journal("rename", {"old": statements("SELECT 1"), "new": ()}),
+        Failure(0, "42703", "no such column"),
+    )
+
+    def late():
+        journal.begin("after two")
+        return wrong
+
+    journal.begin("after one")
+    journal.round("old", lambda: wrong)
+    journal.round("old", late)
+    journal.round("old", lambda: None)
+    assert "fails after one works again after two with" in " ".join(journal.report().split())
 
 
 def test_there_is_advice_for_every_kind_of_error_and_for_those_of_no_kind():

@@ -24,6 +24,7 @@ import pytest
 from psycopg import sql
 
 from migrator.embedded import EmbeddedServer, all_binaries
+from migrator.own_server import fast_folder
 from migrator.testing.servers import KINDS, VARIABLES, docker_answers, in_ci
 
 URL = os.environ.get(VARIABLES["postgresql"])
@@ -161,7 +162,7 @@ class Fleet:
             return Server(URL.replace("postgresql://", "postgresql+psycopg://"), None)
         if major == GIVEN:
             return Server(self.stack.enter_context(KINDS["postgresql"].container("")), None)
-        embedded = self.stack.enter_context(EmbeddedServer(all_binaries()[major]))
+        embedded = self.stack.enter_context(EmbeddedServer(all_binaries()[major], parent=fast_folder()))
         return Server(embedded.url(), embedded.binaries.folder, embedded)
 
 

@@ -13,7 +13,8 @@ from migrator.embedded import free_port
 from migrator.embedded_mysql import EmbeddedMySQL
 from migrator.errors import ConnectionFailed, NotSupportedHere, NotYet, UsageError
 from migrator.events import Reconnected, Resumed, StepProgress, StepStarted, Unwatched, Waiting
-from migrator.testing.servers import QUICK, fast_folder
+from migrator.own_server import fast_folder
+from migrator.testing.servers import QUICK
 from phases.model import Phase
 from tests.linters.mysql.servers import needed_program
 from tests.plugins.projects import OVERRIDE

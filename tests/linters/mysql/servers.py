@@ -10,7 +10,8 @@ import pymysql
 import pytest
 
 from migrator.embedded_mysql import PROGRAMS, EmbeddedMySQL, found
-from migrator.testing.servers import QUICK, VARIABLES, fast_folder
+from migrator.own_server import fast_folder
+from migrator.testing.servers import QUICK, VARIABLES
 
 GIVEN = {name: os.environ.get(VARIABLES[name]) for name in ("mysql", "mariadb")}
 WITHOUT = {"mysql": os.environ.get("MIGRATOR_TEST_NO_MYSQL")}
