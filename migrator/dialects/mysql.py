@@ -27,8 +27,8 @@ from phases.model import Lock, TableName
 from phases.sql import qualified
 from phases.staffing import MOST_WORKERS
 
-OLDEST = {"mysql": (8, 0, 16), "mariadb": (10, 6, 0)}
-"""MySQL 8.0.16 is the first that heeds CHECK, which the ledger's history rests on."""
+OLDEST = {"mysql": (8, 0, 19), "mariadb": (10, 6, 0)}
+"""MySQL 8.0.19 is the first that knows DROP CONSTRAINT; the ledger rests on CHECK, which is heeded since 8.0.16."""
 
 FACTS = """
 SELECT VERSION(), @@version_comment, @@global.read_only, CURRENT_USER(), DATABASE()
