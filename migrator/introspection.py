@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from linters.expressions import PostgresExpressions
@@ -133,10 +134,17 @@ class Reader:
             found[row[0]].append(row[1:])
         return found
 
+    @cached_property
+    def constraint_rows(self) -> list[Any]:
+        return self.rows(queries.CONSTRAINTS)
+
+    @cached_property
+    def constrained_types(self) -> dict[Any, str]:
+        return dict(self.rows(queries.CONSTRAINED_TYPES))
+
     def columns(self) -> dict[Any, tuple[Column, ...]]:
         compression = queries.COMPRESSION_SINCE_14 if self.version >= (14, 0) else "NULL::text"
         grants = self.grouped(queries.GRANTS)
-        constrained = {(row[0], row[1]) for row in self.rows(queries.CONSTRAINED)}
         sequences = self._sequences()
         required = self._not_null_names()
         found: dict[Any, list[Column]] = defaultdict(list)
@@ -149,7 +157,7 @@ class Reader:
                     **{
                         **column,
                         "grants": own,
-                        "constrained_domain": (table, name) in constrained,
+                        "constrained_domain": row[16] in self.constrained_types,
                     }
                 )
             )
@@ -189,8 +197,7 @@ class Reader:
         return found
 
     def _not_null_names(self) -> dict[tuple[Any, str], str]:
-        rows = self.rows(queries.CONSTRAINTS)
-        return {(row[0], row[10][0]): row[1] for row in rows if row[2] == "n" and row[10]}
+        return {(row[0], row[10][0]): row[1] for row in self.constraint_rows if row[2] == "n" and row[10]}
 
     def indexes(self) -> dict[Any, tuple[Index, ...]]:
         found = self.grouped(queries.INDEXES)
@@ -217,7 +224,7 @@ class Reader:
         """Constraints by table, and foreign keys by the table they reference."""
         own: dict[Any, list[Constraint]] = defaultdict(list)
         incoming: dict[Any, list[tuple[Any, Constraint]]] = defaultdict(list)
-        for row in self.rows(queries.CONSTRAINTS):
+        for row in self.constraint_rows:
             table, name, kind, definition, validated, comment, index, deferral, schema, other = row[:10]
             if kind not in CONSTRAINT_KINDS:
                 continue
@@ -327,7 +334,7 @@ class Reader:
                 tuple(sorted(over.get(oid, ()), key=str)),
             )
         relations = frozenset(TableName(schema, name) for schema, name in self.rows(queries.RELATIONS))
-        constrained = frozenset(row[0] for row in self.rows(queries.CONSTRAINED_TYPES))
+        constrained = frozenset(self.constrained_types.values())
         server = Server("postgresql", self.version)
         return Catalog(server, default_schema, found, relations, self.enums(), constrained)
 

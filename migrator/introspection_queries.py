@@ -34,7 +34,7 @@ SELECT a.attrelid, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a
             WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END,
        {{compression}},
        a.attoptions, t.typname::text, t.typtype::text,
-       coalesce(co.collisdeterministic, true), a.attnum
+       coalesce(co.collisdeterministic, true), a.attnum, a.atttypid
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -47,26 +47,21 @@ ORDER BY a.attrelid, a.attnum
 
 COMPRESSION_SINCE_14 = "CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END"
 
-BAD_TYPES = """
+CONSTRAINED_TYPES = """
 WITH RECURSIVE part(whole, oid) AS MATERIALIZED (
   SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typbasetype <> 0
   UNION ALL SELECT t.oid, t.typelem FROM pg_catalog.pg_type t WHERE t.typelem <> 0
   UNION ALL SELECT t.oid, a.atttypid FROM pg_catalog.pg_type t
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0 WHERE t.typtype = 'c'
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND a.attnum > 0
+  WHERE t.typtype = 'c' AND t.typrelid >= 16384 AND a.attrelid >= 16384
 ), bad(oid) AS (
   SELECT t.oid FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
     AND (t.typnotnull OR EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.contypid = t.oid))
   UNION
   SELECT part.whole FROM bad JOIN part ON part.oid = bad.oid
 )
+SELECT t.oid, t.typname::text FROM bad JOIN pg_catalog.pg_type t ON t.oid = bad.oid
 """
-
-CONSTRAINED = f"""{BAD_TYPES}
-SELECT a.attrelid, a.attname FROM pg_catalog.pg_attribute a JOIN bad ON bad.oid = a.atttypid
-WHERE a.attnum > 0 AND NOT a.attisdropped
-"""
-
-CONSTRAINED_TYPES = f"{BAD_TYPES} SELECT t.typname::text FROM bad JOIN pg_catalog.pg_type t ON t.oid = bad.oid"
 
 GRANTS = f"""
 SELECT a.attrelid, a.attname, x.privilege_type,
