@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from linters.mysql.expressions import MySQLExpressions
@@ -134,7 +134,8 @@ class MySQLReader:
         versions = self.row_versions()
         for name, row in described.items():
             table = TableName(self.schema, name)
-            own = tuple(self.column(each, row[4]) for each in columns[name])
+            shown = self.unseen_defaults(table, columns[name])
+            own = tuple(self.column(each, row[4], shown) for each in columns[name])
             built = tuple(self.indexes(table, indexes[name]))
             names = [column.name for column in own]
             found[table] = Table(
@@ -158,9 +159,15 @@ class MySQLReader:
         relations -= {TableName(self.schema, "PRIMARY")}
         return Catalog(self.server, self.schema, found, frozenset(relations))
 
-    def column(self, row: Any, collation: str) -> Column:
+    def unseen_defaults(self, table: TableName, rows: Iterable[Any]) -> dict[str, str]:
+        """Defaults of TEXT and BLOB that MySQL's catalog shows as none until the next ALTER TABLE (seen on 9.7)."""
+        if not any(default is None and "DEFAULT_GENERATED" in extra for _, _, _, default, extra, *_ in rows):
+            return {}
+        return self.expressions.defaults(self.rows(f"SHOW CREATE TABLE {qualified(table)}")[0][1])
+
+    def column(self, row: Any, collation: str, shown: Mapping[str, str]) -> Column:
         name, type_, nullable, default, extra, own_collation, generated, comment = row
-        given = None if generated else self.default(default, type_, extra)
+        given = None if generated else shown.get(name) or self.default(default, type_, extra)
         stamp = ON_UPDATE.search(extra)
         options = (
             [f"ON UPDATE CURRENT_TIMESTAMP({stamp[1]})" if stamp[1] else "ON UPDATE CURRENT_TIMESTAMP"] if stamp else []
@@ -174,10 +181,11 @@ class MySQLReader:
             default_volatility=volatility_of(given) if given is not None else Volatility.IMMUTABLE,
             collation=own_collation if own_collation and own_collation != collation else None,
             sequence=Sequence(self.schema, name, "BY DEFAULT") if "auto_increment" in extra.lower() else None,
-            generated=generated or None,
+            generated=self.written(generated) if generated else None,
             comment=comment or None,
             options=tuple(options),
             equality_is_identity=True,
+            illegible="?" in type_ or ("?" in (given or "") and (name in shown or "DEFAULT_GENERATED" not in extra)),
         )
 
     def default(self, text: str | None, type_: str, extra: str) -> str | None:
@@ -191,8 +199,14 @@ class MySQLReader:
         return text if base_type(type_) in (*NUMBERS, "float", "double", "bit") else literal(text)
 
     def written(self, expression: str) -> str:
-        """An expression as it was written: MySQL shows it as the inside of a string."""
-        return re.sub(r"\\(.)", r"\1", expression) if self.server.family == "mysql" else expression
+        """An expression as it was written: MySQL shows it as the inside of a string, and each byte as a character."""
+        if self.server.family != "mysql":
+            return expression
+        text = re.sub(r"\\(.)", r"\1", expression)
+        try:
+            return text.encode("latin-1").decode()
+        except UnicodeError:
+            return text
 
     def indexes(self, table: TableName, rows: Iterable[Any]) -> Iterable[Index]:
         parts: dict[str, list[Any]] = defaultdict(list)
@@ -240,9 +254,9 @@ class MySQLReader:
                 yield Constraint("PRIMARY", ConstraintKind.PRIMARY, text, index.columns, index="PRIMARY")
 
     def check(self, row: Any, names: list[str]) -> Constraint:
-        name, clause = row
+        name, clause = row[0], self.written(row[1])
         try:
-            columns = tuple(sorted(self.expressions.columns(self.written(clause))))
+            columns = tuple(sorted(self.expressions.columns(clause)))
         except ValueError:
             columns = tuple(names)  # what it reads is not known: perhaps all of it
         return Constraint(name, ConstraintKind.CHECK, f"CHECK ({clause})", columns)

@@ -80,6 +80,8 @@ class Column:
     deterministic collation); not for numeric, float, citext, json and most others."""
     constrained_domain: bool = False
     """The type is, or contains, a domain with NOT NULL or CHECK."""
+    illegible: bool = False
+    """The server shows a `?` in its type or default, which may stand for a letter that it cannot show."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,21 @@ class Unknown(ValueError):
 
 
 def plain(token: Token) -> str:
+    """A name or string of a file, which is read as Latin-1, without its quotes."""
+    return unquoted(token).encode("latin-1").decode("utf-8", errors="replace")
+
+
+def unquoted(token: Token) -> str:
     """A name or string without its quotes."""
     text = token.text
     if token.kind == "quoted":
-        text = text[1:-1].replace("``", "`")
-    elif token.kind == "string":
+        return text[1:-1].replace("``", "`")
+    if token.kind == "string":
         quote = text[0]
         text = text[1:-1].replace(quote * 2, quote)
         if "\\" in text:
             text = text.replace("\\" + quote, quote).replace("\\\\", "\\")
-    return text.encode("latin-1").decode("utf-8", errors="replace")
+    return text
 
 
 class Cursor:

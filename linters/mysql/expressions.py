@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from linters.mysql.cursor import Cursor, Unknown, plain, separated
+from linters.mysql.cursor import Cursor, Unknown, plain, separated, unquoted
 from linters.mysql.tokens import Splitter, Token, Unfinished, tokens
 from linters.source import Source
 
@@ -129,7 +129,7 @@ class MySQLExpressions:
         if [token.upper for token in found[:2]] != ["FOREIGN", "KEY"]:
             raise ValueError("a constraint cannot follow a column here")
         own = separated(Cursor(found[2:]).group())
-        changes = {item[0].start: (item[0].end, quoted(names[c])) for item in own if (c := plain(item[0])) in names}
+        changes = {item[0].start: (item[0].end, quoted(names[c])) for item in own if (c := unquoted(item[0])) in names}
         return spliced(definition, changes)
 
     def rename_referenced(self, definition: str, names: Mapping[str, str]) -> str:
@@ -156,7 +156,7 @@ class MySQLExpressions:
         if table is not None:
             changes[found[end + 1].start] = (found[opening - 1].end, ".".join(map(quoted, table)))
         for item in separated(Cursor(found[opening:]).group()):
-            if (column := plain(item[0])) in names:
+            if (column := unquoted(item[0])) in names:
                 changes[item[0].start] = (item[0].end, quoted(names[column]))
         return spliced(definition, changes)
 
@@ -167,7 +167,7 @@ class MySQLExpressions:
             ValueError: it is nothing that CREATE TABLE takes.
         """
         try:
-            cursor = Cursor(list(tokens(constraint, self.dialect, self.release)))
+            cursor = Cursor(list(tokens(constraint.encode().decode("latin-1"), self.dialect, self.release)))
             name = "" if not cursor.accept("CONSTRAINT") or starts_constraint(cursor.peek()) else cursor.identifier()
             if cursor.accept("PRIMARY", "KEY"):
                 return name, True, tuple(plain(item[0]) for item in cursor.items())
@@ -180,6 +180,20 @@ class MySQLExpressions:
         except (Unknown, Unfinished) as problem:
             raise ValueError(str(problem)) from None
         raise ValueError("it begins with none of PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY, INDEX")
+
+    def defaults(self, table: str) -> dict[str, str]:
+        """Columns whose default is an expression in parentheses, in a CREATE TABLE as the server shows it."""
+        found = list(tokens(table, self.dialect, self.release))
+        opening = next(i for i, token in enumerate(found) if token.text == "(")
+        defaults = {}
+        for item in separated(Cursor(found[opening:]).group()):
+            cursor = Cursor(item)
+            cursor.until("DEFAULT")
+            if cursor.accept("DEFAULT", "("):
+                cursor.at -= 1
+                inside = cursor.group()
+                defaults[unquoted(item[0])] = table[inside[0].start : inside[-1].end]
+        return defaults
 
     def type_name(self, type_: str) -> str:
         """Write a type as the server does, as far as that is known without it."""

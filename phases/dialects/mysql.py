@@ -180,6 +180,7 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
 
     def column_definition(self, column: Column) -> str:
         """Write a column as CREATE TABLE, ADD COLUMN and MODIFY COLUMN take it."""
+        mysql_limits.refuse_illegible(column)
         parts = [f"{identifier(column.name)} {column.type}"]
         if column.collation and mysql_backfill.base_type(column.type) in mysql_limits.TEXTS:
             parts.append(f"COLLATE {column.collation}")
@@ -226,6 +227,8 @@ class MySQL(MySQLSplits, MySQLTriggers, MySQLConstraints, MySQLCopies, MySQLRebu
             # SET DEFAULT knows it only as an expression, which is something else on MySQL.
             definition = self.column_definition(replace(column, default=expression))
             return (statements.alter(table, f"MODIFY COLUMN {definition}"),)
+        if expression == column.default:
+            mysql_limits.refuse_illegible(column)
         return (
             statements.alter(table, f"ALTER COLUMN {identifier(column.name)} SET DEFAULT {default_text(expression)}"),
         )

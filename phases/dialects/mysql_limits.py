@@ -154,6 +154,16 @@ def refuse_alike(table: Table | None, name: str) -> None:
             raise Refused(f'"{name}" and "{column.name}" of "{table.name if table else ""}" are one name to the server')
 
 
+def refuse_illegible(column: Column) -> None:
+    """Refuse to write a column again as the server shows it, where that may not be what it is."""
+    if column.illegible:
+        raise Refused(
+            f'"{column.name}" is shown as {column.type}{f" DEFAULT {column.default}" if column.default else ""}: the'
+            " server writes ? for letters of four bytes, too, and it would be defined with question marks",
+            remedy="write its definition out, forward and back: RunSQL(expand=…, undo=…)",
+        )
+
+
 def admit_rename_column(operation: Any, catalog: Catalog, _: MySQL) -> None:
     table = found(operation, catalog)
     if table is None or not table.has_column(operation.old):

@@ -258,6 +258,16 @@ def check_not_written(table: Table, columns: Iterable[str], what: str) -> None:
             )
 
 
+def check_stays(table: Table, columns: Iterable[str], what: str) -> None:
+    """Refuse what goes with a column that another operation of the same revision takes away."""
+    for name in columns:
+        if name in table.leaving:
+            raise Refused(
+                f'{what} "{name}", which another operation of this revision takes away with all that is on it',
+                remedy="write this operation before that one, or what it is meant for in a later revision",
+            )
+
+
 def reads(table: TableName, expression: str | None, dialect: Dialect) -> tuple[Touch, ...]:
     """What an expression claims: the columns it reads."""
     try:

@@ -62,9 +62,12 @@ class ChangePrimaryKeyType(Operation):
         return tuple(dict.fromkeys((*found, *self.alone(catalog, dialect))))
 
     def alone(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
-        if catalog.name(self.table, self.schema) not in catalog.tables:
+        name = catalog.name(self.table, self.schema)
+        if name not in catalog.tables:
             return ()
-        return tuple(touch for part in self._parts(catalog, dialect) for touch in part.dependents.touches())
+        dependents = (touch for part in self._parts(catalog, dialect) for touch in part.dependents.touches())
+        # What another operation has reference the key would not be taken along.
+        return Touch(name, self.column), *dependents
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table = catalog.table(self.table, self.schema)

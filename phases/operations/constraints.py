@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phases import names
-from phases.catalog import Catalog, Constraint, ConstraintKind, Index, Table
+from phases.catalog import Catalog, Constraint, ConstraintKind, IncomingKey, Index, Table
 from phases.dialects.base import Dialect
 from phases.errors import Refused, nearest
 from phases.model import Step, TableName
@@ -18,6 +18,7 @@ from phases.operations.base import (
     check_expression,
     check_name,
     check_ordinary,
+    check_stays,
     one_or_many,
     reads,
     row_key_text,
@@ -273,7 +274,11 @@ class AddForeignKey(Operation):
         return declared(dialect, catalog.table(self.table, self.schema), self._constraint(catalog))[1:]
 
     def outcome(self, catalog: Catalog, dialect: Dialect) -> Catalog:
-        return with_constraint(catalog, catalog.table(self.table, self.schema), self._constraint(catalog))
+        table, key = catalog.table(self.table, self.schema), self._constraint(catalog)
+        after = with_constraint(catalog, table, key)
+        other = after.tables[self._other(catalog).name]
+        incoming = (*other.incoming, IncomingKey(table.name, key.name, tuple(self.to_columns)))
+        return after.with_table(replace(other, incoming=incoming))
 
 
 @dataclass(frozen=True)
@@ -306,6 +311,7 @@ class DropConstraint(Operation):
         table = catalog.table(self.table, self.schema)
         constraint = find_constraint(table, self.name, dialect)
         check_ordinary(table, "DropConstraint")
+        check_stays(table, constraint.columns, f'"{self.name}" covers')
         if constraint.kind is ConstraintKind.PRIMARY:
             raise Refused(f'"{self.name}" is a {constraint.kind} constraint, which cannot be brought back online')
         if constraint.kind is ConstraintKind.EXCLUSION:

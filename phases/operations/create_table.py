@@ -83,7 +83,9 @@ class CreateTable(Operation):
     def touches(self, catalog: Catalog, dialect: Dialect) -> tuple[Touch, ...]:
         table = catalog.name(self.table, self.schema)
         types = {column.name: dialect.type_text(column.type) for column in self.columns}
-        return Touch(table), *typed_touches(catalog, table, types)
+        keys = [column.references for column in self.columns if column.references is not None]
+        referenced = (Touch(catalog.name(other, self.schema), column, uses=True) for other, column in keys)
+        return Touch(table), *referenced, *typed_touches(catalog, table, types)
 
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         check_name(self.table, dialect, "table")

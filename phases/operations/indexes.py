@@ -19,6 +19,7 @@ from phases.operations.base import (
     check_index_free,
     check_name,
     check_ordinary,
+    check_stays,
     one_or_many,
     reads,
     row_key_text,
@@ -201,6 +202,7 @@ class DropIndex(Operation):
     def validate(self, catalog: Catalog, dialect: Dialect) -> None:
         table, index = find_index(catalog, self.index, self.schema)
         check_ordinary(table, "DropIndex")
+        check_stays(table, index.columns, f'"{self.index}" covers')
         if index.constraint is not None:
             raise Refused(
                 f'index "{index.name}" serves the constraint "{index.constraint}" of "{table.name}"',

@@ -16,6 +16,7 @@ from phases.operations.base import (
     check_name,
     check_not_written,
     check_ordinary,
+    check_stays,
 )
 from phases.operations.constraints import check_free, constraints_of, find_constraint, index_of
 from phases.operations.indexes import find_index
@@ -57,6 +58,7 @@ class RenameIndex(Operation):
         check_name(self.new, dialect, "index")
         check_index_free(catalog, self.new, index.schema)
         check_not_written(table, index.columns, f'"{self.old}" covers')
+        check_stays(table, index.columns, f'"{self.old}" covers')
         if index.constraint is not None:
             raise Refused(
                 f'index "{index.name}" serves the constraint "{index.constraint}" and has its name',
@@ -116,6 +118,7 @@ class RenameConstraint(Operation):
         check_ordinary(table, "RenameConstraint")
         check_free(table, self.new, dialect, in_contract=True)
         check_not_written(table, constraint.columns, f'"{self.old}" covers')
+        check_stays(table, constraint.columns, f'"{self.old}" covers')
         full = TableName(table.name.schema, self.new)
         if index_of(table, constraint) is not None and full not in catalog.leaving:
             check_index_free(catalog, self.new, table.name.schema)

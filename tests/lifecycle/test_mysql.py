@@ -83,6 +83,19 @@ CASES = {
         "SELECT COUNT(*) FROM users WHERE remark IS NULL",
         9,
     ),
+    "rename column with words of other alphabets": Case(
+        'RenameColumn("users", "größe", "размер")',
+        ("INSERT INTO users (nickname) VALUES ('late')", "UPDATE users SET `размер` = 'ß' WHERE id = 8"),
+        "SELECT GROUP_CONCAT(DISTINCT `размер` ORDER BY `размер`) FROM users",
+        "ß,жö€",
+        (
+            "ALTER TABLE users ADD COLUMN `größe` varchar(60) NOT NULL DEFAULT (concat('ж', 'ö€')),"
+            " ADD KEY `по` (`größe`(3))",
+            "CREATE TABLE `größen` (`größe` varchar(60) PRIMARY KEY)",
+            "INSERT INTO `größen` VALUES ('жö€'), ('ß')",
+            "ALTER TABLE users ADD CONSTRAINT `größe` FOREIGN KEY (`größe`) REFERENCES `größen` (`größe`)",
+        ),
+    ),
     "rename numeric column": Case(
         'RenameColumn("users", "amount", "total")', ("UPDATE users SET total = 1.0 WHERE id = 1",)
     ),
@@ -292,7 +305,13 @@ CASES = {
 }
 
 
-EVERYWHERE = {"add column, fill", "rename required column", "drop required column, fill", "set NOT NULL, fill"}
+EVERYWHERE = {
+    "add column, fill",
+    "rename required column",
+    "rename column with words of other alphabets",
+    "drop required column, fill",
+    "set NOT NULL, fill",
+}
 """What differs between MariaDB and MySQL, or matters most; the others are run by the two in turn."""
 
 TOGETHER = "{} has it, with others"

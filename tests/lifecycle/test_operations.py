@@ -515,6 +515,7 @@ NOT_HERE = {
     **dict.fromkeys(
         ("add foreign keys and a unique constraint", "drop constraints", "rename constraints"), "a case each"
     ),
+    "rename column with words of other alphabets": "a catalog of PostgreSQL says them as they are",
     "cents to euros": '"change type by expressions" maps values',
     "split a table, composite key under another collation": "keys have their own collation in both tables",
     **dict.fromkeys(

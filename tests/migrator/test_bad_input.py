@@ -234,6 +234,30 @@ REFUSED = {
         'RenameTable("users", "people"), DropConstraint("orders", "orders_user_email_fkey")',
         "in one revision",
     ),
+    "index that goes with a column": (
+        'RenameColumn("users", "age", "years"), DropIndex("users_age_idx")',
+        'covers "age", which another operation of this revision takes away',
+    ),
+    "constraint that goes with a column": (
+        'RenameColumn("orders", "user_email", "email"), RenameConstraint("orders", "orders_user_email_fkey", "buyer")',
+        "takes away",
+    ),
+    "dropped constraint that goes with a column": (
+        'RenameColumn("orders", "user_email", "email"), DropConstraint("orders", "orders_user_email_fkey")',
+        "takes away",
+    ),
+    "reference to a key of another type": (
+        'AddForeignKey("letters", "id", "pages", "id"), ChangePrimaryKeyType("pages", "id")',
+        "in one revision",
+    ),
+    "new table that references a key of another type": (
+        'CreateTable("stamps", Column("page", "int", references=("pages", "id"))), ChangePrimaryKeyType("pages", "id")',
+        "in one revision",
+    ),
+    "reference to a column that goes": (
+        'AddForeignKey("letters", "id", "cards", "user_id"), DropTable("cards")',
+        'DropConstraint("letters", "letters_id_fkey")',
+    ),
     "table of a view to drop": ('DropTable("users")', "would break view public.adults"),
     "table that is referenced": ('DropTable("orders")', 'DropConstraint("items", "items_order_id_fkey")'),
     "table whose sequence and row type others use": (
