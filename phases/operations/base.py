@@ -264,7 +264,7 @@ def check_stays(table: Table, columns: Iterable[str], what: str) -> None:
         if name in table.leaving:
             raise Refused(
                 f'{what} "{name}", which another operation of this revision takes away with all that is on it',
-                remedy="write this operation before that one, or what it is meant for in a later revision",
+                remedy="write this one before it; what is meant for its successor, in a later revision",
             )
 
 

@@ -59,8 +59,13 @@ def walk(case, database, project, revision):
     project.apply("contract", revision)
     project.apply("purge", revision)
     assert database.rows(case.question) == [(case.answer,)]
-    assert "migrator" not in re.sub(VALUE_FOR_GOOD, "", database.dump()), "something of ours is left"
+    assert own_names(database.dump()) == [], "something of ours is left"
     assert database.rows("SELECT version_num FROM alembic_version") == [(revision,)]
+
+
+def own_names(dump):
+    """Lines of a schema that have a name of ours, but for the values that no server drops."""
+    return [line for line in re.sub(VALUE_FOR_GOOD, "", dump).splitlines() if "migrator" in line]
 
 
 def one_by_one(given):
