@@ -189,8 +189,7 @@ class MySQLExpressions:
         for item in separated(Cursor(found[opening:]).group()):
             cursor = Cursor(item)
             cursor.until("DEFAULT")
-            if cursor.accept("DEFAULT", "("):
-                cursor.at -= 1
+            if cursor.accept("DEFAULT") and cursor.looking_at("("):
                 inside = cursor.group()
                 defaults[unquoted(item[0])] = table[inside[0].start : inside[-1].end]
         return defaults
