@@ -13,10 +13,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle
+from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ FAULTS = 3
 MANY = 0.3
 """… of all: of the rows around a batch MySQL now and then locks one, too, where it is the first of a page."""
 PATIENCE = 30.0
-"""Seconds that the last commit has to end."""
+"""Seconds that the last batch of a session has to end."""
 
 
 def nothing() -> None:
@@ -52,15 +53,50 @@ class Flight:
     """A batch under way on a session of its own.
 
     Args:
+        before: the commit of the batch in front of it; where that fails, this one is rolled back.
         written: has its rows, and the seconds that it took to write them.
         commit: has the seconds after that, and those of the commit among them.
         tell: says how far the walk is with it.
     """
 
     effect: Batch
-    written: Future[Written]
-    commit: Future[Committed]
+    before: Future[Committed] | None = None
+    written: Future[Written] = field(default_factory=Future)
+    commit: Future[Committed] = field(default_factory=Future)
     tell: Callable[[], None] = nothing
+
+
+class Writer(Thread):
+    """A session of its own, and the thread that opens, uses and closes it.
+
+    Nobody else touches it, whatever interrupts the runner: a session that is rolled back from outside between the
+    rows of a batch and its cursor would commit the cursor without the rows.
+
+    Args:
+        open_session: opens the session.
+        place: of a worker, which it takes.
+        runner: number of the runner's session.
+        batches: knows how batches are written.
+    """
+
+    def __init__(
+        self, open_session: Callable[[], AbstractContextManager[Session]], place: int, runner: int, batches: Batches
+    ) -> None:
+        super().__init__(name=f"writer {place}", daemon=True)
+        self.open_session, self.place, self.runner, self.batches = open_session, place, runner, batches
+        self.opened: Future[None] = Future()
+        self.flights: SimpleQueue[Flight | None] = SimpleQueue()
+
+    def run(self) -> None:
+        try:
+            with self.open_session() as session:
+                enlist(session, self.place, self.runner)
+                self.opened.set_result(None)
+                while (flight := self.flights.get()) is not None:
+                    fly(session, flight, self.batches)
+        except BaseException as problem:
+            if not self.opened.done():
+                self.opened.set_exception(problem)
 
 
 class Overlapping:
@@ -76,8 +112,7 @@ class Overlapping:
         self, batches: Batches, turn: OwnTurn, open_session: Callable[[], AbstractContextManager[Session]]
     ) -> None:
         self.batches, self.turn, self.open_session = batches, turn, open_session
-        self.stack = ExitStack()
-        self.sessions: tuple[Session, ...] = ()
+        self.writers: tuple[Writer, ...] = ()
         self.flights: deque[Flight] = deque()
         """Batches that are not known to be committed, two at most."""
         self.allowed = False
@@ -95,12 +130,13 @@ class Overlapping:
             DatabaseError: the server has no room for them.
         """
         runner = self.batches.session.backend()
-        opened = []
-        for place in range(1, SESSIONS + 1):
-            opened.append(self.stack.enter_context(self.open_session()))
-            enlist(opened[-1], place, runner)
-        self.sessions = tuple(opened)
-        self.turns = cycle(self.sessions)
+        places = range(1, SESSIONS + 1)
+        self.writers = tuple(Writer(self.open_session, place, runner, self.batches) for place in places)
+        self.turns = cycle(self.writers)
+        for writer in self.writers:
+            writer.start()
+        for writer in self.writers:
+            writer.opened.result()
 
     def before(self, effect: Effect) -> None:
         """See to it that a batch is committed before what may have to see its rows, and leave workers their places.
@@ -111,8 +147,7 @@ class Overlapping:
         if not (isinstance(effect, Batch | Progress) or (isinstance(effect, Query) and effect.ahead)):
             self.settle()
         if isinstance(effect, Spread):
-            self.stack.close()
-            self.sessions = ()
+            self.close()
 
     def answer(self, effect: WalkEffect) -> Any:
         """Carry out what is asked for, as `migrator.batches.Batches` does."""
@@ -164,24 +199,26 @@ class Overlapping:
         self._land_all_but(0)
 
     def close(self) -> None:
-        """End the sessions; commits that have begun end before."""
-        for flight in self.flights:
-            with suppress(Exception):
-                flight.commit.result(PATIENCE)
-        self.stack.close()
+        """End the sessions, each behind its last batch."""
+        for writer in self.writers:
+            writer.flights.put(None)
+        for writer in self.writers:
+            with suppress(RuntimeError):  # an interrupted start
+                writer.join(PATIENCE)
+        self.writers = ()
 
     def _overlaps(self, effect: Batch) -> bool:
         """Whether a batch may be written while another is committed; the first time, the sessions are opened."""
         in_the_way = self.faults >= max(FAULTS, MANY * self.tried)
         if effect.settles is not None or not self.turn.hurries or self.alone < WORTH_IT or in_the_way:
             return False
-        if not self.sessions and self.room:
+        if not self.writers and self.room:
             try:
                 self.open()
             except DatabaseError:
                 self.room = False
-                self.stack.close()
-        return bool(self.sessions)
+                self.close()
+        return bool(self.writers)
 
     def _alone(self, effect: Batch) -> Batched:
         self.settle()
@@ -196,11 +233,12 @@ class Overlapping:
             self.allowed = True
 
     def _begin(self, effect: Batch) -> Flight:
-        before = self.flights[-1].commit if self.flights else None
+        flight = Flight(effect, self.flights[-1].commit if self.flights else None)
         self.tried += 1
         self.allowed = False
-        self.flights.append(flying(next(self.turns), effect, before, self.batches))
-        return self.flights[-1]
+        self.flights.append(flight)
+        next(self.turns).flights.put(flight)
+        return flight
 
     def _land_all_but(self, left: int) -> None:
         """Wait until all batches but the last ones are committed, and say so.
@@ -220,34 +258,23 @@ class Overlapping:
             flight.tell()
 
 
-def flying(session: Session, effect: Batch, before: Future[Committed] | None, batches: Batches) -> Flight:
-    """Begin to write a batch, then to save its cursor and to commit.
-
-    Args:
-        before: the commit of the batch in front of it; where that fails, this one is rolled back.
-        batches: knows how both are done.
-    """
-    flight = Flight(effect, Future(), Future())
-
-    def fly() -> None:
-        begun = time.monotonic()
-        try:
-            with mapped_errors(), session.connection.begin() as transaction:
-                rows = batches.change(session, effect)
-                written = time.monotonic()
-                flight.written.set_result((rows, written - begun))
-                if before is not None:
-                    before.result()
-                batches.save(session, effect, rows)
-                saved = time.monotonic()
-                transaction.commit()
-        except BaseException as problem:
-            if not flight.written.done():
-                flight.written.set_exception(problem)
-            flight.commit.set_exception(problem)
-        else:
-            ended = time.monotonic()
-            flight.commit.set_result((ended - written, ended - saved))
-
-    Thread(target=fly, name="batch", daemon=True).start()
-    return flight
+def fly(session: Session, flight: Flight, batches: Batches) -> None:
+    """Write a batch, then save its cursor and commit; its futures have what comes of it."""
+    begun = time.monotonic()
+    try:
+        with mapped_errors(), session.connection.begin() as transaction:
+            rows = batches.change(session, flight.effect)
+            written = time.monotonic()
+            flight.written.set_result((rows, written - begun))
+            if flight.before is not None:
+                flight.before.result()
+            batches.save(session, flight.effect, rows)
+            saved = time.monotonic()
+            transaction.commit()
+    except BaseException as problem:
+        if not flight.written.done():
+            flight.written.set_exception(problem)
+        flight.commit.set_exception(problem)
+    else:
+        ended = time.monotonic()
+        flight.commit.set_result((ended - written, ended - saved))

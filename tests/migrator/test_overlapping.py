@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from sqlalchemy import make_url
 
 from migrator import api, controlling, governing, overlapping, runs
 from migrator.batches import Batches
-from migrator.database import LockTimeout
+from migrator.database import LockTimeout, Session
 from migrator.events import BatchDone, Reconnected, StepProgress, Waiting, ignore
 from phases.effects import Batch, Spread
 from phases.model import Phase
@@ -114,7 +115,8 @@ def test_a_batch_behind_one_that_is_not_committed_is_rolled_back(shop, mysql_dat
     refused.set_exception(LockTimeout("another member was first"))
     effect = Batch("UPDATE users SET amount = 1", cursor={})
     with runs.running(shop.settings, "apply") as session:
-        flight = overlapping.flying(session, effect, refused, Batches(session, None, None, ignore))
+        flight = overlapping.Flight(effect, refused)
+        overlapping.fly(session, flight, Batches(session, None, None, ignore))
         assert flight.written.result()[0] == ROWS
         with pytest.raises(LockTimeout):
             flight.commit.result()
@@ -234,5 +236,54 @@ def test_what_a_process_leaves_the_next_one_finishes(shop, mysql_database, end):
         for _ in range(12):
             run.stdout.readline()
         run.send_signal(end)
+    migrate(shop)
+    assert done(mysql_database) == ONCE
+
+
+@contextmanager
+def interrupted(lines):
+    """Ctrl-C so many lines after the first batch that overlaps begins, in the module that lets them overlap."""
+    left = None
+
+    def trace(frame, event, _argument):
+        nonlocal left
+        if frame.f_code.co_filename != overlapping.__file__:
+            return None
+        if left is None and frame.f_code.co_name == "_begin":
+            left = lines
+        if event == "line" and left is not None:
+            left -= 1
+            if left == 0:
+                time.sleep(0.01)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.usefixtures("unmoved")
+def test_wherever_it_is_interrupted_no_cursor_is_ahead_of_its_rows(shop, mysql_database, monkeypatch):
+    def save(batches, session, *given):
+        time.sleep(0.08 * (session is not batches.session))
+        original(batches, session, *given)
+
+    def close(session):
+        session.connection.connection.rollback()
+        time.sleep(0.05)  # whoever still writes there has time to go on, in a transaction that has lost its rows
+        end(session)
+
+    original, end = Batches.save, Session.close
+    monkeypatch.setattr(Batches, "save", save)
+    monkeypatch.setattr(Session, "close", close)
+    for lines in range(1, 10):
+        with pytest.raises(KeyboardInterrupt), interrupted(lines):
+            migrate(shop)
+        changed = mysql_database.rows("SELECT COUNT(*) FROM users WHERE amount = 1")
+        assert changed == mysql_database.rows("SELECT SUM(rows_done) FROM migrator_backfills")
     migrate(shop)
     assert done(mysql_database) == ONCE
