@@ -99,14 +99,15 @@ def postgresql_volatility(connection: Connection) -> Callable[[str], Volatility]
 
 @contextmanager
 def empty_search_path(connection: Connection) -> Iterator[str]:
-    """Make the server qualify every name it writes; yields the schema of unqualified names."""
+    """Make the server qualify every name it writes; yields the schema of unqualified names.
+
+    It lasts no longer than the transaction: what fails, or is interrupted, takes it back with that.
+    """
     before, schema = connection.exec_driver_sql("SELECT current_setting('search_path'), current_schema()").one()
     change = "SELECT pg_catalog.set_config('search_path', %(path)s, true)"
     connection.exec_driver_sql(change, {"path": ""})
-    try:
-        yield schema or "public"
-    finally:
-        connection.exec_driver_sql(change, {"path": before})
+    yield schema or "public"
+    connection.exec_driver_sql(change, {"path": before})
 
 
 class Reader:

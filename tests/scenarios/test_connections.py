@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from threading import Timer
+
 import pytest
 
+from migrator import introspection, introspection_mysql
 from migrator.database import connect, runner_owner
 from migrator.errors import ConnectionFailed, RowsSetAside
 from migrator.events import Reconnected, StepProgress
@@ -13,6 +18,7 @@ from tests.scenarios.test_comparing import MANY
 SERVERS = [
     pytest.param((kind, server), id=named(kind, server)) for kind in (POSTGRESQL, MYSQL) for server in servers(kind)[:1]
 ]
+SLEEP = {"postgresql": "SELECT pg_sleep(10)", "mysql": "SELECT SLEEP(10)", "mariadb": "SELECT SLEEP(10)"}
 WRONG = "SELECT count(*) FROM users WHERE name IS NULL OR name <> full_name"
 
 
@@ -125,3 +131,15 @@ def test_52_a_statement_that_is_cancelled_is_done_in_smaller_parts(shop, server_
     server_database.run("DROP TRIGGER a_slow ON users")
     assert shop.cli("retry", "change").returncode == 0
     assert server_database.rows(WRONG) == [(0,)]
+
+
+@pytest.mark.parametrize("server_database", SERVERS, indirect=True)
+def test_an_interrupt_while_the_schema_is_read_is_no_lost_connection(shop, monkeypatch):
+    def slow(reader, *_given):
+        Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        reader.connection.exec_driver_sql(SLEEP[reader.connection.dialect.name])
+
+    for reader in (introspection.Reader, introspection_mysql.MySQLReader):
+        monkeypatch.setattr(reader, "catalog", slow)
+    with pytest.raises(KeyboardInterrupt):
+        shop.apply()
