@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 10
 POOLER_PROBES = 3
+"""Other connections of which one would have the runner's session, behind a pooler that hands it round; one will do …"""
+UNPOOLED_PROBES = 1
+"""… where the server itself has told the runner's connection which session it has."""
 DRIVERS = {"psycopg": "postgresql", "pymysql": "mysql"}
 """The family of servers that a driver speaks to, by the module of its errors."""
 
@@ -334,7 +337,8 @@ def refuse_shared_backend(url: str, session: Session) -> None:
         NotSupportedHere: with the remedy.
     """
     engine = create_engine(url, application_name("pooler probe"))
-    for _ in range(POOLER_PROBES):
+    direct = session.family.announced(session.connection.connection.driver_connection) == session.backend()
+    for _ in range(UNPOOLED_PROBES if direct else POOLER_PROBES):
         mine = session.backend()
         with mapped_errors(), engine.connect() as other:
             theirs = other.exec_driver_sql(session.family.questions["backend"]).scalar_one()

@@ -110,6 +110,12 @@ class Family(Protocol):
     def questions(self) -> Mapping[str, str]:
         """Questions that every family answers: `backend` (a number of the session), `try lock`, `clock`."""
 
+    def announced(self, raw: Any) -> int | None:
+        """The number of its session that a connection of the driver was told as it was opened; None: it means nothing.
+
+        A pooler that hands sessions round has to tell its clients numbers of its own: they cancel by them.
+        """
+
     def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
         """What the driver is told when it connects; `query` is what the URL says besides."""
 

@@ -161,6 +161,9 @@ class MySQLFamily:
         }
     )
 
+    def announced(self, raw: Any) -> int | None:
+        return None
+
     def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
         # Nobody listens on a socket of this machine, and a context for TLS takes longer than all the rest.
         local = {"ssl_disabled": True} if "unix_socket" in query else {}

@@ -66,6 +66,9 @@ class PostgreSQLFamily:
         }
     )
 
+    def announced(self, raw: Any) -> int | None:
+        return int(raw.info.backend_pid)
+
     def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
         # A pooler may hand our prepared statements to another session.
         return {"application_name": application_name[:63], "prepare_threshold": None}
