@@ -54,7 +54,7 @@ class Turns:
 
 def working(way: Way, turns: Turns, seconds: float, load: Load) -> None:
     way.hold(False)
-    time.sleep(SETTLE)
+    time.sleep(min(SETTLE, seconds))
     turns.take(seconds, [load], way)
     way.hold(True)
 
@@ -70,7 +70,7 @@ def at_rate(ours: Bench, keyset: Bench, rate: float, clients: float, seconds: fl
             way.begin(wanted)
             way.hold(True)
         for _ in range(rounds):
-            time.sleep(SETTLE)
+            time.sleep(min(SETTLE, seconds))
             nobody.take(seconds, loads)
             for way, turns, load in zip(ways, felt, loads, strict=True):
                 working(way, turns, seconds, load)
@@ -95,7 +95,7 @@ def measure(rows: int, rates: Sequence[float], share: float, seconds: float, rou
                 folder = stack.enter_context(tempfile.TemporaryDirectory())
                 benches.append(Bench(server, Path(folder), rows, 0.0, database=name))
         benches[0].fresh()
-        clients = share * saturation(benches[0].url, rows, 3.0)
+        clients = share * saturation(benches[0].url, rows, seconds)
         found: dict[str, float] = {"clients_per_second": round(clients, 1)}
         for rate in rates:
             figures = at_rate(benches[0], benches[1], rate, clients / 2, seconds, rounds)

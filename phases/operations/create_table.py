@@ -13,6 +13,7 @@ from phases.errors import Refused
 from phases.model import Lock, LockMode, Loss, TableName
 from phases.operations.add_column import check_default
 from phases.operations.base import RENAMED, Operation, Steps, Touch, check_name, check_ordinary, check_table_free
+from phases.operations.constraints import AddForeignKey
 from phases.operations.data import RunSQL
 from phases.operations.enum_types import typed_touches
 from phases.sql import identifier, listed, qualified
@@ -164,7 +165,12 @@ class CreateTable(Operation):
         name, keys = catalog.name(self.table, self.schema), self._keys(dialect)
         columns = tuple(self._facts(column, dialect) for column in self.columns)
         indexes = tuple(self._index(name, key, dialect) for key in keys)
-        return catalog.with_table(facts.Table(name, columns=columns, constraints=keys, indexes=indexes))
+        after = catalog.with_table(facts.Table(name, columns=columns, constraints=keys, indexes=indexes))
+        for column in self.columns:
+            if column.references is not None:
+                key = AddForeignKey(self.table, column.name, *column.references, schema=self.schema)
+                after = key.outcome(after, dialect)
+        return after
 
     def _keys(self, dialect: Dialect) -> tuple[Constraint, ...]:
         """What foreign keys may reference, under the names that the server gives where there are none."""

@@ -258,6 +258,10 @@ REFUSED = {
         'AddForeignKey("letters", "id", "cards", "user_id"), DropTable("cards")',
         'DropConstraint("letters", "letters_id_fkey")',
     ),
+    "table that a new one references": (
+        'CreateTable("stamps", Column("page", "int", references=("pages", "id"))), DropTable("pages")',
+        'DropConstraint("stamps", "stamps_page_fkey")',
+    ),
     "table of a view to drop": ('DropTable("users")', "would break view public.adults"),
     "table that is referenced": ('DropTable("orders")', 'DropConstraint("items", "items_order_id_fkey")'),
     "table whose sequence and row type others use": (
