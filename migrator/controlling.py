@@ -63,8 +63,9 @@ def ask(
     settings: Settings, revision: str | None, verb: str, change: Callable[[Control], Control], reason: str = ""
 ) -> Asked:
     """Change what is asked of one scope, with an entry in the audit log."""
-    from migrator.database import connect, require_writable, runner_owner
+    from migrator.database import connect, require_writable
     from migrator.ledger import controls, store
+    from migrator.runner_lock import runner_owner
 
     name = load_graph(settings).resolve(revision) if revision else None
     with connect(settings.require_url(), verb) as session:

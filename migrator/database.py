@@ -8,7 +8,6 @@ turns what the driver raises into errors of `migrator.errors`.
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrator.dialects import family
 from migrator.dialects.base import Facts, Trouble
-from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere, RunnerBusy
+from migrator.errors import Cancelled, ConnectionFailed, DatabaseError, NotSupportedHere
 from migrator.setting_values import mask, normalise_url
 from migrator.teaching import teach
 from phases.catalog import Server
@@ -150,7 +149,7 @@ class Session:
     """
 
     def __init__(self, connection: Connection, facts: Facts) -> None:
-        self.connection = connection
+        self._connection = connection
         self.facts = facts
         self.family = family(facts.server.family)
         self.engine = connection.engine
@@ -162,7 +161,19 @@ class Session:
             ConnectionFailed: nobody answers.
         """
         self.close()
-        self.connection, self.facts = _open(self.engine)
+        self._connection, self.facts = _open(self.engine)
+
+    @property
+    def connection(self) -> Connection:
+        """What statements are run on.
+
+        Raises:
+            ConnectionFailed: it was lost, whoever was told so. SQLAlchemy would open another one without a word, which
+                has neither the runner's lock nor the limits of the session.
+        """
+        if self._connection.invalidated:
+            raise ConnectionFailed("the connection to the server was lost", sqlstate=None)
+        return self._connection
 
     @property
     def server(self) -> Server:
@@ -206,13 +217,23 @@ class Session:
     def autocommitting(self) -> Iterator[Connection]:
         """Outside any transaction: each statement commits by itself, waiting for locks as long as the session does."""
         with mapped_errors():
-            self.connection.execution_options(isolation_level="AUTOCOMMIT")
+            self._begin_autocommit()
             try:
                 yield self.connection
             finally:
                 with suppress(Exception):
                     self.connection.rollback()
                     self.connection.execution_options(isolation_level="READ COMMITTED")
+
+    def _begin_autocommit(self) -> None:
+        from sqlalchemy.exc import DBAPIError
+
+        connection = self.connection
+        try:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        except connection.dialect.loaded_dbapi.Error as problem:  # this statement SQLAlchemy leaves to the driver
+            connection.invalidate(problem)
+            raise DBAPIError("", None, problem, connection_invalidated=True) from problem
 
     def alone(self, sql: str, before: Sequence[str] = ()) -> None:
         """Run one statement outside any transaction, behind others that set limits for it."""
@@ -222,7 +243,7 @@ class Session:
 
     def close(self) -> None:
         with suppress(Exception):
-            self.connection.close()
+            self._connection.close()
 
 
 def run(connection: Connection, sql: str) -> int:
@@ -348,41 +369,3 @@ def refuse_shared_backend(url: str, session: Session) -> None:
                 " runner's session with other clients",
                 next_step="give the URL of the server itself, or of a pool in session mode",
             )
-
-
-def take_runner_lock(session: Session, attempts: Sequence[float] = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)) -> None:
-    """Take the lock that only one runner may hold; it lives as long as the session.
-
-    Args:
-        attempts: seconds to wait before each further try. The server needs a
-            moment to notice that a killed runner is gone.
-
-    Raises:
-        RunnerBusy: naming the session that holds it, or that workers of a runner that is gone are still there.
-    """
-
-    granted = False
-    for wait in (*attempts, None):
-        granted = granted or bool(session.query(session.family.questions["try lock"])[0][0])
-        if granted and session.query(session.family.no_workers())[0][0]:
-            return
-        if wait is not None:
-            time.sleep(wait)
-    if granted:
-        raise RunnerBusy(
-            "workers of an earlier run are still at their last batches",
-            next_step="wait a moment, then run the same command again",
-        )
-    owner = runner_owner(session)
-    raise RunnerBusy(
-        f"another runner is at work: {owner}" if owner else "another runner was at work a moment ago",
-        next_step="wait for it, or look at it with: migrator status",
-        owner=owner,
-    )
-
-
-def runner_owner(session: Session) -> str | None:
-    """Name the session that holds the runner lock; None where nobody does."""
-    for pid, name, user, since in session.query(session.family.owner()):
-        return f'"{name}" (pid {pid}, role {user}, since {since:%Y-%m-%d %H:%M:%S %Z})'
-    return None

@@ -7,6 +7,7 @@ is ended as the victim of a deadlock. Who has written it already only finishes, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from migrator.database import Session, mapped, mapped_errors, run
@@ -153,4 +154,5 @@ def run_packet(session: Session, sql: str) -> None:
     except session.engine.dialect.loaded_dbapi.Error as problem:
         raise mapped(DBAPIError("", None, problem)) from problem
     finally:
-        cursor.close()
+        with suppress(session.engine.dialect.loaded_dbapi.Error):  # it reads what is left, of a server that may be gone
+            cursor.close()

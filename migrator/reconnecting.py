@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from migrator.database import require_writable, take_runner_lock
+from migrator.database import require_writable
 from migrator.dialects.base import Trouble
 from migrator.errors import ConnectionFailed, DatabaseError, MigratorError, NotSupportedHere, RunnerBusy
 from migrator.events import Observer, Reconnected, Waiting, ignore
 from migrator.locking import LockPolicy
+from migrator.runner_lock import take_runner_lock
 from phases.model import Fill
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from migrator.binlog import shorten
 from migrator.crew import Crew
-from migrator.database import Session, connect, refuse_shared_backend, require_writable, take_runner_lock
+from migrator.database import Session, connect, refuse_shared_backend, require_writable
 from migrator.events import Observer, ignore
 from migrator.execution import Execution
 from migrator.functions import Functions, function_of
@@ -20,6 +20,7 @@ from migrator.planning import Plan, Recorded, RevisionPlan, build_plan, dialect_
 from migrator.pressure import Pressure
 from migrator.reconnecting import Reconnecting
 from migrator.replication import Watch
+from migrator.runner_lock import take_runner_lock
 from phases.backfill import Pacing
 from phases.model import Fill
 from phases.pressure import Limits

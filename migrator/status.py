@@ -55,8 +55,8 @@ def status(settings: Settings, *, events: int = 0) -> Status:
     Args:
         events: how many entries of the audit log to read, newest first.
     """
-    from migrator.database import runner_owner
     from migrator.ledger import controls, schema, store
+    from migrator.runner_lock import runner_owner
 
     graph = load_graph(settings)
     with looking(settings, "status") as session:

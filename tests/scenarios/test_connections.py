@@ -9,15 +9,17 @@ from threading import Timer
 import pytest
 
 from migrator import introspection, introspection_mysql
-from migrator.database import connect, runner_owner
+from migrator.database import connect
 from migrator.errors import ConnectionFailed, RowsSetAside
 from migrator.events import Reconnected, StepProgress
+from migrator.runner_lock import runner_owner
 from tests.plugins.families import MYSQL, POSTGRESQL, kind_of, named, servers
 from tests.scenarios.test_comparing import MANY
 
 SERVERS = [
     pytest.param((kind, server), id=named(kind, server)) for kind in (POSTGRESQL, MYSQL) for server in servers(kind)[:1]
 ]
+END = {POSTGRESQL: "SELECT pg_terminate_backend({})", MYSQL: "KILL {}"}
 SLEEP = {"postgresql": "SELECT pg_sleep(10)", "mysql": "SELECT SLEEP(10)", "mariadb": "SELECT SLEEP(10)"}
 WRONG = "SELECT count(*) FROM users WHERE name IS NULL OR name <> full_name"
 
@@ -27,8 +29,7 @@ def end_runner(database):
     with connect(database.url, "test") as session:
         number = session.query(session.family.owner())[0][0]
         assert runner_owner(session)
-    end = {POSTGRESQL: "SELECT pg_terminate_backend({})", MYSQL: "KILL {}"}[kind_of(database)]
-    database.run(end.format(number))
+    database.run(END[kind_of(database)].format(number))
 
 
 class Interrupted(list):
@@ -143,3 +144,18 @@ def test_an_interrupt_while_the_schema_is_read_is_no_lost_connection(shop, monke
         monkeypatch.setattr(reader, "catalog", slow)
     with pytest.raises(KeyboardInterrupt):
         shop.apply()
+
+
+@pytest.mark.parametrize("use", [lambda session: session.query("SELECT 1"), lambda session: session.alone("SELECT 1")])
+@pytest.mark.parametrize("server_database", SERVERS, indirect=True)
+def test_a_session_that_is_lost_stays_lost_whoever_was_told(server_database, use):
+    """Another one would not have the runner's lock, and none of its limits."""
+    with connect(server_database.url, "test") as session:
+        server_database.run(END[kind_of(server_database)].format(session.backend()))
+        for _ in range(2):
+            with pytest.raises(ConnectionFailed):
+                use(session)
+        with pytest.raises(ConnectionFailed), session.transaction():
+            pass
+        session.reopen()
+        use(session)
