@@ -241,6 +241,7 @@ class Defining:
     def _take_back(self) -> None:
         changed, self.changed = self.changed, ()
         if changed:
-            with self.session.transaction() as connection:
+            # What is lost has taken them with it; an interrupt that has ended it goes on to be one.
+            with suppress(ConnectionFailed), self.session.transaction() as connection:
                 for statement in changed:
                     run(connection, statement)

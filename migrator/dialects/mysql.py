@@ -162,7 +162,7 @@ class MySQLFamily:
     )
 
     def announced(self, raw: Any) -> int | None:
-        return None
+        return None  # a proxy may answer CONNECTION_ID() itself, with what it has announced
 
     def arguments(self, application_name: str, query: Mapping[str, Any]) -> dict[str, Any]:
         # Nobody listens on a socket of this machine, and a context for TLS takes longer than all the rest.

@@ -8,8 +8,8 @@ from threading import Timer
 
 import pytest
 
-from migrator import introspection, introspection_mysql
-from migrator.database import connect
+from migrator import defining, introspection, introspection_mysql
+from migrator.database import connect, run
 from migrator.errors import ConnectionFailed, RowsSetAside
 from migrator.events import Reconnected, StepProgress
 from migrator.runner_lock import runner_owner
@@ -159,3 +159,14 @@ def test_a_session_that_is_lost_stays_lost_whoever_was_told(server_database, use
             pass
         session.reopen()
         use(session)
+
+
+@pytest.mark.parametrize("server_database", SERVERS[1:], indirect=True)
+def test_an_interrupt_of_a_statement_with_limits_of_its_own_is_no_lost_connection(shop, monkeypatch):
+    def slow(session, *_given):
+        Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        run(session.connection, "SELECT SLEEP(10)")
+
+    monkeypatch.setattr(defining, "is_moment", slow)
+    with pytest.raises(KeyboardInterrupt):
+        shop.apply()
