@@ -119,12 +119,17 @@ def mapped(problem: DBAPIError) -> DatabaseError:
     if trouble is Trouble.CANCELLED:
         return Cancelled(message, next_step="run the same command again; it continues where it stopped", sqlstate=state)
     if problem.connection_invalidated or trouble is Trouble.LOST:
-        return ConnectionFailed(
-            f"the connection to the server was lost: {message}",
-            next_step="run the same command again when the server is back; it continues where it stopped",
-            sqlstate=state,
-        )
+        return lost(f": {message}", state)
     return DatabaseError(message, sqlstate=state)
+
+
+def lost(why: str = "", state: str | None = None) -> ConnectionFailed:
+    """The error that says that the connection is lost."""
+    return ConnectionFailed(
+        f"the connection to the server was lost{why}",
+        next_step="run the same command again when the server is back; it continues where it stopped",
+        sqlstate=state,
+    )
 
 
 @contextmanager
@@ -137,7 +142,7 @@ def mapped_errors() -> Iterator[None]:
     except DBAPIError as problem:
         raise mapped(problem) from problem
     except PendingRollbackError as problem:  # it was lost by the statement before
-        raise ConnectionFailed("the connection to the server was lost", sqlstate=None) from problem
+        raise lost() from problem
 
 
 class Session:
@@ -172,7 +177,7 @@ class Session:
                 has neither the runner's lock nor the limits of the session.
         """
         if self._connection.invalidated:
-            raise ConnectionFailed("the connection to the server was lost", sqlstate=None)
+            raise lost()
         return self._connection
 
     @property
